@@ -103,15 +103,14 @@ def as_images(images: Any) -> np.ndarray:
     >>> as_images(np.ones((2, 3, 8, 8))).shape
     (2, 8, 8, 3)
     """
-    array = images.detach().cpu().float().numpy() if hasattr(images, "detach") else np.asarray(images)
+    array = np.asarray(images.detach().cpu() if hasattr(images, "detach") else images)
     if array.ndim < 3 or 3 not in (array.shape[-1], array.shape[-3]):
         raise ValueError(f"expected RGB pictures (..., H, W, 3) or (..., 3, H, W), got shape {array.shape}")
     if array.shape[-1] != 3:
         array = np.moveaxis(array, -3, -1)
     if array.dtype == np.uint8:
         return array
-    scale = 1.0 if array.max(initial=0.0) > 1.5 else 255.0  # a uint8 tensor arrives here as floats up to 255
-    return np.clip(np.round(array * scale), 0, 255).astype(np.uint8)
+    return np.clip(np.round(np.asarray(array, dtype=np.float32) * 255), 0, 255).astype(np.uint8)
 
 
 def mark_face(image: Any, text: str = FACE_MARK) -> np.ndarray:
@@ -224,7 +223,7 @@ def face_grid(
                 axis.set_ylabel(name if i == 0 else "", fontsize=9)
                 axis.set_title(rows[i] if rows and j == 0 else "", fontsize=8, fontweight="normal", loc="center")
             else:
-                axis.set_title(name if i == 0 else "", fontsize=9, loc="center")
+                axis.set_title(name if i == 0 else "", fontsize=8, loc="center")
                 axis.set_ylabel(rows[i] if rows and j == 0 else "", fontsize=8)
     figure.supxlabel(f"{rule}. {FACE_NOTE}", fontsize=7.5, color="#555555")
     return figure
@@ -383,5 +382,5 @@ def bars(
     axis.margins(x=0.12)
     axis.set(xlabel=xlabel, title=f"{title} (N = {n:,})" if n is not None else title)
     if chance is not None or published is not None:
-        axis.legend(loc="lower right")
+        figure.legend(loc="outside lower center", ncols=2, fontsize=9)
     return figure
