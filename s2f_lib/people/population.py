@@ -1,0 +1,376 @@
+"""A population of synthetic people: who they are, what they look like in numbers, how they speak in numbers.
+
+Everything follows from ``(seed, person id)``: the first hundred people of a seed are the same however many are drawn,
+and faces are identical in every world. Sex, age band, group and language are assigned by quotas, because in a small
+random sample a language that happens to be spoken by more women is enough to make a null world decodable.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from s2f_lib.people import worlds
+from s2f_lib.people.causes import (
+    AGE_RANGE,
+    ANCESTRIES,
+    ANCESTRY_MEAN,
+    ANCESTRY_SPREAD,
+    ARROWS,
+    BODY_AND_FACE,
+    EYE_COLOUR_SHARES,
+    EYE_COLOURS,
+    GROUPS,
+    HOME_LANGUAGES,
+    LANGUAGES,
+    MELANIN_OF_ANCESTRY,
+    NODES,
+    SEXES,
+    VOICE_PARAMETERS,
+)
+
+AGE_BANDS = 7  # equal parts of the age range, about a decade each
+GOLDEN, SILVER = 0.6180339887498949, 0.41421356237309515  # steps of the low-discrepancy draw of languages
+STYLE_SHARE = 0.25  # of people belong to the invented subculture
+MAX_EXPLAINED = 0.95  # of the variance of a "unit" node
+
+
+@dataclass(frozen=True)
+class Person:
+    """One synthetic person. Scores are standard normal within sex; `voice` holds the synthesiser's parameters."""
+
+    id: int
+    seed: int
+    world: worlds.World
+    sex: str  # "female" or "male"
+    age: float  # years, 18 to 85
+    group: str  # "A" to "D", invented
+    language: str
+    style: int  # 1 = member of the invented subculture
+    ancestry: tuple[float, float, float]  # weights of the mesh's african, asian, caucasian targets; sum 1
+    melanin: float  # 0 to 1
+    eye_colour: str
+    height_cm: float
+    stature: float
+    androgen: float
+    fat: float
+    head: float
+    jaw: float
+    lower_face: float
+    neck: float
+    mouth_width: float
+    brow: float
+    eye_size: float
+    nose: float
+    nose_width: float
+    lip: float
+    hair_darkness: float
+    voice: dict = field(hash=False)
+
+    def intervene(self, **changes) -> Person:
+        """The same person, had one cause been different: everything downstream follows, all noise stays.
+
+        Parameters
+        ----------
+        **changes
+            ``sex``, ``age``, ``group``, ``language``, ``style``, ``world``, any face score (``jaw=2.0``) or voice
+            parameter (``vtl=18.5``). What is set no longer listens to its own causes (the do-operator).
+
+        Raises
+        ------
+        ValueError
+            For an unknown name or an impossible value; the message says what is possible.
+        """
+        world = worlds.get(changes.pop("world", self.world))
+        assigned = {k: changes.pop(k, getattr(self, k)) for k in ("sex", "age", "group", "language", "style")}
+        columns = {k: np.array([v]) for k, v in assigned.items()}
+        return Population(self.seed, world, np.array([self.id]), columns, fixed=changes)[0]
+
+
+class Population:
+    """People as columns; ``population[i]`` is a `Person`, ``population.table()`` a DataFrame.
+
+    Attributes
+    ----------
+    seed : int
+    world : worlds.World
+    ids : np.ndarray, shape (n,), int
+    sex, group, language, eye_colour : np.ndarray, shape (n,), str
+    age, height_cm, melanin : np.ndarray, shape (n,), float
+    ancestry : np.ndarray, shape (n, 3), float
+        Weights over `causes.ANCESTRIES`; rows sum to one.
+    style : np.ndarray, shape (n,), int
+    face : dict of np.ndarray, shape (n,)
+        Body and face scores, melanin included.
+    voice : dict of np.ndarray, shape (n,)
+        Parameters of the synthesiser (`causes.VOICE_PARAMETERS`) and ``idiolect``, the seed of personal habits.
+    """
+
+    def __init__(self, seed: int, world, ids: np.ndarray, assigned: dict, fixed: dict | None = None):
+        self.seed, self.world, self.ids = int(seed), worlds.get(world), np.asarray(ids, int)
+        _check_assigned(assigned)
+        _check_fixed(fixed or {})
+        for name in ("sex", "group", "language"):
+            setattr(self, name, np.asarray(assigned[name], dtype=str))
+        self.age = np.asarray(assigned["age"], float)
+        self.style = np.asarray(assigned["style"], int)
+        values = _evaluate(self, fixed or {})
+        self.ancestry = _ancestry(self)
+        self.eye_colour = _eye_colour(self)
+        values["melanin"] = (fixed or {}).get("melanin", _melanin(self)) * np.ones(len(self.ids))
+        self.face = {name: values[name] for name in (*BODY_AND_FACE, "melanin")}
+        self.voice = {name: values[name] for name in VOICE_PARAMETERS}
+        self.voice["idiolect"] = _uniform(self, "idiolect", 2**31)
+
+    @property
+    def height_cm(self) -> np.ndarray:
+        return self.face["height_cm"]
+
+    @property
+    def melanin(self) -> np.ndarray:
+        return self.face["melanin"]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index):
+        """A `Person` for a whole number, a smaller `Population` for a slice, a mask or a list of positions."""
+        if not isinstance(index, (int, np.integer)):
+            return self._subset(np.arange(len(self))[index])
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"person {index} of a population of {len(self)}")
+        voice = {k: (int if k == "idiolect" else float)(v[index]) for k, v in self.voice.items()}
+        scores = {k: float(v[index]) for k, v in self.face.items()}
+        return Person(
+            id=int(self.ids[index]),
+            seed=self.seed,
+            world=self.world,
+            sex=str(self.sex[index]),
+            age=float(self.age[index]),
+            group=str(self.group[index]),
+            language=str(self.language[index]),
+            style=int(self.style[index]),
+            ancestry=tuple(float(w) for w in self.ancestry[index]),
+            eye_colour=str(self.eye_colour[index]),
+            voice=voice,
+            **scores,
+        )
+
+    def _subset(self, where: np.ndarray) -> Population:
+        part = object.__new__(Population)
+        part.seed, part.world = self.seed, self.world
+        for name in ("ids", "sex", "age", "group", "language", "style", "ancestry", "eye_colour"):
+            setattr(part, name, getattr(self, name)[where])
+        part.face = {k: v[where] for k, v in self.face.items()}
+        part.voice = {k: v[where] for k, v in self.voice.items()}
+        return part
+
+    def table(self):
+        """One row per person (pandas.DataFrame): id, attributes, ancestry weights, face scores, voice parameters.
+
+        Voice parameters carry the prefix ``voice_``, ancestry weights ``ancestry_``.
+        """
+        import pandas as pd
+
+        columns = {"id": self.ids, "sex": self.sex, "age": self.age, "group": self.group, "language": self.language}
+        columns |= {"style": self.style, "eye_colour": self.eye_colour}
+        columns |= {f"ancestry_{a}": self.ancestry[:, k] for k, a in enumerate(ANCESTRIES)}
+        columns |= self.face | {f"voice_{k}": v for k, v in self.voice.items()}
+        return pd.DataFrame(columns)
+
+
+def sample(n: int, world: str | worlds.World = "physiology", seed: int = 0) -> Population:
+    """Draw `n` people of one world.
+
+    Parameters
+    ----------
+    n : int
+        Number of people, at least 1. A multiple of 56 gives exactly equal cells of sex x age band x group.
+    world : str or worlds.World
+        See `worlds.WORLDS`.
+    seed : int
+        Not negative. Different seeds share nobody.
+
+    Returns
+    -------
+    Population
+
+    Raises
+    ------
+    ValueError
+        If `n` or `seed` is impossible or the world is unknown.
+    """
+    if not isinstance(n, (int, np.integer)) or n < 1:
+        raise ValueError(f"n is {n!r}; a population needs a whole number of people, at least 1")
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise ValueError(f"seed is {seed!r}; wanted a whole number, 0 or more")
+    world, ids = worlds.get(world), np.arange(n)
+    sex, band, group = _cells(n, seed)
+    low, high = AGE_RANGE
+    age = low + (high - low) * (band + _stream(seed, "age").random(n)) / AGE_BANDS
+    assigned = {"sex": np.array(SEXES)[sex], "age": age, "group": np.array(GROUPS)[group]}
+    assigned["language"] = _languages(sex, band, group, world, seed)
+    assigned["style"] = (_spread(sex, band, group, seed, "style") < STYLE_SHARE).astype(int)
+    return Population(seed, world, ids, assigned)
+
+
+# ---- assignment by quotas
+
+
+def _stream(seed: int, name: str) -> np.random.Generator:
+    """Random numbers of one quantity; adding a quantity to the model never changes another one."""
+    return np.random.default_rng([int(seed), zlib.crc32(name.encode())])
+
+
+def _uniform(population: Population, name: str, high: int) -> np.ndarray:
+    last = int(population.ids.max()) + 1
+    return _stream(population.seed, name).integers(0, high, last)[population.ids]
+
+
+def _normal(population: Population, name: str, width: int = 1) -> np.ndarray:
+    last = int(population.ids.max()) + 1
+    return _stream(population.seed, name).standard_normal((last, width))[population.ids]
+
+
+def _cells(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sex, age band and group in permuted blocks of 56; every 2 people are one of each sex, every 8 two of each group."""
+    blocks = -(-n // (8 * AGE_BANDS))
+    bands = _stream(seed, "bands").random((blocks, 2, len(GROUPS), AGE_BANDS)).argsort(axis=3)
+    groups = _stream(seed, "groups").random((blocks, AGE_BANDS, len(GROUPS))).argsort(axis=2)
+    first = _stream(seed, "sex").integers(0, 2, (blocks, AGE_BANDS, len(GROUPS)))
+    sex = np.stack([first, 1 - first], axis=3)  # (block, round, place, pair)
+    group = np.broadcast_to(groups[..., None], sex.shape)
+    block, turn = np.arange(blocks)[:, None, None, None], np.arange(AGE_BANDS)[None, :, None, None]
+    band = bands[block, sex, group, turn]
+    return sex.reshape(-1)[:n], band.reshape(-1)[:n], group.reshape(-1)[:n]
+
+
+def _spread(sex: np.ndarray, band: np.ndarray, group: np.ndarray, seed: int, name: str) -> np.ndarray:
+    """A number in [0, 1) per person, evenly spread inside every cell and over every margin of cells."""
+    cell = (group * 2 + sex) * AGE_BANDS + band
+    order = np.argsort(cell, kind="stable")
+    start = np.searchsorted(cell[order], cell[order])
+    turn = np.empty(len(cell), int)
+    turn[order] = np.arange(len(cell)) - start  # how many came before in the same cell
+    return (turn * GOLDEN + cell * SILVER + _stream(seed, name).random()) % 1.0
+
+
+def _languages(sex, band, group, world: worlds.World, seed: int) -> np.ndarray:
+    """Language of each person: a home language of the group with probability `world.home_language`."""
+    u = _spread(sex, band, group, seed, "language")
+    language = np.empty(len(group), dtype="<U8")
+    for g, name in enumerate(GROUPS):
+        home = HOME_LANGUAGES[name]
+        away = tuple(x for x in LANGUAGES if x not in home)
+        p = [world.home_language / len(home)] * len(home) + [(1 - world.home_language) / len(away)] * len(away)
+        here = group == g
+        slot = np.searchsorted(np.cumsum(p)[:-1], u[here], side="right")
+        language[here] = np.array(home + away)[slot]
+    return language
+
+
+# ---- structural equations
+
+
+def _roots(population: Population) -> dict[str, np.ndarray]:
+    """What arrows may start from, computed from the assigned attributes; the meanings are in `causes.ROOTS`."""
+    age, female = population.age, population.sex == "female"
+    over = {year: np.maximum(0, age - year) / 10 for year in (40, 48, 58, 60)}
+    return {
+        "female": female - 0.5,
+        "age": (age - 45) / 10,
+        "age_z": (age - np.mean(AGE_RANGE)) / (np.ptp(AGE_RANGE) / np.sqrt(12)),
+        "age_over_40": over[40],
+        "age_over_60": over[60],
+        "man_until_55": (np.minimum(age, 55) - 45) / 10 * ~female,
+        "man_over_58": over[58] * ~female,
+        "woman_over_48": over[48] * female,
+        "man_over_60": over[60] * ~female,
+        "style": population.style.astype(float),
+    }
+
+
+def _evaluate(population: Population, fixed: dict) -> dict[str, np.ndarray]:
+    """Run the equations of `causes` in order; names in `fixed` are set and do not listen to their causes."""
+    values, group = _roots(population), np.array([GROUPS.index(g) for g in population.group])
+    loadings = {"age_z": {"age_z": 1.0}}  # of every "unit" node on independent standard normal variables
+    for node in NODES:
+        arrows = [(a, worlds.scale(population.world, a.switch)) for a in ARROWS if a.effect == node.name]
+        x, load = np.zeros(len(group)), {}
+        for arrow, factor in arrows:
+            if arrow.cause == "group":
+                x = x + factor * np.array(arrow.coefficient)[group]
+                continue
+            x = x + factor * arrow.coefficient * values[arrow.cause]
+            for basis, weight in loadings.get(arrow.cause, {}).items():
+                load[basis] = load.get(basis, 0.0) + factor * arrow.coefficient * weight
+        sd = node.sd
+        if node.link == "unit":
+            shrink, sd = _fill_variance(sum(w * w for w in load.values()))
+            x = x * shrink
+            loadings[node.name] = {b: w * shrink for b, w in load.items()} | {node.name: sd}
+        if sd:
+            x = x + sd * _normal(population, node.name)[:, 0]
+        value = node.base * np.exp(x) if node.link == "log" else node.base + x
+        if node.name in fixed:
+            value = np.full(len(group), float(fixed[node.name]))
+        values[node.name] = np.clip(value, node.low, node.high)
+    return values
+
+
+def _fill_variance(explained: float) -> tuple[float, float]:
+    """Shrinkage of the arrows and sd of the noise that make a node's variance one."""
+    shrink = np.sqrt(min(1.0, MAX_EXPLAINED / explained)) if explained else 1.0
+    return shrink, float(np.sqrt(1 - explained * shrink**2))
+
+
+def _ancestry(population: Population) -> np.ndarray:
+    mean = np.log([ANCESTRY_MEAN[g] for g in population.group])
+    weight = np.exp(mean + ANCESTRY_SPREAD * _normal(population, "ancestry", 3))
+    return weight / weight.sum(axis=1, keepdims=True)
+
+
+def _melanin(population: Population) -> np.ndarray:
+    mean = population.ancestry @ MELANIN_OF_ANCESTRY + 0.02 * np.where(population.sex == "male", 1, -1)
+    return np.clip(mean + 0.075 * _normal(population, "melanin")[:, 0], 0.05, 1.0)
+
+
+def _eye_colour(population: Population) -> np.ndarray:
+    u = _uniform(population, "eye_colour", 10_000) / 10_000
+    shares = np.cumsum([EYE_COLOUR_SHARES[g] for g in population.group], axis=1)
+    return np.array(EYE_COLOURS)[(u[:, None] >= shares[:, :-1]).sum(axis=1)]
+
+
+# ---- impossible attributes
+
+
+def _check_assigned(assigned: dict) -> None:
+    for name, known in (("sex", SEXES), ("group", GROUPS), ("language", LANGUAGES)):
+        unknown = sorted(set(np.asarray(assigned[name], dtype=str)) - set(known))
+        if unknown:
+            raise ValueError(f"unknown {name} {unknown[0]!r}; known: {', '.join(known)}")
+    age = np.asarray(assigned["age"], float)
+    if not (np.isfinite(age).all() and (age >= AGE_RANGE[0]).all() and (age <= AGE_RANGE[1]).all()):
+        raise ValueError(
+            f"ages {age.min():g} to {age.max():g}; the model holds for {AGE_RANGE[0]:g} to {AGE_RANGE[1]:g}"
+        )
+    if not np.isin(assigned["style"], (0, 1)).all():
+        raise ValueError("style is 0 or 1 (member of the invented subculture)")
+
+
+def _check_fixed(fixed: dict) -> None:
+    nodes = {n.name: n for n in NODES}
+    for name, value in fixed.items():
+        if name == "melanin":
+            low, high = 0.0, 1.0
+        elif name in nodes:
+            low, high = (-6.0, 6.0) if nodes[name].unit == "z" else (nodes[name].low, nodes[name].high)
+        else:
+            raise ValueError(f"unknown attribute {name!r}; known: sex, age, group, language, style, {', '.join(nodes)}")
+        if not (np.isfinite(value) and low <= value <= high):
+            raise ValueError(f"{name} is {value}; wanted a number from {low:g} to {high:g}")

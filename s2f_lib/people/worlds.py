@@ -1,0 +1,115 @@
+"""Worlds: the same faces, with the arrows from body to voice switched on or off.
+
+A difference between what a model sees in two worlds is caused by the arrows that differ, since faces, voice noise and
+the draw that decides the language are the same for one seed. What a model sees in ``confounded_only`` is stereotype by
+construction; what it sees in ``null`` is chance or a bug.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from s2f_lib.people.causes import ARROWS, GROUPS, NODES, ROOTS
+
+
+@dataclass(frozen=True)
+class World:
+    """Four switches that scale the arrows of `s2f_lib.people.causes`."""
+
+    name: str
+    individual: float  # one's own body and face -> voice; 1 = as in the literature
+    sex_age: float  # sex and age -> voice
+    home_language: float  # probability of speaking a language of one's group; 0.25 = language tells nothing
+    style: float  # subculture -> voice
+    description: str
+
+
+INDEPENDENT = 1 / len(GROUPS)
+
+WORLDS = {
+    w.name: w
+    for w in (
+        World("physiology", 1.0, 1.0, INDEPENDENT, 0.0, "voices follow sex, age and body; language says nothing"),
+        World("confounded", 1.0, 1.0, 0.90, 0.0, "as physiology, but language follows the ancestry group"),
+        World("confounded_only", 0.0, 0.0, 0.90, 0.0, "the voice carries nothing but the language of the group"),
+        World("demographic", 0.0, 1.0, INDEPENDENT, 0.0, "sex and age reach the voice, the individual face does not"),
+        World("strong", 2.5, 1.0, INDEPENDENT, 0.0, "individual arrows 2.5 times too strong: an upper bound"),
+        World("null", 0.0, 0.0, INDEPENDENT, 0.0, "voice and face have nothing in common"),
+        World("style", 1.0, 1.0, INDEPENDENT, 1.0, "as physiology, plus a subculture that shares a way of speaking"),
+    )
+}
+
+
+def get(world: str | World) -> World:
+    """Return a world by name; a `World` of your own passes through.
+
+    Raises
+    ------
+    ValueError
+        If the name is not known, or a switch is outside its range; the message lists what is known.
+    """
+    if isinstance(world, World):
+        for name in ("individual", "sex_age", "style"):
+            if not 0 <= getattr(world, name) <= 5:
+                raise ValueError(f"world {world.name!r}: {name} is {getattr(world, name)}, wanted 0 (off) to 5")
+        if not 0 <= world.home_language <= 1:
+            raise ValueError(f"world {world.name!r}: home_language is {world.home_language}, wanted a probability")
+        return world
+    if world not in WORLDS:
+        raise ValueError(f"unknown world {world!r}; known worlds: {', '.join(WORLDS)}")
+    return WORLDS[world]
+
+
+def scale(world: str | World, switch: str) -> float:
+    """How strongly a world scales the arrows of one switch; 1 for ``always``."""
+    return 1.0 if switch == "always" else getattr(get(world), switch)
+
+
+def table(world: str | World | None = None):
+    """Every arrow as one row, ready to print: the very list that the generator reads.
+
+    Parameters
+    ----------
+    world : str or World, optional
+        Adds a column ``in <world>`` with the coefficient after that world's switch.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns cause, effect, coefficient, unit (of the effect, per unit of the cause), switch, source. An arrow from
+        ``group`` has one coefficient per group, A to D. The last row is the arrow from group to language, whose
+        coefficient is the probability of speaking a home language of one's group.
+    """
+    import pandas as pd
+
+    rows = [_row(arrow, world) for arrow in ARROWS]
+    language = {"cause": "group", "effect": "language", "coefficient": "home_language", "unit": "probability"}
+    language |= {"switch": "home_language", "source": "our choice; 0.25 is independence with four groups"}
+    if world is not None:
+        language[f"in {get(world).name}"] = get(world).home_language
+    return pd.DataFrame([*rows, language])
+
+
+def _row(arrow, world) -> dict:
+    node = next(n for n in NODES if n.name == arrow.effect)
+    unit = {"log": "log", "unit": "z", "linear": node.unit}[node.link]
+    cause = ROOTS.get(arrow.cause, "z")
+    row = {"cause": arrow.cause, "effect": arrow.effect, "coefficient": _rounded(arrow.coefficient)}
+    row |= {"unit": f"{unit} per {cause}" if cause == "z" else f"{unit} ({cause})"}
+    row |= {"switch": arrow.switch, "source": arrow.source}
+    if world is not None:
+        row[f"in {get(world).name}"] = _rounded(arrow.coefficient, scale(world, arrow.switch))
+    return row
+
+
+def _rounded(coefficient, factor: float = 1.0):
+    if isinstance(coefficient, tuple):
+        return tuple(round(c * factor, 3) for c in coefficient)
+    return round(coefficient * factor, 4)
+
+
+def summary():
+    """The worlds and their switches, one row each (pandas.DataFrame)."""
+    import pandas as pd
+
+    return pd.DataFrame([vars(w) for w in WORLDS.values()]).set_index("name")
