@@ -1,0 +1,144 @@
+"""Weights by name: what there is, where it comes from, under which licence, and whether it is the right file.
+
+Each entry is a small JSON file in ``s2f_lib/weights``. It names a *builder*, a function of another room that turns the
+checked file into a network, so that this module needs to know none of them. A file that does not match its SHA-256 is
+never loaded.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from s2f_lib import io
+
+__all__ = ["WEIGHTS", "available", "describe", "find", "load"]
+
+WEIGHTS = Path(__file__).resolve().parent / "weights"  # entries and the small weights that are shipped
+NEEDED = ("name", "kind", "licence", "source", "builder")
+
+
+def load(name: str, device: str = "cpu", **options: Any) -> Any:
+    """Build a network by name, with checked weights.
+
+    Parameters
+    ----------
+    name : str
+        A name that `available` lists.
+    device : str or torch.device
+        Where it should live.
+    **options
+        Passed to the entry's builder.
+
+    Raises
+    ------
+    KeyError
+        If the name is unknown; the message lists the known ones.
+    io.ChecksumError
+        If the file is not the expected one.
+    FileNotFoundError
+        If the file is not here and may not be fetched; the message says where to get it and where to put it.
+    ImportError
+        If a package that the entry needs is not installed.
+    """
+    entry = describe(name)
+    missing = _missing_packages(entry)
+    if missing:
+        raise ImportError(f"{name!r} needs {', '.join(missing)}; pip install {' '.join(missing)}")
+    module, _, function = entry["builder"].partition(":")
+    builder = getattr(importlib.import_module(module), function)
+    return builder(find(name), device, **options)
+
+
+def find(name: str) -> Path | None:
+    """Path of the checked weights of an entry, fetched if need be; None for entries whose weights are in a package."""
+    entry = describe(name)
+    if not entry.get("file"):
+        return None
+    path = _present(entry)
+    if path is None:
+        path = _fetch(entry)
+    _check(entry, path)
+    return path
+
+
+def describe(name: str) -> dict:
+    """The entry of one name, as stored."""
+    entries = _entries()
+    if name not in entries:
+        raise KeyError(f"no weights named {name!r}; there are {', '.join(sorted(entries)) or 'none'}")
+    return entries[name]
+
+
+def available() -> list[dict]:
+    """One row per entry: name, kind, size_mb, licence, source, sha256, and whether it is present on this machine."""
+    columns = ("name", "kind", "size_mb", "licence", "source", "sha256")
+    rows = []
+    for _, entry in sorted(_entries().items()):
+        present = not _missing_packages(entry) and (not entry.get("file") or _present(entry) is not None)
+        rows.append({column: entry.get(column) for column in columns} | {"present": present})
+    return rows
+
+
+def _entries() -> dict[str, dict]:
+    """All entries by name."""
+    entries = {}
+    for path in sorted(WEIGHTS.glob("*.json")):
+        entry = json.loads(path.read_text(encoding="utf-8"))
+        lacking = [key for key in NEEDED if not entry.get(key)]
+        if lacking:
+            raise ValueError(f"{path.name} does not describe weights: it lacks {', '.join(lacking)}")
+        file = entry.get("file")
+        if file and Path(file).name != file:
+            raise ValueError(f"{path.name}: 'file' must be a plain file name, got {file!r}")
+        entries[entry["name"]] = entry
+    return entries
+
+
+def _missing_packages(entry: dict) -> list[str]:
+    """Packages the entry needs that are not installed."""
+    return [name for name in entry.get("requires", ()) if importlib.util.find_spec(name) is None]
+
+
+def _cached(entry: dict) -> Path:
+    """Where a fetched file of this entry lies."""
+    return io.cache_dir() / "weights" / entry["file"]
+
+
+def _present(entry: dict) -> Path | None:
+    """The shipped or fetched file of an entry, or None."""
+    return next((path for path in (WEIGHTS / entry["file"], _cached(entry)) if path.exists()), None)
+
+
+def _fetch(entry: dict) -> Path:
+    """Download the file of an entry into the cache."""
+    target, url = _cached(entry), entry.get("url")
+    if not url or os.environ.get("S2F_OFFLINE"):
+        reason = "S2F_OFFLINE is set" if url else "it is not shipped and has no address to fetch it from"
+        raise FileNotFoundError(
+            f"the weights {entry['name']!r} are not here: {reason}. Get {entry['file']} from {entry['source']} "
+            f"and put it at {target}" + (f", or make it: {entry['command']}" if entry.get("command") else "")
+        )
+    return io.download(url, target, entry.get("sha256"))
+
+
+def _check(entry: dict, path: Path) -> None:
+    """Refuse a file that is not the expected one; a fetched one is deleted, a shipped one left for you to restore."""
+    note = path.with_name(path.name + ".sha256")
+    wanted = entry.get("sha256") or (note.read_text().strip() if note.exists() else None)
+    found = io.sha256(path)
+    if wanted is None:  # the publisher gives no checksum: remember the first one seen
+        with io.atomic_write(note, "w") as file:
+            file.write(found + "\n")
+    elif found != wanted.lower():
+        shipped = path.parent == WEIGHTS
+        if not shipped:
+            path.unlink()
+        what = "restore it with git" if shipped else "it has been deleted; load it again to fetch it anew"
+        raise io.ChecksumError(
+            f"{path.name} is not the file that {entry['name']!r} names: SHA-256 {found}, wanted {wanted}; {what}"
+        )

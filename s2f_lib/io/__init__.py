@@ -1,0 +1,18 @@
+"""Files that are whole or absent: atomic writes, the cache folder, checked downloads, and records of runs."""
+
+from s2f_lib.io.download import ChecksumError, DownloadError, download
+from s2f_lib.io.files import atomic_path, atomic_write, cache_dir, sha256
+from s2f_lib.io.records import read_record, results_dir, write_record
+
+__all__ = [
+    "ChecksumError",
+    "DownloadError",
+    "atomic_path",
+    "atomic_write",
+    "cache_dir",
+    "download",
+    "read_record",
+    "results_dir",
+    "sha256",
+    "write_record",
+]

@@ -1,0 +1,353 @@
+"""Files are whole or absent, whatever the disk, the server or the network does."""
+
+import errno
+import hashlib
+import http.server
+import json
+import os
+import threading
+import time
+
+import pytest
+
+from s2f_lib import io
+
+DATA = bytes(range(256)) * 2000  # 512,000 bytes
+DIGEST = hashlib.sha256(DATA).hexdigest()
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """A file server on this machine that misbehaves as told: `plan` holds one behaviour per coming request."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.plan, self.requests, self.data, self.etag = [], [], DATA, '"one"'
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/weights.bin"
+
+    def handle_error(self, request, client_address):
+        """A client that goes away is part of the tests."""
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+    def do_GET(self):
+        server = self.server
+        server.requests.append(dict(self.headers))
+        act = server.plan.pop(0) if server.plan else "serve"
+        if isinstance(act, int):
+            return self.reply(act, b"sorry", {"Retry-After": "0"})
+        if act == "html":
+            return self.reply(200, b"<!DOCTYPE html><html>quota exceeded</html>", {"Content-Type": "text/html"})
+        if act == "hidden html":
+            return self.reply(200, b"\n<html><body>log in</body></html>", {"Content-Type": "application/x-binary"})
+        start = self.start()
+        body = server.data[start:]
+        head = {"ETag": server.etag}
+        status = 206 if start else 200
+        if start:
+            head["Content-Range"] = f"bytes {start}-{len(server.data) - 1}/{len(server.data)}"
+        if act == "wrong piece":
+            head["Content-Range"] = f"bytes {start + 7}-{len(server.data) - 1}/{len(server.data)}"
+        if act == "break off":
+            return self.reply(status, body[: len(body) // 2], head, length=len(body))
+        if act == "announce too much":
+            return self.reply(status, body, head, length=len(body) + 1000)
+        if act == "announce too little":
+            return self.reply(status, body[:1000], head)
+        if act == "stall":
+            self.reply(status, body[: len(body) // 3], head, length=len(body))
+            time.sleep(2)
+            return None
+        if act == "no length":
+            return self.reply(status, body, head, length=None)
+        return self.reply(status, body, head)
+
+    def start(self):
+        """First byte asked for, if the client's version is still ours."""
+        if self.headers.get("If-Range") not in (None, self.server.etag) or "Range" not in self.headers:
+            return 0
+        return int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
+
+    def reply(self, status, body, headers, length=-1):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if length is not None:
+            self.send_header("Content-Length", str(len(body) if length == -1 else length))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.fixture
+def server():
+    made = Server()
+    threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture
+def fetch(server, tmp_path):
+    def fetch(sha256=DIGEST, **options):
+        return io.download(
+            server.url, tmp_path / "get" / "weights.bin", sha256, **{"wait": 0.01, "timeout": 5} | options
+        )
+
+    return fetch
+
+
+def leftovers(folder):
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+# --- downloads
+
+
+def test_a_plain_download_is_right_and_leaves_only_the_file(server, fetch, tmp_path):
+    seen = []
+    path = fetch(progress=lambda done, total: seen.append((done, total)))
+    assert path.read_bytes() == DATA
+    assert leftovers(tmp_path) == ["weights.bin"]
+    assert seen[-1] == (len(DATA), len(DATA))
+    fetch()
+    assert len(server.requests) == 1, "a file that is there is not fetched again"
+
+
+@pytest.mark.parametrize("act", ["break off", "announce too much", 503, 429, "no length"])
+def test_one_mishap_is_survived(server, fetch, act):
+    server.plan = [act]
+    assert fetch().read_bytes() == DATA
+
+
+def test_a_broken_transfer_is_continued_not_restarted(server, fetch):
+    server.plan = ["break off", "break off"]
+    assert fetch().read_bytes() == DATA
+    assert [headers.get("Range") for headers in server.requests] == [None, "bytes=256000-", "bytes=384000-"]
+
+
+def test_a_later_call_continues_where_an_earlier_one_gave_up(server, fetch, tmp_path):
+    server.plan = ["break off", 503, 503]
+    with pytest.raises(io.DownloadError, match="256000 bytes are kept; run again to continue"):
+        fetch(retries=1)
+    assert "weights.bin" not in leftovers(tmp_path)
+    assert fetch().read_bytes() == DATA
+    assert server.requests[-1]["Range"] == "bytes=256000-"
+
+
+def test_a_stalling_server_is_left_and_tried_again(server, fetch):
+    server.plan = ["stall"]
+    assert fetch(timeout=0.3).read_bytes() == DATA
+
+
+def test_a_file_that_changes_between_two_pieces_is_taken_from_the_start(server, fetch):
+    server.plan = ["break off", 503]
+    with pytest.raises(io.DownloadError):
+        fetch(retries=0)
+    server.data, server.etag, server.plan = DATA[::-1], '"two"', []
+    assert fetch(hashlib.sha256(DATA[::-1]).hexdigest()).read_bytes() == DATA[::-1]
+
+
+def test_a_piece_from_another_place_is_never_joined(server, fetch):
+    server.plan = ["break off", "wrong piece"]
+    assert fetch().read_bytes() == DATA
+
+
+def test_a_part_that_is_longer_than_the_file_starts_again(server, fetch):
+    server.plan = ["break off", 416]
+    assert fetch().read_bytes() == DATA
+    assert "Range" not in server.requests[-1]
+
+
+def test_a_server_that_announces_too_little_is_caught_by_the_checksum(server, fetch, tmp_path):
+    server.plan = ["announce too little"]
+    with pytest.raises(io.ChecksumError, match="wanted " + DIGEST):
+        fetch()
+    assert leftovers(tmp_path) == []
+
+
+@pytest.mark.parametrize("act", ["html", "hidden html"])
+def test_an_html_page_is_not_a_file(server, fetch, tmp_path, act):
+    server.plan = [act]
+    with pytest.raises(io.DownloadError, match="HTML page in place of the file"):
+        fetch(sha256=None)
+    assert leftovers(tmp_path) == []
+
+
+def test_a_missing_file_is_not_tried_again(server, fetch, tmp_path):
+    server.plan = [404]
+    with pytest.raises(io.DownloadError, match="HTTP 404, the file is not there"):
+        fetch()
+    assert len(server.requests) == 1
+    assert leftovers(tmp_path) == []
+
+
+def test_we_give_up_in_the_end(server, fetch):
+    server.plan = [503] * 10
+    with pytest.raises(io.DownloadError, match="gave up after 3 attempts without a new byte: HTTP 503"):
+        fetch(retries=2)
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("act", ["serve", "no length"])
+def test_more_bytes_than_allowed_are_refused(server, fetch, tmp_path, act):
+    server.plan = [act]
+    with pytest.raises(io.DownloadError, match=r"100000 .*allowed"):
+        fetch(max_bytes=100_000)
+    assert "weights.bin" not in leftovers(tmp_path)
+
+
+def test_a_wrong_file_already_there_is_refused_and_deleted(fetch, tmp_path):
+    (tmp_path / "get").mkdir()
+    (tmp_path / "get" / "weights.bin").write_bytes(b"something else")
+    with pytest.raises(io.ChecksumError, match="has been deleted"):
+        fetch()
+    assert fetch().read_bytes() == DATA
+
+
+@pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://host/x", "/etc/hostname", "http://"])
+def test_only_http_addresses_are_fetched(tmp_path, url):
+    with pytest.raises(io.DownloadError, match="only http"):
+        io.download(url, tmp_path / "x")
+
+
+def test_nobody_answers(tmp_path):
+    with pytest.raises(io.DownloadError, match="gave up after 2 attempts"):
+        io.download("http://127.0.0.1:9/x", tmp_path / "x", retries=1, wait=0.01, timeout=1)
+
+
+# --- atomic writes
+
+
+def test_a_file_appears_only_when_complete(tmp_path):
+    path = tmp_path / "deep" / "x.txt"
+    with io.atomic_write(path, "w") as file:
+        file.write("grüße")
+        assert not path.exists()
+    assert path.read_text(encoding="utf-8") == "grüße"
+    assert leftovers(tmp_path) == ["x.txt"]
+
+
+def write_half(path):
+    with io.atomic_write(path) as file:
+        file.write(b"half of the n")
+        raise RuntimeError
+
+
+def test_a_failed_write_keeps_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "x.bin"
+    path.write_bytes(b"old")
+    with pytest.raises(RuntimeError):
+        write_half(path)
+    assert path.read_bytes() == b"old"
+    assert leftovers(tmp_path) == ["x.bin"]
+
+
+def test_a_path_for_writers_that_want_one(tmp_path):
+    with io.atomic_path(tmp_path / "x.npz") as temporary:
+        assert temporary.suffix == ".npz"
+        temporary.write_bytes(b"1")
+    assert leftovers(tmp_path) == ["x.npz"]
+
+
+def write_to_a_full_disk(path):
+    with io.atomic_path(path) as temporary:
+        temporary.symlink_to("/dev/full")
+        with open(temporary, "wb", buffering=0) as file:
+            file.write(b"x")
+
+
+def test_a_full_disk_says_so(tmp_path):
+    if not os.path.exists("/dev/full"):
+        pytest.skip("this system has no /dev/full")
+    with pytest.raises(OSError, match="disk is full") as caught:
+        write_to_a_full_disk(tmp_path / "x")
+    assert caught.value.errno == errno.ENOSPC
+    assert leftovers(tmp_path) == []
+
+
+def test_a_file_in_place_of_a_folder_says_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="is a file, not a folder"), io.atomic_write(tmp_path / "file" / "x"):
+        pass
+
+
+def test_cache_folder_follows_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("S2F_HOME", str(tmp_path / "here"))
+    assert io.cache_dir() == tmp_path / "here"
+    assert io.cache_dir().is_dir()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("S2F_HOME", str(tmp_path / "file" / "x"))
+    with pytest.raises(OSError, match="set S2F_HOME"):
+        io.cache_dir()
+
+
+def test_sha256_of_known_bytes(tmp_path):
+    (tmp_path / "x").write_bytes(b"abc")
+    assert io.sha256(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+# --- records
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setenv("S2F_RESULTS", str(tmp_path / "results"))
+    return tmp_path / "results"
+
+
+def record(name="speed", **changes):
+    values = {"command": "python -m benchmarks.speed", "n": 3, "metrics": {"x": 1.5}, "seconds": 2.0}
+    return io.write_record(name, **values | changes)
+
+
+def test_a_record_comes_back_with_its_origin(results):
+    numpy = pytest.importorskip("numpy")
+    path = record(metrics={"x": numpy.float32(1.5), "n": 2}, intervals={"x": (1, 2)}, seeds=range(2), notes="quiet")
+    assert path == results / "speed.json"
+    made = io.read_record("speed")
+    assert " ".join(made) == "name command commit date device seconds seeds n metrics intervals notes"
+    assert made["metrics"] == {"x": 1.5, "n": 2}
+    assert made["intervals"] == {"x": [1, 2]}
+    assert made["seeds"] == [0, 1]
+    assert made["date"].endswith("Z")
+    assert "cores" in made["device"]
+
+
+def test_what_was_never_run_is_none(results):
+    assert io.read_record("never") is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"metrics": {"x": float("nan")}}, "'x' must be a finite number"),
+        ({"metrics": {"x": "high"}}, "finite number"),
+        ({"metrics": {}}, "at least one metric"),
+        ({"command": " "}, "needs its command"),
+        ({"intervals": {"y": (0, 1)}}, "belongs to no metric"),
+        ({"intervals": {"x": (2, 1)}}, "upside down"),
+        ({"name": "../x"}, "lower-case letters"),
+    ],
+)
+def test_a_record_that_cannot_be_true_is_refused(results, changes, message):
+    with pytest.raises(ValueError, match=message):
+        record(**changes)
+    assert not results.exists()
+
+
+def test_a_broken_record_is_named(results):
+    record()
+    (results / "speed.json").write_text("{")
+    with pytest.raises(ValueError, match=r"speed\.json is not a record"):
+        io.read_record("speed")
+
+
+def test_the_record_names_the_commit_of_the_clone(results):
+    commit = json.loads(record().read_text())["commit"]
+    in_clone = (io.records.ROOT / ".git").exists()
+    assert (commit is not None and len(commit.split("+")[0]) == 12) if in_clone else True
