@@ -1,0 +1,198 @@
+"""Fetch the authors' public examples: only the folders needed, resumable, counted, listed in a manifest.
+
+The pictures and voices are of real people and come without a licence. They are fetched to the reader's own disk,
+measured there, and never passed on: nothing but aggregate numbers leaves that folder.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from s2f_lib import io
+from s2f_lib.published import layout
+
+REPOSITORY = "https://github.com/speech2face/speech2face.github.io"
+ARCHIVE = "https://codeload.github.com/speech2face/speech2face.github.io/tar.gz/HEAD"
+MEGABYTES = {"avspeech": {"pictures": 32, "sound": 178}, "voxceleb": {"pictures": 12, "sound": 62}}  # 2019, on disk
+EXTRAS = ("figures/landmark", "supplemental/retrieve/index.html")  # craniofacial statistics; the true ranks
+
+
+class FetchError(RuntimeError):
+    """The examples could not be fetched; the message says why and what to try."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be fetched: folders and single files of the authors' repository, and the disk it takes."""
+
+    parts: tuple[str, ...]
+    paths: tuple[str, ...]
+    megabytes: int
+
+    def __str__(self) -> str:
+        return f"{' and '.join(self.parts)}: {len(self.paths)} folders, about {self.megabytes} MB on disk"
+
+
+def plan(parts: Sequence[str] = tuple(layout.PARTS), sound: bool = True) -> Plan:
+    """Which folders of the repository are wanted, and how large they are."""
+    for part in parts:
+        if part not in layout.PARTS:
+            raise ValueError(f"there is no part {part!r}; choose from {', '.join(layout.PARTS)}")
+    names = [*layout.KINDS.values(), *([layout.SOUND_FOLDER] if sound else [])]
+    paths = [f"{layout.PARTS[part].upstream}/{name}" for part in parts for name in names]
+    size = sum(MEGABYTES[part]["pictures"] + sound * MEGABYTES[part]["sound"] for part in parts)
+    return Plan(tuple(parts), (*paths, *EXTRAS), size)
+
+
+def check_disk(folder: Path, megabytes: int) -> None:
+    """Refuse to start when the examples would not fit; raises FetchError."""
+    there = folder
+    while not there.exists():
+        there = there.parent
+    free = shutil.disk_usage(there).free // 1_000_000
+    if free < 2 * megabytes:  # the clone keeps a packed copy beside the files
+        raise FetchError(f"{folder} needs about {2 * megabytes} MB while fetching, {free} MB are free; free some space")
+
+
+def by_git(folder: Path, wanted: Plan, repository: str = REPOSITORY, say: Callable[[str], None] = print) -> None:
+    """Shallow, sparse clone, one folder after the other, so that a second call continues where one was cut off.
+
+    Raises
+    ------
+    FetchError
+        If git is missing, the network is down or the repository is not there; git's own words are in the message.
+    """
+    if shutil.which("git") is None:
+        raise FetchError("git is not installed; use --method archive")
+    if not (folder / ".git").is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        _git(folder, "init", "--quiet")
+        _git(folder, "remote", "add", "origin", repository)
+    _git(folder, "config", "core.sparseCheckout", "true")
+    _git(folder, "config", "core.longpaths", "true")
+    _git(folder, "fetch", "--quiet", "--depth", "1", "--filter=blob:none", "origin", "HEAD")
+    done: list[str] = []
+    for number, path in enumerate(wanted.paths, 1):
+        done.append(f"/{path}")
+        _git(folder, "sparse-checkout", "set", "--no-cone", *done)
+        _git(folder, "checkout", "--quiet", "--force", "--detach", "FETCH_HEAD")
+        say(f"[{number}/{len(wanted.paths)}] {path}: {_count(folder / path)} files")
+
+
+def by_archive(folder: Path, wanted: Plan, url: str = ARCHIVE, say: Callable[[str], None] = print) -> None:
+    """Download the repository as one archive (larger) and take out the folders wanted; for machines without git.
+
+    Raises
+    ------
+    FetchError
+        If the network is down, the address is wrong, or the archive is not a whole tar.gz.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    archive = folder / "speech2face.github.io.tar.gz"
+    try:
+        io.download(url, archive)
+    except io.DownloadError as error:
+        raise FetchError(f"{error}; with git installed, --method git fetches less") from error
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            taken = sum(_take(tar, member, folder, wanted) for member in tar)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        archive.unlink()
+        raise FetchError(f"the archive from {url} is damaged ({error}); it was deleted, run again") from error
+    archive.unlink()
+    say(f"{taken} files taken from the archive")
+
+
+def adopt(folder: Path, existing: Path, parts: Sequence[str]) -> None:
+    """Use a copy that is already on this machine: links to its parts, no second copy on disk."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = [part for part in parts if layout.part_folder(existing, part)]
+    if not found:
+        raise FetchError(f"{existing} holds none of {', '.join(parts)} (each with a folder {layout.KINDS['true']})")
+    for part in found:
+        link = folder / part
+        if not link.exists():
+            link.symlink_to(layout.part_folder(existing, part).resolve(), target_is_directory=True)
+
+
+def check_counts(folder: Path, parts: Sequence[str]) -> list[str]:
+    """How the folders differ from what was published in 2019; an empty list when they do not.
+
+    Raises
+    ------
+    FetchError
+        If not one whole clip is there.
+    """
+    differences, whole = [], 0
+    for part in parts:
+        expected = layout.PARTS[part].clips
+        if layout.part_folder(folder, part) is None:
+            differences.append(f"{part}: not there, {expected} clips expected")
+            continue
+        try:
+            found = layout.open_part(folder, part)
+        except ValueError as error:
+            differences.append(f"{part}: {error}")
+            continue
+        whole += len(found)
+        if len(found) != expected or found.incomplete:
+            differences.append(found.report())
+    if not whole:
+        raise FetchError("no whole clip was found: " + "; ".join(differences))
+    return differences
+
+
+def write_manifest(folder: Path, parts: Sequence[str]) -> Path:
+    """``manifest.csv``: one row per clip with part, clip, speaker, status and bytes. Stays in the reader's folder."""
+    path = folder / "manifest.csv"
+    with io.atomic_write(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["clip_id", "part", "speaker_id", "status", "reason", "bytes"])
+        for part in parts:
+            if layout.part_folder(folder, part) is None:
+                continue
+            found = layout.open_part(folder, part)
+            for clip in found:
+                size = sum(file.stat().st_size for file in (*clip.pictures.values(), clip.sound))
+                writer.writerow([clip.name, part, clip.speaker, "ok", "", size])
+            for name, reason in found.left_out:
+                writer.writerow([name, part, "", "skipped", reason, ""])
+    return path
+
+
+def _git(folder: Path, *arguments: str) -> None:
+    """Run git in the folder without asking for a password; FetchError with git's words when it fails."""
+    environment = os.environ | {"GIT_TERMINAL_PROMPT": "0"}
+    command = ["git", "-C", str(folder), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise FetchError(
+            f"git {arguments[0]} failed: {reason}; what is complete is kept, run again to continue, "
+            "or try --method archive"
+        )
+
+
+def _take(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, wanted: Plan) -> int:
+    """Write one member if it is a plain file in a folder wanted and not there yet; 1 if it is there afterwards."""
+    parts = PurePosixPath(member.name).parts[1:]  # the archive's own top folder carries the commit
+    path = PurePosixPath(*parts)
+    inside = any(path.is_relative_to(root) for root in wanted.paths)
+    if not member.isfile() or ".." in parts or not inside:
+        return 0
+    target = folder / path
+    if not target.exists() or target.stat().st_size != member.size:
+        with io.atomic_write(target) as file:
+            shutil.copyfileobj(tar.extractfile(member), file)
+    return 1
+
+
+def _count(path: Path) -> int:
+    return sum(1 for _ in path.iterdir()) if path.is_dir() else int(path.exists())
