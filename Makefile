@@ -1,0 +1,80 @@
+# Two commands: `make test` and `make book`. Both make what they need first: a virtual environment with the exact pins.
+# Needs Python >= 3.11 and make; no compiler, no system library. Another place for the environment: make book VENV=/some/path
+
+VENV ?= .venv
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+    $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+BIN := $(abspath $(VENV))/bin
+PINS := $(shell cat requirements.txt requirements-no-deps.txt pyproject.toml | cksum | cut -d' ' -f1)
+INSTALLED := $(VENV)/.installed-$(PINS)
+PAGES := $(sort $(wildcard book/*.ipynb))
+PYTEST := $(BIN)/python -m pytest
+
+export PATH := $(BIN):$(PATH)
+export MPLBACKEND ?= Agg
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+export JUPYTER_PLATFORM_DIRS := 1
+
+.PHONY: help install book test browser lab published bench links wheel clean distclean
+
+help:
+	@echo "make book       build the book into _build/html (first time: installs, runs every page)"
+	@echo "make test       lint, unit tests, doctests, every page by nbval"
+	@echo "make lab        JupyterLab on the pages"
+	@echo "make published  fetch the paper's published examples and measure them again (network)"
+	@echo "make bench      the measured comparisons in benchmarks/ (long)"
+	@echo "make links      look for dead links (network)"
+	@echo "make clean      remove what was built; make distclean also removes $(VENV)"
+
+# The stamp carries a checksum of the pins: changed pins install again, unchanged ones never do.
+install: $(INSTALLED)
+$(INSTALLED):
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "Installing the pinned packages into $(VENV) with $(PYTHON) (about 5 minutes, 7 GB) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	    { echo "could not make $(VENV); on Debian and Ubuntu the module venv is in the package python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-no-deps.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+# Executed pages are kept in _build/.jupyter_cache by the text of their cells; what the cells call is not part of that
+# key, so `s2f_lib.pages cache` empties it when the library, its weights or the recorded results have changed.
+book: $(INSTALLED)
+	@$(BIN)/python -m s2f_lib.pages cache
+	$(BIN)/jupyter-book build . -W -n --keep-going
+	@$(PYTEST) -q tests/browser
+	@echo "The book: file://$(CURDIR)/_build/html/index.html"
+
+test: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(PYTEST) -q tests --durations=10
+	$(PYTEST) -q --doctest-modules s2f_lib data_scripts
+	$(if $(PAGES),$(PYTEST) -q --nbval-lax --nbval-cell-timeout=900 --durations=10 $(PAGES))
+
+browser: $(INSTALLED)
+	$(PYTEST) tests/browser
+
+lab: $(INSTALLED)
+	$(BIN)/jupyter lab book
+
+published: $(INSTALLED)
+	$(BIN)/python -m data_scripts.fetch_published_examples data/published
+	$(BIN)/python -m s2f_lib.pages run 06_published_results -p examples=data/published -o runs/published
+
+bench: $(INSTALLED)
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+links: $(INSTALLED)
+	$(BIN)/jupyter-book build . --builder linkcheck
+
+wheel: $(INSTALLED)
+	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+
+clean:
+	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)
