@@ -1,0 +1,25 @@
+"""One numba decorator for the renderer's kernels, with a compile cache that also works from a read-only install.
+
+numba keeps compiled code beside the source file. Where that folder cannot be written (a system-wide install, a
+container image), the cache goes to ``$S2F_HOME/numba`` instead. The choice is made before numba is first imported
+here; a ``NUMBA_CACHE_DIR`` that is already set is respected.
+"""
+
+import os
+from pathlib import Path
+
+
+def _choose_cache_folder() -> None:
+    if "NUMBA_CACHE_DIR" in os.environ or os.access(Path(__file__).parent, os.W_OK):
+        return
+    home = Path(os.environ.get("S2F_HOME", Path.home() / ".cache" / "s2f"))
+    os.environ["NUMBA_CACHE_DIR"] = str(home / "numba")
+
+
+_choose_cache_folder()
+
+import numba  # noqa: E402
+
+numba.config.CACHE_DIR = os.environ.get("NUMBA_CACHE_DIR", numba.config.CACHE_DIR)
+
+jit = numba.njit(cache=True, fastmath=True, error_model="numpy")

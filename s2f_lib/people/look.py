@@ -1,0 +1,232 @@
+"""What a person looks like apart from the shape of the head: skin, hair, eyes, beard, make-up, wrinkles, moles.
+
+`appearance` draws the look that belongs to the person; `picture_appearance` changes what people change from one day to
+the next (make-up, stubble, now and then the hair). All random draws are made in a fixed order whatever the attributes
+are, so that changing one attribute of a person changes nothing else.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from s2f_lib.people.head import LOOK_STREAM, random_stream
+
+# Linear RGB of natural hair, from light to dark, at these values of hair darkness.
+HAIR_STEPS = (-2.6, -1.9, -1.2, -0.5, 0.2, 0.9)
+HAIR_RGB = np.array(
+    [(0.46, 0.33, 0.18), (0.34, 0.22, 0.115), (0.16, 0.092, 0.046), (0.075, 0.040, 0.021), (0.028, 0.016, 0.010),
+     (0.010, 0.008, 0.007)]
+)  # fmt: skip
+RED_HAIR = np.array([0.22, 0.068, 0.020])
+GREY_HAIR = np.array([0.46, 0.45, 0.44])
+IRIS_RGB = {
+    "darkbrown": (0.030, 0.014, 0.006), "brown": (0.085, 0.038, 0.014), "hazel": (0.13, 0.085, 0.030),
+    "green": (0.11, 0.14, 0.055), "blue": (0.10, 0.17, 0.27), "grey": (0.16, 0.19, 0.21),
+}  # fmt: skip
+# sRGB (0-255) of skin from the least to the most melanin, in equal steps.
+SKIN_SRGB = np.array(
+    [(236, 196, 172), (228, 182, 152), (214, 163, 128), (193, 140, 104), (160, 110, 78), (124, 82, 57), (94, 61, 43),
+     (66, 43, 32)], float
+)  # fmt: skip
+UNDERTONE = {"A": (1.0, 1.0, 1.0), "B": (1.03, 0.99, 0.90), "C": (1.0, 1.01, 0.93), "D": (1.0, 1.0, 1.0)}
+LIPSTICK_SRGB = np.array([(158, 56, 61), (173, 87, 87), (133, 51, 64), (178, 102, 94), (150, 70, 80)], float)
+
+# Hair styles with their shares.
+STYLES = {
+    "male": {"crop": 28, "sidepart": 24, "slick": 10, "spiky": 12, "curly_s": 10, "buzz": 12, "pixie": 4},
+    "male_afro": {"buzz": 44, "afro_s": 34, "afro": 8, "none": 10, "crop": 4},
+    "male_receding": {"horseshoe": 36, "slick_rec": 20, "crop_rec": 34, "none": 10},
+    "male_receding_afro": {"horseshoe": 25, "crop_rec": 25, "none": 50},
+    "female": {
+        "long": 22, "long_side": 20, "long_wavy": 18, "bob": 13, "bob_bang": 9, "tied": 8, "bun": 6, "pixie": 4,
+    },
+    "female_old": {"bob": 28, "pixie": 24, "curly_s": 16, "bun": 12, "long_side": 8, "tied": 6, "bob_bang": 6},
+    "female_afro": {"afro": 20, "afro_l": 25, "afro_s": 12, "bun": 16, "tied": 12, "long": 8, "bob_bang": 7},
+}  # fmt: skip
+BEARDS = {
+    "most": {"none": 44, "stubble": 22, "beard_short": 13, "beard_full": 9, "goatee": 7, "stache": 5},
+    "sparse": {"none": 72, "stubble": 16, "beard_short": 2, "beard_full": 2, "goatee": 5, "stache": 3},
+}
+RESTYLE = {"male": 0.10, "female": 0.20}  # share of wild pictures with another hair style than the usual one
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """The look of a person in one picture; colours are linear RGB, amounts mostly 0 to 1."""
+
+    skin: np.ndarray
+    hair: np.ndarray
+    brow: np.ndarray
+    beard_colour: np.ndarray
+    iris: np.ndarray
+    lipstick: np.ndarray
+    hair_style: str
+    beard: str
+    brow_style: str
+    params: dict  # entries of `shading.PARAMS` that belong to the person
+    brow_width: float
+    lash_width: float
+    iris_size: float
+    moles: np.ndarray  # (4, 4): x, y of the template, radius in decimetres, strength
+
+
+def linear_rgb(srgb) -> np.ndarray:
+    """sRGB in 0 to 255 -> linear light in 0 to 1."""
+    c = np.asarray(srgb, float) / 255
+    return np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+
+
+def _pick(shares: dict, u: float):
+    edges = np.cumsum(list(shares.values())) / sum(shares.values())
+    return list(shares)[min(int(np.searchsorted(edges, u, side="right")), len(shares) - 1)]
+
+
+def skin_colour(person, z: np.ndarray) -> np.ndarray:
+    """Linear RGB of the skin from melanin, the group's undertone and two personal numbers."""
+    t = float(np.clip(person.melanin, 0, 1)) * (len(SKIN_SRGB) - 1)
+    low = min(int(t), len(SKIN_SRGB) - 2)
+    steps = linear_rgb(SKIN_SRGB)
+    colour = steps[low] * (1 + low - t) + steps[low + 1] * (t - low)
+    warm = 0.045 * z[0]
+    colour = colour * np.array([1 + warm * 0.4, 1, 1 - warm]) * (1 + 0.05 * z[1])
+    return np.clip(colour * np.array(UNDERTONE[person.group]), 0.01, 0.95)
+
+
+def natural_hair(person, u: float, z: float) -> np.ndarray:
+    """Linear RGB of the hair before it turns grey."""
+    african, asian, caucasian = person.ancestry
+    if caucasian > 0.6 and u < 0.05:
+        return RED_HAIR * np.exp(0.2 * z)
+    darkness = person.hair_darkness + 0.9 * max(0.0, african + asian - 0.25)
+    log_rgb = [np.interp(darkness, HAIR_STEPS, np.log(HAIR_RGB[:, c])) for c in range(3)]
+    return np.exp(np.array(log_rgb) + 0.12 * z)
+
+
+def hair_style(person, u_receding: float, u_style: float) -> tuple[str, bool]:
+    """Usual hair style and whether the hairline has receded."""
+    afro = "_afro" if person.ancestry[0] > 0.55 else ""
+    if person.sex == "male":
+        receding = u_receding < np.clip((person.age - 24) / 75, 0, 0.72)
+        return _pick(STYLES[f"male{'_receding' if receding else ''}{afro}"], u_style), receding
+    kind = "female_afro" if afro else ("female_old" if person.age > 58 else "female")
+    return _pick(STYLES[kind], u_style), False
+
+
+def _grey(person, u: float, z: float) -> float:
+    """Share of grey, 0 to 1; about half of the women dye their hair."""
+    grey = float(np.clip((person.age - 44 - 7 * z) / 26, 0, 1))
+    return grey if person.sex == "male" or u < 0.45 else 0.25 * grey
+
+
+def _ageing(person, u: np.ndarray, z: np.ndarray) -> dict:
+    """Wrinkles, spots, circles under the eyes: entries of `shading.PARAMS`."""
+    amount = 1.35 * np.clip((person.age - 28) / 48, 0, 1.15) ** 1.1
+    params = {}
+    for i, name in enumerate(("w_fore", "w_crow", "w_naso", "w_mar", "w_eye", "w_cheek")):
+        first = 0.12 if name in ("w_naso", "w_eye") else 0.0
+        params[name] = float(np.clip(amount * (0.6 + 0.7 * u[i]) + first, 0, 1.9))
+    params["spots"] = float(np.clip((person.age - 45) / 35, 0, 1) * (0.2 + 0.8 * u[6]) * (1 - 0.6 * person.melanin))
+    params["circles"] = float(np.clip(0.22 + 0.22 * amount + 0.17 * z[0], 0, 1))
+    return params
+
+
+def _moles(rng: np.random.Generator, melanin: float) -> np.ndarray:
+    """Up to four moles somewhere on the face, in coordinates of the template."""
+    moles = np.stack(
+        [rng.uniform(-0.55, 0.55, 4), rng.uniform(-1.0, 0.5, 4), rng.uniform(0.012, 0.026, 4), rng.uniform(0.5, 1, 4)], 1
+    )
+    on_eye = (np.abs(np.abs(moles[:, 0]) - 0.29) < 0.18) & (np.abs(moles[:, 1]) < 0.1)
+    moles[(np.arange(4) >= rng.poisson(1.2 * (1 - 0.6 * melanin))) | on_eye, 2] = 0
+    return moles.astype(np.float32)
+
+
+def appearance(person) -> Appearance:
+    """The usual look of a person; depends on nothing but the person.
+
+    Parameters
+    ----------
+    person : population.Person
+
+    Returns
+    -------
+    Appearance
+    """
+    rng = random_stream(person, LOOK_STREAM)
+    u, z = rng.random(40), rng.standard_normal(24)
+    male = person.sex == "male"
+    natural = natural_hair(person, u[0], z[2])
+    grey = _grey(person, u[1], z[3])
+    style, receding = hair_style(person, u[2], u[3])
+    beard = _pick(BEARDS["sparse" if person.ancestry[1] > 0.55 else "most"], u[4]) if male else "none"
+    thickness = (1.12 if male else 0.82) + 0.20 * z[4] + 0.05 * person.androgen
+    made_up = 0.0 if male else float(u[6] < 0.6)
+    params = _ageing(person, u[10:18], z[10:]) | {
+        "pore": 0.8,
+        "redness": float(np.clip((0.5 if person.melanin < 0.35 else 0.3) + 0.22 * z[5], 0.05, 1.1)),
+        "freckles": float((0.3 + 0.7 * u[7]) * (person.melanin < 0.25) * (u[8] < (0.6 if u[0] < 0.05 else 0.15))),
+        "lip_makeup": made_up * (0.12 + 0.5 * u[9]),
+        "eye_makeup": made_up * (0.2 + 0.7 * u[18]),
+        "brow_density": float(np.clip(0.62 + 0.12 * z[6], 0.3, 0.9)),
+        "beard_shadow": _beard_shadow(person, beard, u[19]),
+        "receding": 0.5 + 0.5 * u[20] if receding else 0.0,
+        "oiliness": 0.4 + 0.6 * u[21],
+        "grey_strands": 0.5 * min(grey * (1.2 - grey) * 2, 0.5),
+        "lip_natural": 0.5 + 0.3 * u[22] if male else 0.70 + 0.35 * u[22],
+        "brow_lift": 0.022 * z[7] - 0.006 * male,
+        "brow_arch": 0.020 * z[8] + (0.0 if male else 0.012),
+        "brow_thickness": float(np.clip(thickness, 0.45, 1.6)),
+    }
+    return Appearance(
+        skin=skin_colour(person, z),
+        hair=natural * (1 - grey) + GREY_HAIR * grey,
+        brow=natural * 0.85 * (1 - 0.6 * grey) + 0.30 * 0.6 * grey + 0.006,
+        beard_colour=natural * 0.8 * (1 - 0.7 * grey) + 0.30 * 0.7 * grey,
+        iris=np.array(IRIS_RGB[person.eye_colour]) * np.exp(0.2 * z[9]),
+        lipstick=linear_rgb(LIPSTICK_SRGB[int(u[23] * len(LIPSTICK_SRGB))]),
+        hair_style=style,
+        beard=beard,
+        brow_style="thin" if thickness < 0.85 else ("mid" if thickness < 1.15 else "thick"),
+        params=params,
+        brow_width=0.8 + 0.35 * u[24],
+        lash_width=0.6 if male else 0.8 + 1.2 * params["eye_makeup"],
+        iris_size=float(np.clip(1 + 0.04 * z[20], 0.9, 1.1)),
+        moles=_moles(rng, person.melanin),
+    )
+
+
+def _beard_shadow(person, beard: str, u: float) -> float:
+    """Darkness of shaved or short beard on the skin."""
+    if person.sex != "male":
+        return 0.0
+    shadow = 0.06 + 0.26 * u if beard == "none" else 0.40 + 0.35 * u
+    if beard not in ("none", "stubble"):
+        return 0.7 if beard == "beard_short" else 0.8
+    shadow *= float(np.clip(1 + 0.15 * person.androgen, 0.5, 1.5))
+    return shadow * (0.5 if person.ancestry[1] > 0.55 else 1.0)
+
+
+def picture_appearance(person, usual: Appearance, rng: np.random.Generator) -> Appearance:
+    """The look in one wild picture: make-up and stubble of the day, sometimes another hair style.
+
+    Parameters
+    ----------
+    person : population.Person
+    usual : Appearance
+        From `appearance`.
+    rng : np.random.Generator
+        The stream of the picture.
+    """
+    u = rng.random(8)
+    params, style = dict(usual.params), usual.hair_style
+    if u[0] < RESTYLE[person.sex] and not params["receding"]:
+        style = hair_style(person, 1.0, u[1])[0]
+    if person.sex == "female":
+        worn = float(u[2] < (0.75 if usual.params["eye_makeup"] else 0.25))
+        params["lip_makeup"] = worn * (0.12 + 0.5 * u[3])
+        params["eye_makeup"] = worn * (0.2 + 0.7 * u[4])
+    elif usual.beard in ("none", "stubble"):
+        params["beard_shadow"] *= 0.6 + 0.9 * u[5]
+    params["redness"] *= 0.7 + 0.6 * u[6]
+    params["oiliness"] *= 0.6 + 0.8 * u[7]
+    lash = usual.lash_width if person.sex == "male" else 0.8 + 1.2 * params["eye_makeup"]
+    return replace(usual, hair_style=style, params=params, lash_width=lash)

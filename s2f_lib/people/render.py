@@ -1,0 +1,313 @@
+"""Pictures of synthetic people: ``render_canonical`` and ``render_wild``, with true two-dimensional landmarks.
+
+Every picture is computed from the person and the number of the picture alone, so it can be made again anywhere. It shows
+nobody: the shape is a random point of a linear model, the skin is painted by formulas.
+"""
+
+import io
+from functools import cache, lru_cache
+
+import numpy as np
+
+from s2f_lib.people import shading
+from s2f_lib.people.head import WILD_STREAM, asset, coefficients, head_model, random_stream
+from s2f_lib.people.look import Appearance, appearance, picture_appearance
+from s2f_lib.people.raster import draw_depth, draw_strands, draw_triangles, place_strands, vertex_normals
+from s2f_lib.people.scene import Scene, background, canonical_scene, wild_scene
+
+SUPERSAMPLING = 2
+SIZES = (16, 1024)  # pixels, smallest and largest side
+PIVOT = np.array([0, -0.35, -0.55], np.float32)  # the head turns about this point
+BACKDROP = np.array([0.52, 0.54, 0.56])
+SHADOW_EXTENT = 3.8  # decimetres covered by the shadow map
+# material, width at the root and at the tip (decimetres)
+STRANDS = {
+    "hair": (shading.HAIR_M, 0.026, 0.013),
+    "brow": (shading.BROW_M, 0.0055, 0.003),
+    "beard": (shading.BEARD_M, 0.011, 0.006),
+    "lash": (shading.LASH_M, 0.005, 0.002),
+}
+
+
+@cache
+def _look_asset() -> dict:
+    """Masks, occlusion and strands in the types the kernels want."""
+    arrays = asset("look")
+    names = [str(n) for n in arrays["mask_names"]]
+    if tuple(names) != shading.MASKS:
+        raise RuntimeError(f"the packaged look asset has masks {names}, the renderer wants {list(shading.MASKS)}")
+    strands = {}
+    for key in arrays:
+        if key.endswith("_p"):
+            name = key[:-2]
+            strands[name] = (
+                arrays[key].astype(np.float32),
+                arrays[name + "_i"].astype(np.int32),
+                arrays[name + "_w"].astype(np.float32),
+            )
+    bare = arrays["ao"].astype(np.float32) / 255
+    under = {"none": np.ones_like(bare)}
+    under |= {str(n)[2:]: 0.12 + 0.88 * h.astype(np.float32) / 255 for n, h in zip(arrays["hocc_n"], arrays["hocc"])}
+    occlusion = {style: np.ascontiguousarray(np.stack([bare, u], 1)) for style, u in under.items()}
+    return {"strands": strands, "occlusion": occlusion, "masks": arrays["masks"], "box": arrays["box"]}
+
+
+@lru_cache(maxsize=512)
+def _strand_table(groups: tuple) -> tuple:
+    """For each line segment: first point, position along the strand, its length, strand number and material."""
+    point, along, length, number, material, start = [], [], [], [], [], 0
+    for kind, name in groups:
+        n, steps = _look_asset()["strands"][name][0].shape[:2]
+        point.append((np.arange(n)[:, None] * steps + np.arange(steps - 1) + start).ravel())
+        along.append(np.tile(np.arange(steps - 1) / (steps - 1), n))
+        length.append(np.full(n * (steps - 1), 1 / (steps - 1)))
+        number.append(np.repeat(np.arange(n), steps - 1))
+        material.append(np.full(n * (steps - 1), STRANDS[kind][0]))
+        start += n * steps
+    types = (np.int32, np.float32, np.float32, np.int32, np.int32)
+    parts = (point, along, length, number, material)
+    return (*(np.concatenate(p).astype(t) for p, t in zip(parts, types, strict=True)), start)
+
+
+def _strand_groups(look: Appearance) -> list[tuple[str, str, float]]:
+    groups = [] if look.hair_style == "none" else [("hair", f"h_{look.hair_style}", 1.0)]
+    groups += [("brow", f"f_brow_{look.brow_style}", look.brow_width), ("lash", "f_lash", look.lash_width)]
+    if look.beard not in ("none", "stubble"):
+        groups.append(("beard", f"f_{look.beard}", 1.0))
+    return groups
+
+
+def _shape_brow(strands: np.ndarray, params: dict) -> np.ndarray:
+    """Lift, arch and thicken the template's brow strands as the painted underlay is (see `shading._brow_cover`)."""
+    x, y = np.abs(strands[..., 0]), strands[..., 1]
+    curve = np.interp(x, shading.BROW_X, shading.BROW_Y)
+    moved = strands.copy()
+    shift = params["brow_lift"] + params["brow_arch"] * np.exp(-(((x - 0.38) / 0.12) ** 2))
+    moved[..., 1] = curve + (y - curve) * min(params["brow_thickness"], 1.25) + shift
+    moved[..., 2] -= np.clip(shift, -0.05, 0.05) * 0.25  # the forehead leans back
+    return moved
+
+
+def _parameters(look: Appearance, scene: Scene) -> np.ndarray:
+    """The parameter vector of the shading kernel, in the order of `shading.PARAMS`."""
+    p = np.zeros(len(shading.PARAMS), np.float32)
+    cover = {"none": 0.18, "buzz": 0.88}.get(look.hair_style, 0.95)
+    values = look.params | scene.collar | {"scalp_cover": cover, "bald_top": float(look.hair_style == "horseshoe")}
+    values["beard_zone"] = {"goatee": 2.0, "stache": 3.0}.get(look.beard, 1.0)
+    for name, value in values.items():
+        p[shading.P[name]] = value
+    return p
+
+
+@cache
+def _buffers(size: int) -> tuple:
+    """Reused between pictures of one size."""
+    return (
+        np.empty((size, size), np.int32),
+        np.empty((size, size, 3), np.float32),
+        np.empty((size, size), np.float32),
+        np.empty((size, size), np.float32),
+        np.empty((size, size, 4), np.float32),
+    )
+
+
+def _project(points: np.ndarray, scene: Scene, size: int) -> np.ndarray:
+    focal = scene.focal * size
+    depth = scene.distance - points[:, 2]
+    x, y = size / 2 + focal * points[:, 0] / depth, size / 2 - focal * points[:, 1] / depth
+    return np.stack([x, y, depth], 1).astype(np.float32)
+
+
+def _shadow_frame(key_dir: np.ndarray, size: int) -> np.ndarray:
+    side = np.cross(key_dir, [0, 1, 0] if abs(key_dir[1]) < 0.9 else [1, 0, 0])
+    side /= np.linalg.norm(side)
+    corner = -SHADOW_EXTENT / 2
+    return np.stack([side, np.cross(key_dir, side), [corner, corner, size / SHADOW_EXTENT]]).astype(np.float32)
+
+
+def _from_light(points: np.ndarray, key_dir: np.ndarray, frame: np.ndarray) -> np.ndarray:
+    x, y = (points @ frame[0] - frame[2, 0]) * frame[2, 2], (points @ frame[1] - frame[2, 1]) * frame[2, 2]
+    return np.stack([x, y, -(points @ key_dir)], 1).astype(np.float32)
+
+
+def _eyes(vertices: np.ndarray, scene: Scene, turn: np.ndarray, iris_size: float):
+    """Centres and viewing directions of the eye balls in the camera frame, and the iris' angular radius."""
+    model = head_model()
+    centre = np.stack([vertices[e].mean(0) for e in model.eyes]).astype(np.float32)
+    radius = np.linalg.norm(vertices[model.eyes[0]] - centre[0], axis=1).mean()
+    centre = ((centre - PIVOT) @ turn.T + np.asarray(scene.shift, np.float32)).astype(np.float32)
+    gaze = np.tile(np.asarray(scene.gaze, np.float32), (2, 1))
+    if scene.look_at_camera:
+        to_camera = (np.array([0, 0, scene.distance], np.float32) - centre) @ turn
+        gaze = np.arctan2(to_camera[:, :2], to_camera[:, 2:])
+    gaze = np.clip(gaze, (-0.36, -0.12), (0.36, 0.08))  # the lids do not follow the eye
+    forward = np.concatenate([np.sin(gaze), np.ones((2, 1))], 1)
+    forward = (forward / np.linalg.norm(forward, axis=1, keepdims=True)) @ turn.T
+    return centre, forward.astype(np.float32), float(np.arcsin(0.0575 * iris_size / radius))
+
+
+def _draw(vertices: np.ndarray, look: Appearance, scene: Scene, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Linear RGB and coverage (size, size, 4), and all vertices in pixels (N, 3)."""
+    model, parts = head_model(), _look_asset()
+    turn, shift = scene.rotation.astype(np.float32), np.asarray(scene.shift, np.float32)
+    groups = _strand_groups(look)
+    *segments, n_points = _strand_table(tuple((kind, name) for kind, name, _ in groups))
+    moved = (vertices - model.template).astype(np.float32)
+    points, tangents = np.empty((n_points, 3), np.float32), np.empty((n_points, 3), np.float32)
+    row = 0
+    for kind, name, _ in groups:
+        strands, index, weight = parts["strands"][name]
+        if kind == "brow":
+            strands = _shape_brow(strands, look.params)
+        row = place_strands(strands, index, weight, moved, turn, shift, PIVOT, points, tangents, row)
+    normals = np.zeros_like(vertices, dtype=np.float32)
+    vertex_normals(vertices, model.triangles, normals)
+    world = ((vertices - PIVOT) @ turn.T + shift).astype(np.float32)
+    screen, strand_screen = _project(world, scene, size), _project(points, scene, size)
+    triangle_id, bary, depth, height_mm, image = _buffers(size)
+    triangle_id[:], depth[:], image[:] = -1, 1e9, 0
+    draw_triangles(screen, model.triangles, triangle_id, bary, depth, True)
+    key_dir = scene.light[shading.KEY_DIR]
+    shadow_size = int(np.clip(size * 0.75, 128, 320))
+    frame = _shadow_frame(key_dir, shadow_size)
+    shadow_map = np.full((shadow_size, shadow_size), 1e9, np.float32)
+    draw_depth(_from_light(world, key_dir, frame), model.triangles, shadow_map)
+    strand_light = _from_light(points, key_dir, frame)
+    row, first = 0, len(model.triangles)
+    for kind, name, wider in groups:
+        n, steps = parts["strands"][name][0].shape[:2]
+        _, root, tip = STRANDS[kind]
+        draw_strands(
+            strand_screen, row, n, steps, root * wider, tip * wider, scene.focal * size, triangle_id, bary, depth, first,
+            1, False,
+        )  # fmt: skip
+        if kind == "hair":
+            draw_strands(
+                strand_light, row, n, steps, root * 2, tip * 2, frame[2, 2], triangle_id, bary, shadow_map, 0, 3, True
+            )
+        row, first = row + n * steps, first + n * (steps - 1)
+    params = _parameters(look, scene)
+    colours = [look.skin, look.hair, look.brow, look.iris, look.lipstick, scene.cloth, look.beard_colour]
+    box, masks = parts["box"], parts["masks"]
+    shading.bump_heights(
+        triangle_id, bary, len(model.triangles), model.part, model.uv, model.uv_triangles, masks, box, params, height_mm
+    )
+    camera = [scene.distance, scene.focal * size, scene.distance / (scene.focal * size) * 100]
+    shading.shade(
+        triangle_id, bary, depth, height_mm, image, model.triangles, model.uv_triangles, model.part, normals @ turn.T,
+        model.uv, parts["occlusion"][look.hair_style], model.template, masks, box, *segments, tangents, params,
+        np.asarray(colours, np.float32), look.moles, *_eyes(vertices, scene, turn, look.iris_size), scene.light, frame,
+        shadow_map, np.asarray(camera, np.float32),
+    )  # fmt: skip
+    return image, screen
+
+
+def _to_display(linear: np.ndarray) -> np.ndarray:
+    """Soft shoulder and sRGB curve, result in [0, 1]."""
+    x = np.maximum(linear, 0)
+    x = x * (1 + x / 6.0) / (1 + x)
+    return np.clip(np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.maximum(x, 1e-8) ** (1 / 2.4) - 0.055), 0, 1)
+
+
+def _picture(vertices, look, scene, size):
+    """Display RGB times coverage, coverage, and landmarks in pixels of the final picture."""
+    image, screen = _draw(vertices, look, scene, size * SUPERSAMPLING)
+    small = image.reshape(size, SUPERSAMPLING, size, SUPERSAMPLING, 4).mean((1, 3))
+    cover = small[..., 3:]
+    rgb = _to_display(small[..., :3] / np.maximum(cover, 1e-3) * scene.exposure) * cover
+    return rgb, cover, screen[head_model().lm68, :2] / SUPERSAMPLING
+
+
+def check_size(size: int) -> int:
+    if not isinstance(size, (int, np.integer)) or not SIZES[0] <= size <= SIZES[1]:
+        raise ValueError(f"size is {size!r}; wanted a whole number of pixels from {SIZES[0]} to {SIZES[1]}")
+    return int(size)
+
+
+@lru_cache(maxsize=64)
+def _identity(person):
+    """Neutral vertices and usual look; kept for the last people, since pictures of one person come together."""
+    return head_model().vertices(coefficients(person)), appearance(person)
+
+
+def render_canonical(person, size: int = 128, return_landmarks: bool = False):
+    """Frontal picture with a neutral face, even light and a fixed camera (sizes of faces stay comparable).
+
+    Parameters
+    ----------
+    person : population.Person
+    size : int, 16 to 1024
+        Side of the square picture in pixels.
+    return_landmarks : bool
+        Also return the true positions of the 68 landmarks.
+
+    Returns
+    -------
+    np.ndarray, shape (size, size, 3), uint8
+        sRGB picture.
+    np.ndarray, shape (68, 2), float32
+        x and y in pixels, y down; only with `return_landmarks`.
+
+    Raises
+    ------
+    ValueError
+        If the size is impossible.
+    """
+    size = check_size(size)
+    vertices, look = _identity(person)
+    rgb, cover, landmarks = _picture(vertices, look, canonical_scene(), size)
+    image = (np.clip(rgb + (1 - cover) * BACKDROP, 0, 1) * 255).astype(np.uint8)
+    return (image, landmarks) if return_landmarks else image
+
+
+def render_wild(person, item: int, size: int = 128, return_landmarks: bool = False):
+    """Picture number `item` of a person, as found on the web: any pose, light, expression, background, quality.
+
+    Parameters
+    ----------
+    person : population.Person
+    item : int
+        Number of the picture, 0 or more; the same number gives the same picture.
+    size : int, 16 to 1024
+    return_landmarks : bool
+
+    Returns
+    -------
+    np.ndarray, shape (size, size, 3), uint8
+    np.ndarray, shape (68, 2), float32
+        Only with `return_landmarks`; points hidden by the pose are where they would be seen through the head.
+
+    Raises
+    ------
+    ValueError
+        If `item` or `size` is impossible.
+    """
+    size = check_size(size)
+    if not isinstance(item, (int, np.integer)) or item < 0:
+        raise ValueError(f"item is {item!r}; wanted the number of a picture, 0 or more")
+    vertices, usual = _identity(person)
+    rng = random_stream(person, WILD_STREAM + int(item))
+    scene = wild_scene(rng)
+    look = picture_appearance(person, usual, rng)
+    rgb, cover, landmarks = _picture(head_model().express(vertices, scene.expression), look, scene, size)
+    image = _lens(rgb + (1 - cover) * background(rng, size), rng)
+    return (image, landmarks) if return_landmarks else image
+
+
+def _lens(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Blur, sensor noise and JPEG, each in some of the pictures; display RGB in, uint8 out."""
+    from PIL import Image
+    from scipy.ndimage import gaussian_filter
+
+    blurred, blur, noise, packed, quality = rng.random(5)
+    if blurred < 0.4:
+        sigma = (0.3 + 0.7 * blur) * len(picture) / 224
+        picture = gaussian_filter(picture, (sigma, sigma, 0))
+    grain = rng.standard_normal(picture.shape, dtype=np.float32)
+    picture = np.clip(picture + (0.002 + 0.016 * noise) * grain, 0, 1)
+    image = (picture * 255).astype(np.uint8)
+    if packed < 0.5:
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, "JPEG", quality=int(45 + 47 * quality))
+        image = np.asarray(Image.open(file))
+    return image
