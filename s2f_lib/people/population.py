@@ -32,7 +32,10 @@ from s2f_lib.people.causes import (
 )
 
 AGE_BANDS = 7  # equal parts of the age range, about a decade each
-GOLDEN, SILVER = 0.6180339887498949, 0.41421356237309515  # steps of the low-discrepancy draw of languages
+STEPS = {  # of the low-discrepancy draws, per person of a cell and per cell; irrational and unrelated to each other
+    "language": (0.6180339887498949, 0.41421356237309515),
+    "style": (0.7320508075688772, 0.2360679774997898),
+}
 STYLE_SHARE = 0.25  # of people belong to the invented subculture
 MAX_EXPLAINED = 0.95  # of the variance of a "unit" node
 
@@ -238,7 +241,7 @@ def _normal(population: Population, name: str, width: int = 1) -> np.ndarray:
 
 
 def _cells(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sex, age band and group in permuted blocks of 56; every 2 people are one of each sex, every 8 two of each group."""
+    """Sex, age band and group in permuted blocks of 56: every 2 people are of both sexes, every 8 two of each group."""
     blocks = -(-n // (8 * AGE_BANDS))
     bands = _stream(seed, "bands").random((blocks, 2, len(GROUPS), AGE_BANDS)).argsort(axis=3)
     groups = _stream(seed, "groups").random((blocks, AGE_BANDS, len(GROUPS))).argsort(axis=2)
@@ -257,7 +260,8 @@ def _spread(sex: np.ndarray, band: np.ndarray, group: np.ndarray, seed: int, nam
     start = np.searchsorted(cell[order], cell[order])
     turn = np.empty(len(cell), int)
     turn[order] = np.arange(len(cell)) - start  # how many came before in the same cell
-    return (turn * GOLDEN + cell * SILVER + _stream(seed, name).random()) % 1.0
+    per_turn, per_cell = STEPS[name]
+    return (turn * per_turn + cell * per_cell + _stream(seed, name).random()) % 1.0
 
 
 def _languages(sex, band, group, world: worlds.World, seed: int) -> np.ndarray:

@@ -1,0 +1,78 @@
+"""Habits: what makes a voice personal and has nothing to do with the face.
+
+Every person has offsets of their own for each phone, a colour of their own above the third formant, a rhythm, a
+melody and a way of using loudness. They are drawn from one number, ``voice["idiolect"]``, which no arrow reaches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from s2f_lib.people.phones import CONSONANTS, PLACES, VOWELS
+
+PHONES = tuple(sorted([*VOWELS, *CONSONANTS]))
+COLOUR_KNOTS = np.array([0.0, 350, 800, 1500, 2300, 3200, 4200, 5400, 6700, 8000])  # Hz
+COLOUR_SD = np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.0, 4.0])  # dB between people
+
+
+@dataclass(frozen=True)
+class Habits:
+    """Personal articulation, drawn once per person."""
+
+    phones: dict  # phone -> factors on F1, F2, F3
+    upper_formants: np.ndarray  # factors on F4 to F8, the first is 1
+    bandwidths: np.ndarray  # factors on B1 to B8
+    noise_gain: np.ndarray  # per place of articulation
+    noise_pitch: np.ndarray  # per place of articulation
+    colour: np.ndarray  # dB at COLOUR_KNOTS: radiation, larynx tube, cheeks
+    zero: tuple[float, float]  # side branch of the throat: frequency in Hz for the reference tract, depth 0 to 1
+    rhythm: dict  # factors on the length of vowels, closures, fricatives, breath, pauses
+    declination: float  # semitones per second
+    final: float  # semitones at the end of a phrase
+    creak: float  # 0 to 1, at the end of phrases
+    dynamics: float  # size of all loudness movements, 1 = average
+    accent: float  # dB per stress level
+
+
+def draw(idiolect: int, size: float = 1.0) -> Habits:
+    """Habits of one person.
+
+    Parameters
+    ----------
+    idiolect : int
+        The number that decides all of them; see ``Population.voice["idiolect"]``.
+    size : float
+        1 as usual, 0 gives the habits of nobody in particular.
+    """
+    rng = np.random.default_rng([int(idiolect), 99])
+
+    def spread(sd, *shape):
+        return np.exp(size * sd * rng.standard_normal(shape or None))
+
+    offsets = np.exp(size * 0.06 * rng.standard_normal((len(PHONES), 3)) * (1, 0.8, 0.5))
+    upper = spread(0.045, 5)
+    upper[0] = 1.0  # F4 is a voice parameter of its own
+    return Habits(
+        phones=dict(zip(PHONES, offsets, strict=True)),
+        upper_formants=upper,
+        bandwidths=spread(0.25, 8),
+        noise_gain=spread(0.35, len(PLACES)),
+        noise_pitch=spread(0.05, len(PLACES)),
+        colour=size * COLOUR_SD * rng.standard_normal(len(COLOUR_KNOTS)),
+        zero=(float(4400 * spread(0.08)), float(size * rng.random())),
+        rhythm={
+            "vowel": float(spread(0.10)),
+            "closure": float(spread(0.12)),
+            "fricative": float(spread(0.12)),
+            "breath": float(spread(0.25)),
+            "prevoicing": float(spread(0.4)),
+            "pause": float(spread(0.30)),
+        },
+        declination=float(size * 0.45 * rng.standard_normal()),
+        final=float(size * 1.2 * rng.standard_normal()),
+        creak=float(size * rng.random() ** 2),
+        dynamics=float(spread(0.25)),
+        accent=float(1.6 * spread(0.3)),
+    )
