@@ -1,0 +1,182 @@
+"""Explorers of people and voices: who they are, how they sound, and which face the model makes of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from s2f_lib import plotting
+from s2f_lib.widgets.frames import Frame, _linked_stack, sound_html
+
+# cause -> (lowest, highest, step, unit); the keys are names of voice parameters or of person fields
+VOICE_CONTROLS = {
+    "f0": (80.0, 280.0, 5.0, "Hz"),
+    "vtl": (13.0, 19.0, 0.1, "cm"),
+    "age": (18.0, 85.0, 1.0, "years"),
+    "breath": (0.0, 0.2, 0.005, ""),
+}
+
+
+def people_explorer(people: Mapping[str, Frame], filters: Mapping[str, Sequence[str]] | None = None):
+    """Choose a person from a list (optionally filtered) and see and hear them; works in the static book.
+
+    Parameters
+    ----------
+    people : mapping of name to Frame
+        What to show of each person; see `person_frame`.
+    filters : mapping of title to names, optional
+        For example ``{"all": [...], "labelled female": [...]}``: a second list, chosen first.
+
+    Returns
+    -------
+    ipywidgets.VBox
+
+    Raises
+    ------
+    ValueError
+        If there is nobody, or a filter names somebody who is not there.
+    """
+    import ipywidgets
+
+    filters = dict(filters) if filters else {"all": list(people)}
+    unknown = sorted({name for names in filters.values() for name in names} - set(people))
+    if not people or unknown:
+        raise ValueError(
+            f"nobody is called {', '.join(unknown) or '...'}; there are {', '.join(people) or 'no people'}"
+        )
+    panels = {name: frame.html() for name, frame in people.items()}
+    views = []
+    for names in filters.values():
+        chooser = ipywidgets.Dropdown(options=list(names), description="person", layout={"width": "min(420px, 98%)"})
+        views.append(ipywidgets.VBox([chooser, _linked_stack(chooser, [panels[name] for name in names])]))
+    if len(views) == 1:
+        return views[0]
+    select = ipywidgets.Dropdown(options=list(filters), description="show", layout={"width": "min(420px, 98%)"})
+    stack = ipywidgets.Stack(views, selected_index=0)
+    ipywidgets.jslink((select, "index"), (stack, "selected_index"))
+    return ipywidgets.VBox([select, stack])
+
+
+def person_frame(
+    label: str, pictures: Mapping[str, Any], waveform: np.ndarray | None = None, caption: str = "", seconds: float = 3.0
+) -> Frame:
+    """One person's pictures side by side, each made picture with its mark, and the voice below.
+
+    Parameters
+    ----------
+    pictures : mapping of title to image
+        For example reference, F2F, S2F and the nearest faces. Titles that begin with "reference", "true", "wild" or
+        "nearest" are renders of synthetic people and carry no mark.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    tiles = []
+    for title, image in pictures.items():
+        pixels = plotting.as_images(image)
+        rendered = title.lower().startswith((*plotting.UNMARKED, "nearest"))
+        pixels = pixels if rendered else plotting.mark_face(pixels)
+        tile = Image.new("RGB", (144, 164), "white")
+        tile.paste(Image.fromarray(pixels).resize((140, 140), Image.Resampling.LANCZOS), (2, 22))
+        ImageDraw.Draw(tile).text((72, 4), title, fill="#222", anchor="ma", font=ImageFont.load_default(size=13))
+        tiles.append(np.asarray(tile))
+    alt = f"{label}: {', '.join(pictures)}; computer-made faces that identify nobody"
+    piece = None if waveform is None else waveform[: round(seconds * 16_000)]
+    return Frame(label, np.concatenate(tiles, axis=1), alt, caption or plotting.FACE_NOTE, piece)
+
+
+def voice_laboratory(
+    person: Any,
+    to_face: Callable[[np.ndarray], np.ndarray],
+    *,
+    controls: Mapping[str, tuple[float, float, float, str]] | None = None,
+):
+    """Change one cause of a voice at a time; the voice is synthesised again and the decoded face follows.
+
+    Needs a kernel (JupyterLab, Colab); the static book shows frames of the same sliders instead.
+
+    Parameters
+    ----------
+    person : s2f_lib.people.Person
+        Whose voice is changed, through ``person.intervene``: what the change causes downstream follows.
+    to_face : callable
+        From a waveform (96,000,) to a face (H, W, 3): voice encoder, then decoder.
+    controls : mapping, optional
+        Name of a cause to (lowest, highest, step, unit).
+
+    Returns
+    -------
+    ipywidgets.VBox
+        With an attribute ``refresh``, which a test can call.
+    """
+    import ipywidgets
+
+    from s2f_lib import people
+    from s2f_lib.people.causes import LANGUAGES
+
+    controls = dict(controls or VOICE_CONTROLS)
+    sliders = {
+        name: ipywidgets.FloatSlider(
+            value=float(np.clip(_current(person, name), low, high)),
+            min=low,
+            max=high,
+            step=step,
+            description=f"{name} ({unit})" if unit else name,
+            continuous_update=False,
+            style={"description_width": "90px"},
+            layout={"width": "min(460px, 98%)"},
+        )
+        for name, (low, high, step, unit) in controls.items()
+    }
+    language = ipywidgets.Dropdown(options=list(LANGUAGES), value=person.language, description="language")
+    panel = ipywidgets.HTML()
+
+    def refresh(_change: Any = None) -> None:
+        started = time.perf_counter()
+        changed = {name: slider.value for name, slider in sliders.items() if slider.value != slider_start[name]}
+        edited = person.intervene(language=language.value, **changed)
+        waveform = people.speak(edited, sentences="test", channel=False)
+        face = plotting.mark_face(to_face(waveform))
+        milliseconds = round(1000 * (time.perf_counter() - started))
+        caption = f"The average face that goes with such voices; took {milliseconds} ms. {plotting.FACE_NOTE}"
+        panel.value = Frame("the changed voice", face, "decoded face of the changed voice", caption, waveform).html()
+
+    slider_start = {name: slider.value for name, slider in sliders.items()}
+    for control in (*sliders.values(), language):
+        control.observe(refresh, names="value")
+    refresh()
+    box = ipywidgets.VBox([*sliders.values(), language, panel])
+    box.refresh = refresh
+    return box
+
+
+def laboratory_frames(
+    person: Any, to_face: Callable[[np.ndarray], np.ndarray], causes: Mapping[str, Sequence[Any]], unit: str = ""
+) -> dict[str, list[Frame]]:
+    """Frames for `frame_tabs`: the person with one cause at each of the given values, heard and decoded.
+
+    Examples of `causes`: ``{"vtl": [14, 16, 18], "language": ["en", "sw"]}``.
+    """
+    from s2f_lib import people
+
+    tabs: dict[str, list[Frame]] = {}
+    for cause, values in causes.items():
+        step_unit = VOICE_CONTROLS.get(cause, (0, 0, 0, unit))[3]
+        tabs[cause] = []
+        for value in values:
+            waveform = people.speak(person.intervene(**{cause: value}), sentences="test", channel=False)
+            label = f"{value} {step_unit}".strip()
+            face = plotting.mark_face(to_face(waveform))
+            alt = f"decoded face of the same synthetic person with {cause} set to {label}"
+            tabs[cause].append(Frame(label, face, alt, f"{cause} = {label}. {plotting.FACE_NOTE}", waveform[:32_000]))
+    return tabs
+
+
+def _current(person: Any, name: str) -> float:
+    """Value of a cause as the person has it, from the voice parameters or the person's fields."""
+    return float(person.voice[name]) if name in person.voice else float(getattr(person, name))
+
+
+__all__ = ["laboratory_frames", "people_explorer", "person_frame", "sound_html", "voice_laboratory"]
