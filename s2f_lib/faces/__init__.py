@@ -1,0 +1,28 @@
+"""Faces: find and cut them, turn them into features, and turn features back into a canonical face; all frozen."""
+
+from s2f_lib.faces.attributes import AttributeNet, label_photo
+from s2f_lib.faces.decoder import Decoded, FaceDecoder
+from s2f_lib.faces.detection import Box, Choice, choose_face, crop, detect, landmarks5, landmarks68
+from s2f_lib.faces.measures import MEASURES, PAPER_MEASURES, craniofacial
+from s2f_lib.faces.recogniser import FaceFeatures, FaceRecogniser, extract, to_tensor
+
+__all__ = [
+    "MEASURES",
+    "PAPER_MEASURES",
+    "AttributeNet",
+    "Box",
+    "Choice",
+    "Decoded",
+    "FaceDecoder",
+    "FaceFeatures",
+    "FaceRecogniser",
+    "choose_face",
+    "craniofacial",
+    "crop",
+    "detect",
+    "extract",
+    "label_photo",
+    "landmarks5",
+    "landmarks68",
+    "to_tensor",
+]

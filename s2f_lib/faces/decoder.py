@@ -1,0 +1,122 @@
+"""The face decoder after Cole et al. (2017): a face feature becomes landmarks and texture, and these a canonical face.
+
+::
+
+    v_f -> f_dec (1000) -> MLP -----------------------------> landmarks (68 points) --+
+                       \\-> FC -> transposed convolutions ---> texture, in mean shape --+--> spline warp -> image
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from s2f_lib.faces.training import load_half
+from s2f_lib.faces.warp import warp
+
+__all__ = ["WARP_POINTS", "Decoded", "DecoderShape", "FaceDecoder", "load_decoder", "to_mean_shape"]
+
+LANDMARKS = 68
+# Points that steer the warp. The lower edge of the mouth opening (65-67) lies on its upper edge when a mouth is shut,
+# as in every canonical picture; two control points at one place would have no spline through them.
+WARP_POINTS = tuple(range(65))
+SMOOTHING = 1e-4  # of the spline, in squared picture widths; keeps neighbouring lip points from folding the skin
+
+
+class Decoded(NamedTuple):
+    """What a decoder gives for a batch of features."""
+
+    image: Tensor  # (B, 3, S, S) in [0, 1], the canonical face
+    landmarks: Tensor  # (B, 68, 2), x and y in 0-1 of the picture
+    texture: Tensor  # (B, 3, S, S) in [0, 1], the face in the mean person's shape
+
+
+@dataclasses.dataclass(frozen=True)
+class DecoderShape:
+    """Sizes of a decoder."""
+
+    feature_dim: int = 4096  # of v_f
+    first: int = 1000  # outputs of the first layer, f_dec in the paper's loss
+    hidden: int = 256  # of the landmark branch
+    map_size: int = 7  # of the first feature map of the texture branch
+    channels: tuple[int, ...] = (48, 64, 48, 24)  # maps before each doubling; the picture is 7 * 2^4 = 112 pixels
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of the pictures, in pixels."""
+        return self.map_size * 2 ** len(self.channels)
+
+
+class FaceDecoder(nn.Module):
+    """Face feature -> canonical face: frontal, neutral, evenly lit.
+
+    Parameters
+    ----------
+    shape : DecoderShape
+
+    Attributes
+    ----------
+    f_dec : nn.Linear
+        The first layer; voice features are compared behind it.
+    mean_landmarks : Tensor, shape (68, 2)
+    mean_texture : Tensor, shape (3, S, S)
+        The mean person, from which both branches predict the difference.
+    """
+
+    def __init__(self, shape: DecoderShape = DecoderShape()):
+        super().__init__()
+        self.shape = shape
+        size = shape.image_size
+        self.f_dec = nn.Linear(shape.feature_dim, shape.first)
+        self.landmark_branch = nn.Sequential(
+            nn.ReLU(), nn.Linear(shape.first, shape.hidden), nn.ReLU(), nn.Linear(shape.hidden, 2 * LANDMARKS)
+        )
+        self.texture_start = nn.Linear(shape.first, shape.channels[0] * shape.map_size**2)
+        layers: list[nn.Module] = []
+        for before, after in zip(shape.channels, (*shape.channels[1:], shape.channels[-1] // 2), strict=True):
+            layers += [nn.ReLU(), nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)]
+        self.texture_branch = nn.Sequential(*layers, nn.ReLU(), nn.Conv2d(shape.channels[-1] // 2, 3, 3, padding=1))
+        self.register_buffer("mean_landmarks", torch.zeros(LANDMARKS, 2))
+        self.register_buffer("mean_texture", torch.full((3, size, size), 0.5))
+
+    def landmarks_and_texture(self, v_f: Tensor) -> tuple[Tensor, Tensor]:
+        """The two branches before the warp: (B, 68, 2) and (B, 3, S, S)."""
+        if v_f.dim() != 2 or v_f.shape[1] != self.shape.feature_dim:
+            raise ValueError(f"expected features (B, {self.shape.feature_dim}), got {(*v_f.shape,)}")
+        first = self.f_dec(v_f)
+        landmarks = self.mean_landmarks + 0.05 * self.landmark_branch(first).view(-1, LANDMARKS, 2)
+        start = self.texture_start(torch.relu(first))
+        maps = start.view(-1, self.shape.channels[0], self.shape.map_size, self.shape.map_size)
+        return landmarks, torch.sigmoid(torch.logit(self.mean_texture, eps=0.01) + self.texture_branch(maps))
+
+    def render(self, landmarks: Tensor, texture: Tensor) -> Tensor:
+        """Warp textures (B, 3, S, S) from the mean shape to landmarks (B, 68, 2)."""
+        points = list(WARP_POINTS)
+        return warp(texture, landmarks[:, points], self.mean_landmarks[None, points], SMOOTHING)
+
+    def forward(self, v_f: Tensor) -> Decoded:
+        """Features (B, D) -> canonical faces; see `Decoded`."""
+        landmarks, texture = self.landmarks_and_texture(v_f)
+        return Decoded(self.render(landmarks, texture), landmarks, texture)
+
+    def freeze(self) -> FaceDecoder:
+        """Make every parameter constant; gradients still flow to v_f."""
+        return self.requires_grad_(False).eval()
+
+
+def to_mean_shape(pictures: Tensor, landmarks: Tensor, mean_landmarks: Tensor) -> Tensor:
+    """Warp canonical pictures (B, 3, S, S) with landmarks (B, 68, 2) to the mean shape (68, 2): target textures."""
+    points = list(WARP_POINTS)
+    onto = mean_landmarks[None, points].expand(len(pictures), -1, -1)
+    return warp(pictures, onto, landmarks[:, points], SMOOTHING)
+
+
+def load_decoder(path, device: str = "cpu") -> FaceDecoder:
+    """A shipped decoder, frozen; `s2f_lib.hub` calls this."""
+    state, shape = load_half(path)
+    decoder = FaceDecoder(DecoderShape(**{**shape, "channels": tuple(shape["channels"])}))
+    decoder.load_state_dict(state)
+    return decoder.to(device).freeze()

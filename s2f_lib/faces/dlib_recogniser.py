@@ -1,0 +1,82 @@
+"""dlib's face recogniser (128-D): real packaged weights, which never saw a synthetic head."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from s2f_lib import io
+from s2f_lib.faces.detection import Box, detect, rectangle
+from s2f_lib.faces.models import dlib, dlib_model, model_file
+from s2f_lib.faces.recogniser import FaceFeatures, FaceRecogniser, check_images
+
+__all__ = ["DlibRecogniser"]
+
+CHIP = 150  # pixels, the input of the network
+WORKING_SIZE = 224  # pixels; smaller pictures are enlarged to this before the face is looked for
+TYPICAL_BOX = (0.22, 0.30, 0.78, 0.86)  # where the face is in our renders and crops, as a share of the picture
+
+
+class DlibRecogniser(FaceRecogniser):
+    """The ResNet of dlib 19 (King, 2017), trained on 3 million photographs; 99.4 % on Labeled Faces in the Wild.
+
+    Each picture is detected, aligned by five landmarks and described; about 0.1 s a face on one CPU core. Features
+    have a length of about 1.4, and two pictures of one person are closer than 0.6 **for real people**; synthetic heads
+    are more alike, so calibrate a threshold on them.
+
+    Parameters
+    ----------
+    on_missing : {"center", "raise"}
+        What to do where no face is detected: take the box where faces usually are in a centred crop, or raise.
+    """
+
+    feature_dim = 128
+
+    def __init__(self, on_missing: str = "center"):
+        path = model_file("dlib_face_recognition_resnet_model_v1.dat")
+        super().__init__(name="dlib", image_size=CHIP, checksum=io.sha256(path))
+        if on_missing not in ("center", "raise"):
+            raise ValueError(f"on_missing must be 'center' or 'raise', got {on_missing!r}")
+        self.on_missing = on_missing
+        self.freeze()
+
+    def forward(self, images: Tensor) -> FaceFeatures:
+        """(B, 3, H, W) RGB in [0, 1] -> v_f (B, 128), no logits. Runs on the CPU, without gradients.
+
+        Raises
+        ------
+        ValueError
+            With ``on_missing="raise"``, if a picture has no face; the message gives its place in the batch.
+        """
+        check_images(images)
+        if not len(images):
+            return FaceFeatures(images.new_zeros(0, self.feature_dim), None)
+        pictures = _enlarged(images.detach())
+        chips = []
+        for index, picture in enumerate(pictures):
+            boxes = detect(picture, upsample=0 if min(picture.shape[:2]) >= 2 * WORKING_SIZE else 1)
+            if not boxes and self.on_missing == "raise":
+                raise ValueError(f"no face found in picture {index} of the batch")
+            box = boxes[0] if boxes else _typical_box(picture)
+            shape = dlib_model("landmarks5")(picture, rectangle(box))
+            chips.append(dlib().get_face_chip(picture, shape, CHIP, 0.25))
+        features = np.array(dlib_model("recogniser").compute_face_descriptor(chips), dtype=np.float32)
+        return FaceFeatures(torch.from_numpy(features.reshape(-1, self.feature_dim)).to(images.device), None)
+
+
+def _enlarged(images: Tensor) -> list[np.ndarray]:
+    """Float batch -> uint8 pictures of at least `WORKING_SIZE` pixels."""
+    height, width = images.shape[-2:]
+    factor = WORKING_SIZE / min(height, width)
+    if factor > 1:
+        size = (round(height * factor), round(width * factor))
+        images = torch.nn.functional.interpolate(images, size, mode="bilinear", align_corners=False)
+    return [*(images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()]
+
+
+def _typical_box(picture: np.ndarray) -> Box:
+    """The box where a centred crop has its face."""
+    height, width = picture.shape[:2]
+    left, top, right, bottom = TYPICAL_BOX
+    return Box(left * width, top * height, right * width, bottom * height, float("-inf"))

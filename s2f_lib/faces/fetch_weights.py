@@ -1,0 +1,86 @@
+"""Fetch the real VGG-Face, or convert a copy you have, so that ``hub.load("vgg-face")`` finds it.
+
+    python -m s2f_lib.faces.fetch_weights --list
+    python -m s2f_lib.faces.fetch_weights                      # deepface's file, about 580 MB
+    python -m s2f_lib.faces.fetch_weights --from mcn           # another published file
+    python -m s2f_lib.faces.fetch_weights --file VGG_FACE.t7   # one you already have, in any layout
+
+The weights are the University of Oxford's, for non-commercial research (Creative Commons); read the terms at
+https://www.robots.ox.ac.uk/~vgg/software/vgg_face/ first. No checksum is published: the SHA-256 of the first download
+is stored beside the file, and a later one that differs is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from s2f_lib import hub, io
+from s2f_lib.faces.vgg_files import build, read_vgg_face
+
+__all__ = ["SOURCES", "convert", "main"]
+
+SOURCES = {
+    "deepface": "https://github.com/serengil/deepface_models/releases/download/v1.0/vgg_face_weights.pth",
+    "deepface-mirror": "https://huggingface.co/serengil/deepface/resolve/main/vgg_face_weights.pth",
+    "deepface-h5": "https://github.com/serengil/deepface_models/releases/download/v1.0/vgg_face_weights.h5",
+    "mcn": "https://www.robots.ox.ac.uk/~albanie/models/pytorch-mcn/vgg_face_dag.pth",
+    "keras-vggface": "https://github.com/rcmalli/keras-vggface/releases/download/v2.0/rcmalli_vggface_tf_vgg16.h5",
+    "matconvnet": "http://www.vlfeat.org/matconvnet/models/vgg-face.mat",
+}
+
+
+def convert(source: Path, target: Path) -> str:
+    """Read a published file, check its layers, write it as safetensors; gives the layout that was found."""
+    state, layout = read_vgg_face(source)
+    build(state)  # refuses layers that do not fit together
+    with io.atomic_path(target) as temporary:
+        save_file(state, temporary, metadata={"layout": layout, "input": "RGB, 0-255, minus the mean colour"})
+    return layout
+
+
+def fetch(name: str) -> Path:
+    """Download one of `SOURCES` into the cache, trusting the first copy and refusing a different later one."""
+    url = SOURCES[name]
+    path = io.cache_dir() / "weights" / "published" / Path(url).name
+    note = path.with_name(path.name + ".sha256")
+    known = note.read_text(encoding="utf-8").strip() if note.exists() else None
+    if not path.exists():
+        io.download(url, path, known)
+    found = io.sha256(path)
+    if known is None:
+        with io.atomic_write(note, "w") as file:
+            file.write(found + "\n")
+    elif found != known:
+        raise io.ChecksumError(f"{path} has SHA-256 {found}, but the first copy had {known}; delete one of them")
+    return path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; gives the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--from", dest="source", choices=SOURCES, default="deepface", help="which published file")
+    parser.add_argument("--file", type=Path, help="a published file that is already on this machine")
+    parser.add_argument("--list", action="store_true", help="show what the library can load, and leave")
+    options = parser.parse_args(arguments)
+    if options.list:
+        for row in hub.available():
+            size = f"{row['size_mb']:7.1f} MB" if row["size_mb"] else "      -   "
+            print(f"{row['name']:24}{size}  {'here' if row['present'] else 'not here':9} {row['licence']}")
+        return 0
+    try:
+        source = options.file or fetch(options.source)
+        target = io.cache_dir() / "weights" / hub.describe("vgg-face")["file"]
+        layout = convert(source, target)
+    except (OSError, ValueError, ImportError, io.DownloadError, io.ChecksumError) as error:
+        print(f"nothing was fetched: {error}", file=sys.stderr)
+        return 1
+    print(f"{source.name} ({layout}) -> {target}, SHA-256 {io.sha256(target)}")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,109 @@
+"""Rendered pictures of a population as memory-mapped files, made once and continued if broken off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from s2f_lib import io, people
+
+__all__ = ["PictureSet", "rendered"]
+
+CHUNK = 40  # people rendered between two notes of progress
+
+
+class PictureSet(NamedTuple):
+    """Pictures of n people, and where their landmarks are."""
+
+    pictures: np.ndarray  # (n, items, S, S, 3) uint8
+    landmarks: np.ndarray  # (n, items, 68, 2) float32, x and y in 0-1 of the picture
+
+
+def rendered(
+    folder: str | Path,
+    population: people.Population,
+    *,
+    kind: str,
+    size: int,
+    items: Sequence[int] = (0,),
+    workers: int = 2,
+    progress: bool = True,
+) -> PictureSet:
+    """Pictures of a population, rendered into a folder the first time and mapped into memory from then on.
+
+    A call that was broken off continues where it stopped.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where the files of this set go.
+    population : people.Population
+    kind : {"wild", "canonical"}
+    size : int
+        Height and width, in pixels.
+    items : sequence of int
+        Numbers of the wild pictures; a canonical picture has the one number 0.
+    workers : int
+        Processes.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    PictureSet
+        Read-only arrays.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds another set; the message names the differences.
+    """
+    from tqdm import tqdm
+
+    folder, items = Path(folder), tuple(items) if kind == "wild" else (0,)
+    what = {"seed": population.seed, "people": len(population), "kind": kind, "size": size, "items": list(items)}
+    done = _done(folder, what)
+    shape = (len(population), len(items), size, size, 3)
+    if not (folder / "pictures.npy").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        np.lib.format.open_memmap(folder / "pictures.npy", "w+", np.uint8, shape).flush()
+        np.lib.format.open_memmap(folder / "landmarks.npy", "w+", np.float32, (*shape[:2], 68, 2)).flush()
+    if done < len(population):
+        pictures = np.load(folder / "pictures.npy", mmap_mode="r+")
+        points = np.load(folder / "landmarks.npy", mmap_mode="r+")
+        stream = people.iterate_pictures(population[done:], items, size, kind, workers, return_landmarks=True)
+        noted = done
+        with tqdm(total=len(population), initial=done, unit="person", desc=kind, disable=not progress) as bar:
+            for part, part_points in stream:
+                pictures[done : done + len(part)], points[done : done + len(part)] = part, part_points / size
+                done += len(part)
+                bar.update(len(part))
+                if done - noted >= CHUNK or done == len(population):
+                    pictures.flush()
+                    points.flush()
+                    _note(folder, what | {"done": done})
+                    noted = done
+    return PictureSet(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in PictureSet._fields))
+
+
+def _done(folder: Path, what: dict) -> int:
+    """How many people of this set are there already."""
+    note = folder / "set.json"
+    if not note.exists():
+        return 0
+    found = json.loads(note.read_text(encoding="utf-8"))
+    differences = [
+        f"{key} {found.get(key)!r} instead of {value!r}" for key, value in what.items() if found.get(key) != value
+    ]
+    if differences:
+        raise ValueError(f"{folder} holds other pictures ({'; '.join(differences)}); give another folder or delete it")
+    return found["done"]
+
+
+def _note(folder: Path, content: dict) -> None:
+    with io.atomic_write(folder / "set.json", "w") as file:
+        json.dump(content, file)

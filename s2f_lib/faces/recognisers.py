@@ -1,0 +1,47 @@
+"""Builders of the recognisers in the hub: `synthetic-vgg`, `dlib` and the reader's own `vgg-face`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from s2f_lib import io
+from s2f_lib.faces.recogniser import FaceRecogniser
+from s2f_lib.faces.training import load_half
+from s2f_lib.faces.vgg import VGGFace, VGGRecogniser, VGGShape
+
+__all__ = ["load_dlib", "load_synthetic_vgg", "load_vgg_face", "synthetic_vgg"]
+
+SYNTHETIC_MEAN, SYNTHETIC_SCALE = 127.5, 64.0  # of pixels in 0-255, all three colours alike
+
+
+def synthetic_vgg(network: VGGFace, checksum: str = "", after_relu: bool = True) -> VGGRecogniser:
+    """Wrap a reduced network with the preparation it was trained with."""
+    mean = (SYNTHETIC_MEAN,) * 3
+    how = {"mean": mean, "scale": SYNTHETIC_SCALE, "after_relu": after_relu}
+    return VGGRecogniser(network, name="synthetic-vgg", checksum=checksum, **how)
+
+
+def load_synthetic_vgg(path: Path, device: str = "cpu", after_relu: bool = True) -> VGGRecogniser:
+    """The shipped recogniser of synthetic people; v_f is fc7 after its ReLU unless asked otherwise."""
+    state, shape = load_half(path)
+    network = VGGFace(VGGShape(**{**shape, "widths": tuple(shape["widths"])}))
+    network.load_state_dict(state)
+    return synthetic_vgg(network, io.sha256(path), after_relu).to(device)
+
+
+def load_vgg_face(path: Path, device: str = "cpu", after_relu: bool = True) -> VGGRecogniser:
+    """The real VGG-Face, from the file that ``python -m s2f_lib.faces.fetch_weights`` made."""
+    from safetensors.torch import load_file
+
+    from s2f_lib.faces.vgg_files import MEAN_RGB, build
+
+    network = build(load_file(path))
+    how = {"mean": MEAN_RGB, "after_relu": after_relu}
+    return VGGRecogniser(network, name="vgg-face", checksum=io.sha256(path), **how).to(device)
+
+
+def load_dlib(path: None = None, device: str = "cpu", on_missing: str = "center") -> FaceRecogniser:
+    """dlib's 128-D recogniser with its packaged weights; always on the CPU."""
+    from s2f_lib.faces.dlib_recogniser import DlibRecogniser
+
+    return DlibRecogniser(on_missing)

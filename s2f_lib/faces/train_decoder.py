@@ -1,0 +1,263 @@
+"""Train a face decoder: from features of wild pictures to the person's canonical face; then freeze and ship it.
+
+    python -m s2f_lib.faces.train_decoder --recogniser synthetic-vgg --out runs/decoder-synthetic-vgg
+    python -m s2f_lib.faces.train_decoder --recogniser dlib --people 3000 --items 2 --out runs/decoder-dlib
+    python -m s2f_lib.faces.train_decoder --people 48 --steps 20 --out runs/tiny    # a minute or two, to see it run
+
+The people come from the population seed "decoder": neither the recogniser nor the voice encoder nor the evaluation
+has them. Training continues from the last checkpoint in --out; --ship puts the result where `hub` finds it.
+
+Three losses, as in Cole et al. (2017): mean absolute error of the texture (in the mean person's shape), squared error
+of the landmarks, and the negative cosine between a recogniser's feature of the rendered face and of the true one. The
+recogniser in the last one is always `synthetic-vgg`, because dlib's has no gradients.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from s2f_lib import config, hub, io, people
+from s2f_lib.faces import training
+from s2f_lib.faces.decoder import DecoderShape, FaceDecoder, to_mean_shape
+from s2f_lib.faces.decoder_quality import quick_quality
+from s2f_lib.faces.pictures import PictureSet, rendered
+from s2f_lib.faces.recogniser import FaceRecogniser, extract, to_tensor
+
+__all__ = ["DecoderConfig", "Examples", "decoder_loss", "main", "prepare", "start_from_statistics", "train"]
+
+
+@dataclasses.dataclass(frozen=True)
+class DecoderConfig:
+    """Settings of one training run; saved beside its checkpoint."""
+
+    recogniser: str = "synthetic-vgg"  # whose features are decoded
+    people: int = 4000  # of the population seed "decoder"
+    items: int = 3  # wild pictures of each
+    picture_size: int = 112  # pixels, of wild and canonical pictures
+    steps: int = 4000
+    batch_size: int = 48
+    learning_rate: float = 2e-3  # AdamW, at its peak
+    weight_decay: float = 0.02
+    weight_texture: float = 1.0  # mean absolute error, colours in 0-1
+    weight_landmarks: float = 300.0  # mean squared error, in squared picture widths
+    weight_identity: float = 0.05  # of 1 - cosine
+    identity_share: float = 0.34  # part of each batch that is rendered for the identity loss, the costly one
+    seed: int = 0
+
+
+class Examples(NamedTuple):
+    """What training draws from, row by row one person."""
+
+    features: np.ndarray  # (n, items, D) float16, of wild pictures
+    landmarks: Tensor  # (n, 68, 2), true, of the canonical picture
+    textures: np.ndarray  # (n, S, S, 3) uint8, canonical pictures warped to the mean shape
+    identity: np.ndarray  # (n, D') float16, the critic's feature of the true canonical picture
+    mean_landmarks: Tensor  # (68, 2)
+
+
+def decoder_loss(decoder: FaceDecoder, v_f: Tensor, truth: dict, critic: FaceRecogniser, settings) -> dict[str, Tensor]:
+    """The three terms by name, and their weighted sum as "loss".
+
+    Parameters
+    ----------
+    decoder : FaceDecoder
+    v_f : Tensor, shape (B, D)
+    truth : dict
+        ``landmarks`` (B, 68, 2), ``texture`` (B, 3, S, S) and ``identity`` (B, D').
+    critic : FaceRecogniser
+        Differentiable.
+    settings : DecoderConfig
+    """
+    landmarks, texture = decoder.landmarks_and_texture(v_f)
+    rendered_count = max(1, round(settings.identity_share * len(v_f)))
+    image = decoder.render(landmarks[:rendered_count], texture[:rendered_count])
+    same = nn.functional.cosine_similarity(critic(image).v_f, truth["identity"][:rendered_count])
+    terms = {
+        "texture": (texture - truth["texture"]).abs().mean(),
+        "landmarks": (landmarks - truth["landmarks"]).square().mean(),
+        "identity": 1 - same.mean(),
+    }
+    return terms | {"loss": sum(getattr(settings, f"weight_{name}") * term for name, term in terms.items())}
+
+
+def prepare(settings: DecoderConfig, data: Path, workers: int = 2) -> Examples:
+    """Render people, extract their features, and warp their canonical pictures to the mean shape; kept in `data`."""
+    population = people.sample(settings.people, seed=config.SEEDS["decoder"])
+    how = {"size": settings.picture_size, "workers": workers}
+    canonical = rendered(data / "decoder-canonical", population, kind="canonical", **how)
+    wild = rendered(data / "decoder-wild", population, kind="wild", items=range(settings.items), **how)
+    landmarks = torch.from_numpy(np.array(canonical.landmarks[:, 0]))
+    mean = landmarks.mean(dim=0)
+    key = f"{settings.people}x{settings.items}"
+    features = _kept(data / f"decoder-{settings.recogniser}-{key}.npy", lambda: _features(settings.recogniser, wild))
+    identity = _kept(data / f"decoder-identity-{settings.people}.npy", lambda: _identity(canonical))
+    textures = _kept(data / f"decoder-textures-{settings.people}.npy", lambda: _textures(canonical, landmarks, mean))
+    return Examples(features, landmarks, textures, identity, mean)
+
+
+def _kept(path: Path, make) -> np.ndarray:
+    """An array from a file, made first if it is not there."""
+    if not path.exists():
+        array = make()
+        with io.atomic_path(path) as temporary:
+            np.save(temporary, array)
+    return np.load(path, mmap_mode="r")
+
+
+def _features(name: str, wild: PictureSet) -> np.ndarray:
+    return extract(hub.load(name), wild.pictures, progress=True)[0].astype(np.float16)
+
+
+def _identity(canonical: PictureSet) -> np.ndarray:
+    return extract(hub.load("synthetic-vgg"), canonical.pictures[:, 0], progress=True)[0].astype(np.float16)
+
+
+@torch.no_grad()
+def _textures(canonical: PictureSet, landmarks: Tensor, mean: Tensor, batch: int = 64) -> np.ndarray:
+    textures = np.empty_like(canonical.pictures[:, 0])
+    for start in range(0, len(textures), batch):
+        part = slice(start, start + batch)
+        warped = to_mean_shape(to_tensor(canonical.pictures[part, 0]), landmarks[part], mean)
+        textures[part] = (warped * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    return textures
+
+
+@torch.no_grad()
+def start_from_statistics(decoder: FaceDecoder, examples: Examples) -> None:
+    """Start from the mean person, and let f_dec whiten the features.
+
+    The rows of f_dec begin as the principal directions of the features, scaled to unit variance; where there are
+    fewer directions than rows (dlib), the rest are random mixtures of them. Each branch begins with no difference
+    from the mean.
+    """
+    decoder.mean_landmarks.copy_(examples.mean_landmarks)
+    decoder.mean_texture.copy_(to_tensor(np.asarray(examples.textures).mean(0).round().astype(np.uint8)))
+    features = torch.from_numpy(np.array(examples.features, dtype=np.float32)).flatten(0, 1)
+    mean = features.mean(dim=0)
+    rank = min(decoder.shape.first, features.shape[1], len(features) - 1)
+    torch.manual_seed(0)
+    _, values, directions = torch.svd_lowrank(features - mean, q=rank, niter=2)
+    variance = values.square() / len(features)
+    rows = (directions / (variance + 0.03 * variance.mean()).sqrt()).T
+    if rank < decoder.shape.first:
+        mixing = torch.randn(decoder.shape.first - rank, rank, generator=torch.Generator().manual_seed(0)) / rank**0.5
+        rows = torch.cat([rows, mixing @ rows])
+    decoder.f_dec.weight.copy_(rows)
+    decoder.f_dec.bias.copy_(-rows @ mean)
+    for last in (decoder.landmark_branch[-1], decoder.texture_branch[-1]):
+        last.weight.mul_(0.1)
+        last.bias.zero_()
+
+
+def train(settings: DecoderConfig, out: Path, examples: Examples, device: str = "cpu") -> tuple[FaceDecoder, float]:
+    """Train, or continue; gives the decoder and the seconds it took."""
+    torch.manual_seed(settings.seed)
+    decoder = FaceDecoder(DecoderShape(feature_dim=examples.features.shape[-1]))
+    start_from_statistics(decoder, examples)
+    decoder = decoder.to(device, memory_format=torch.channels_last)
+    critic = hub.load("synthetic-vgg", device)
+    optimiser = torch.optim.AdamW(decoder.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    step, seconds = training.load_checkpoint(out / "checkpoint.pt", decoder, optimiser)
+    clock, running = training.Clock(seconds), []
+    for chosen in training.batches(len(examples.landmarks), settings.batch_size, step, settings.seed):
+        if step >= settings.steps:
+            break
+        rng = np.random.default_rng([settings.seed, step])
+        v_f, truth = _batch(examples, rng.permutation(chosen), rng, device)
+        terms = decoder_loss(decoder, v_f, truth, critic, settings)
+        for group in optimiser.param_groups:
+            group["lr"] = training.cosine_schedule(step, settings.steps, settings.learning_rate)
+        optimiser.zero_grad()
+        terms["loss"].backward()
+        optimiser.step()
+        step += 1
+        running.append([term.item() for term in terms.values()])
+        if step % 50 == 0 or step == settings.steps:
+            values = "  ".join(f"{name} {value:.5f}" for name, value in zip(terms, np.mean(running, axis=0)))
+            print(f"step {step}  {values}  {step * settings.batch_size / clock.seconds:.0f} faces/s", flush=True)
+            running = []
+        if step % 250 == 0 or step == settings.steps:
+            training.save_checkpoint(out / "checkpoint.pt", decoder, optimiser, step, clock.seconds)
+    return decoder.cpu().freeze(), clock.seconds
+
+
+def _batch(examples: Examples, who: np.ndarray, rng: np.random.Generator, device: str) -> tuple[Tensor, dict]:
+    """Average the features of one, two, ... randomly chosen pictures of each person, and take the truth along."""
+    items = examples.features.shape[1]
+    weights = np.zeros((len(who), items), np.float32)
+    for row in weights:
+        chosen = rng.permutation(items)[: 1 + rng.integers(items) * rng.integers(2)]  # one picture in most cases
+        row[chosen] = 1 / len(chosen)
+    v_f = (examples.features[who].astype(np.float32) * weights[:, :, None]).sum(axis=1)
+    truth = {
+        "landmarks": examples.landmarks[who],
+        "texture": to_tensor(examples.textures[who]),
+        "identity": torch.from_numpy(examples.identity[who].astype(np.float32)),
+    }
+    return torch.from_numpy(v_f).to(device), {key: value.to(device) for key, value in truth.items()}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; gives the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/decoder"), help="checkpoint and settings")
+    parser.add_argument("--data", type=Path, default=Path("data/faces"), help="rendered pictures and features")
+    parser.add_argument("--test-people", type=int, default=200)
+    parser.add_argument("--workers", type=int, default=2, help="rendering processes")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--ship", action="store_true", help="install the result as decoder-<recogniser>")
+    for field in dataclasses.fields(DecoderConfig):
+        parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
+    options = parser.parse_args(arguments)
+    settings = DecoderConfig(**{f.name: getattr(options, f.name) for f in dataclasses.fields(DecoderConfig)})
+    config.save(settings, options.out / "config.json")
+    torch.set_flush_denormal(True)
+    examples = prepare(settings, options.data, options.workers)
+    decoder, seconds = train(settings, options.out, examples, options.device)
+    tested_on = people.sample(options.test_people, seed=config.SEEDS["test"])
+    how = {"size": settings.picture_size, "workers": options.workers}
+    wild = rendered(options.data / f"test{options.test_people}-wild-112", tested_on, kind="wild", items=(0,), **how)
+    canonical = rendered(options.data / f"test{options.test_people}-canonical-112", tested_on, kind="canonical", **how)
+    v_f, _ = extract(hub.load(settings.recogniser), wild.pictures[:, 0])
+    metrics = quick_quality(decoder, v_f, canonical)
+    for name, value in metrics.items():
+        print(f"{name}: {value:.4f}  ({options.test_people} people)")
+    entry = _entry(settings, metrics | {"test_people": options.test_people})
+    name = f"decoder-{settings.recogniser}"
+    if options.ship:
+        record = f"train_{name.replace('-', '_')}"
+        entry |= training.provenance(record, entry, seconds, settings.people)
+    folder = None if options.ship else options.out
+    path = training.ship(name, decoder, shape=dataclasses.asdict(decoder.shape), entry=entry, folder=folder)
+    print(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+def _entry(settings: DecoderConfig, metrics: dict[str, float]) -> dict:
+    """What the hub says about these weights."""
+    default = DecoderConfig()
+    changed = [f.name for f in dataclasses.fields(settings) if getattr(settings, f.name) != getattr(default, f.name)]
+    options = "".join(f" --{name.replace('_', '-')} {getattr(settings, name)}" for name in changed)
+    return {
+        "kind": "face decoder",
+        "licence": "CC0-1.0",
+        "source": "trained here from scratch on computer-made faces; shows no real person",
+        "command": f"python -m s2f_lib.faces.train_decoder{options} --ship",
+        "builder": "s2f_lib.faces.decoder:load_decoder",
+        "population_seed": config.SEEDS["decoder"],
+        "data": f"{settings.people} people, {settings.items} wild pictures and one canonical picture each",
+        "settings": config.to_dict(settings),
+        "metrics": metrics,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

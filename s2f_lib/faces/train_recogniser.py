@@ -1,0 +1,219 @@
+"""Train `synthetic-vgg`: a reduced VGG-Face that tells synthetic people apart, from scratch, then frozen.
+
+    python -m s2f_lib.faces.train_recogniser --out runs/recogniser
+    python -m s2f_lib.faces.train_recogniser --out runs/tiny --people 40 --items 3 --steps 20   # to see it run
+
+The people come from the population seed "recogniser" and appear nowhere else. Training continues from the last
+checkpoint in --out. --ship puts the result where ``hub.load("synthetic-vgg")`` finds it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from s2f_lib import config, people
+from s2f_lib.faces import training
+from s2f_lib.faces.pictures import PictureSet, rendered
+from s2f_lib.faces.recogniser import extract, to_tensor
+from s2f_lib.faces.recognisers import SYNTHETIC_MEAN, SYNTHETIC_SCALE, synthetic_vgg
+from s2f_lib.faces.verify import matched_pairs, rank_of_own, verification_auc
+from s2f_lib.faces.vgg import VGGFace, VGGShape, fold_batch_norm
+
+__all__ = ["RecogniserConfig", "augmented", "cosface_loss", "main", "quality", "train"]
+
+
+@dataclasses.dataclass(frozen=True)
+class RecogniserConfig:
+    """Settings of one training run; saved beside its checkpoint."""
+
+    people: int = 2400  # identities of the population seed "recogniser"
+    items: int = 8  # wild pictures of each; the canonical picture is added as one more
+    picture_size: int = 80  # pixels, as rendered
+    widths: tuple[int, ...] = (32, 64, 128, 128, 256)
+    first_stride: int = 2
+    image_size: int = 64  # pixels, as the network sees them
+    fc6: int = 384
+    classes: int = 1000  # identities whose row of fc8 is shipped, the first ones
+    steps: int = 3000
+    batch_size: int = 96
+    learning_rate: float = 3e-3  # AdamW, at its peak
+    weight_decay: float = 0.05
+    scale: float = 24.0  # of the cosines, before the softmax
+    margin: float = 0.25  # taken off the cosine with the right identity (CosFace)
+    seed: int = 0
+
+    @property
+    def shape(self) -> VGGShape:
+        return VGGShape(self.widths, self.first_stride, self.image_size, self.fc6, 4096, self.people)
+
+
+def cosface_loss(v_f: Tensor, weight: Tensor, identity: Tensor, scale: float, margin: float) -> Tensor:
+    """Softmax over cosines with a margin (Wang et al., 2018): the right identity must win by `margin`.
+
+    (B, D), (C, D), (B,) -> scalar.
+    """
+    cosines = nn.functional.linear(nn.functional.normalize(v_f), nn.functional.normalize(weight))
+    handicap = margin * nn.functional.one_hot(identity, len(weight)).to(cosines)
+    return nn.functional.cross_entropy(scale * (cosines - handicap), identity)
+
+
+def augmented(pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """Mirror, shift, scale and turn a little, change brightness and contrast: (B, 3, H, W) -> (B, 3, size, size)."""
+    count = len(pictures)
+    draw = torch.rand(count, 7, generator=generator)
+    spread = 2 * draw - 1
+    zoom = 0.95 + 0.09 * spread[:, 0]
+    turn = 0.08 * spread[:, 1]
+    mirror = torch.where(draw[:, 2] < 0.5, -1.0, 1.0)
+    theta = torch.zeros(count, 2, 3)
+    theta[:, 0, 0], theta[:, 0, 1], theta[:, 0, 2] = mirror * zoom * turn.cos(), -zoom * turn.sin(), 0.08 * spread[:, 3]
+    theta[:, 1, 0], theta[:, 1, 1], theta[:, 1, 2] = mirror * zoom * turn.sin(), zoom * turn.cos(), 0.08 * spread[:, 4]
+    grid = nn.functional.affine_grid(theta, (count, 3, size, size), align_corners=False)
+    moved = nn.functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+    gain, shift = 1 + 0.15 * spread[:, 5], 0.06 * spread[:, 6]
+    return ((moved - 0.5) * gain.view(-1, 1, 1, 1) + 0.5 + shift.view(-1, 1, 1, 1)).clamp(0, 1)
+
+
+def train(settings: RecogniserConfig, out: Path, wild: PictureSet, canonical: PictureSet, device: str = "cpu"):
+    """Train, or continue; gives the plain network (normalisation folded in, fc8 scaled to logits) and the seconds."""
+    torch.manual_seed(settings.seed)
+    network = VGGFace(settings.shape, batch_norm=True).to(device, memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    step, seconds = training.load_checkpoint(out / "checkpoint.pt", network, optimiser)
+    clock, per_person = training.Clock(seconds), wild.pictures.shape[1] + 1
+    running = []
+    network.train()
+    for chosen in training.batches(settings.people * per_person, settings.batch_size, step, settings.seed):
+        if step >= settings.steps:
+            break
+        who, which = np.divmod(chosen, per_person)
+        pictures = to_tensor(_pick(wild, canonical, who, which))
+        generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+        pixels = (augmented(pictures, settings.image_size, generator) * 255 - SYNTHETIC_MEAN) / SYNTHETIC_SCALE
+        v_f = torch.relu(network.fc7_before_relu(pixels.to(device, memory_format=torch.channels_last)))
+        margin = settings.margin * min(1.0, 4 * step / settings.steps)
+        loss = cosface_loss(v_f, network.fc8.weight, torch.from_numpy(who).to(device), settings.scale, margin)
+        for group in optimiser.param_groups:
+            group["lr"] = training.cosine_schedule(step, settings.steps, settings.learning_rate)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        step += 1
+        running.append(loss.item())
+        if step % 50 == 0 or step == settings.steps:
+            speed = step * settings.batch_size / clock.seconds
+            print(f"step {step}  loss {np.mean(running):.3f}  {speed:.0f} pictures/s", flush=True)
+            running = []
+        if step % 250 == 0 or step == settings.steps:
+            training.save_checkpoint(out / "checkpoint.pt", network, optimiser, step, clock.seconds)
+    return _finished(network.eval().cpu(), settings, wild), clock.seconds
+
+
+def _pick(wild: PictureSet, canonical: PictureSet, who: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Pictures by person and number; the number after the last wild one is the canonical picture."""
+    last = wild.pictures.shape[1]
+    return np.stack([wild.pictures[i, k] if k < last else canonical.pictures[i, 0] for i, k in zip(who, which)])
+
+
+@torch.no_grad()
+def _finished(network: VGGFace, settings: RecogniserConfig, wild: PictureSet) -> VGGFace:
+    """Fold the normalisation, keep `classes` rows of fc8, and scale them so that logits = scale * cosine on average."""
+    plain = fold_batch_norm(network)
+    kept = min(settings.classes, settings.people)
+    rows = nn.functional.normalize(plain.fc8.weight[:kept])
+    shape = dataclasses.replace(settings.shape, classes=kept)
+    result = VGGFace(shape)
+    state = plain.state_dict() | {"fc8.weight": rows, "fc8.bias": torch.zeros(kept)}
+    result.load_state_dict(state)
+    some = np.arange(0, settings.people, max(1, settings.people // 256))
+    v_f, _ = extract(synthetic_vgg(result), np.ascontiguousarray(wild.pictures[some, 0]))
+    result.fc8.weight *= settings.scale / float(np.linalg.norm(v_f, axis=1).mean())
+    return result.eval()
+
+
+def quality(
+    network: VGGFace, wild: PictureSet, canonical: PictureSet, population: people.Population
+) -> dict[str, float]:
+    """Verification and identification on people the network never saw, as ``results/face_pipeline.json`` has them."""
+    recogniser = synthetic_vgg(network)
+    v_f, _ = extract(recogniser, wild.pictures)
+    gallery, _ = extract(recogniser, canonical.pictures[:, 0])
+    matched = matched_pairs(population.sex, population.group, population.age)
+    return {
+        "verification_auc": verification_auc(v_f),
+        "verification_auc_matched": verification_auc(v_f, matched),
+        "rank1_of_500": float((rank_of_own(v_f[:, 0], gallery) == 1).mean()),
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; gives the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path("runs/recogniser"), help="checkpoint and settings")
+    parser.add_argument("--data", type=Path, default=Path("data/faces"), help="rendered pictures")
+    parser.add_argument("--test-people", type=int, default=500)
+    parser.add_argument("--workers", type=int, default=2, help="rendering processes")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--ship", action="store_true", help="install the result as synthetic-vgg")
+    for field in dataclasses.fields(RecogniserConfig):
+        if field.name != "widths":
+            kind = float if isinstance(field.default, float) else int
+            parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default)
+    options = parser.parse_args(arguments)
+    names = {field.name for field in dataclasses.fields(RecogniserConfig)} & set(vars(options))
+    settings = RecogniserConfig(**{name: getattr(options, name) for name in names})
+    config.save(settings, options.out / "config.json")
+    torch.set_flush_denormal(True)
+    size, workers = settings.picture_size, options.workers
+    trained_on = people.sample(settings.people, seed=config.SEEDS["recogniser"])
+    wild = rendered(
+        options.data / "recogniser-wild",
+        trained_on,
+        kind="wild",
+        size=size,
+        items=range(settings.items),
+        workers=workers,
+    )
+    canonical = rendered(
+        options.data / "recogniser-canonical", trained_on, kind="canonical", size=size, workers=workers
+    )
+    network, seconds = train(settings, options.out, wild, canonical, options.device)
+    tested_on = people.sample(options.test_people, seed=config.SEEDS["test"])
+    wild = rendered(options.data / "test-wild", tested_on, kind="wild", size=size, items=range(4), workers=workers)
+    canonical = rendered(options.data / "test-canonical", tested_on, kind="canonical", size=size, workers=workers)
+    metrics = quality(network, wild, canonical, tested_on)
+    for name, value in metrics.items():
+        print(f"{name}: {value:.4f}  ({options.test_people} people)")
+    entry = _entry(settings, metrics | {"test_people": options.test_people})
+    if options.ship:
+        entry |= training.provenance("train_synthetic_vgg", entry, seconds, settings.people * (settings.items + 1))
+    folder = None if options.ship else options.out
+    path = training.ship("synthetic-vgg", network, shape=dataclasses.asdict(network.shape), entry=entry, folder=folder)
+    print(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+def _entry(settings: RecogniserConfig, metrics: dict[str, float]) -> dict:
+    """What the hub says about these weights."""
+    return {
+        "kind": "face recogniser",
+        "licence": "CC0-1.0",
+        "source": "trained here from scratch on computer-made faces; identifies no real person",
+        "command": "python -m s2f_lib.faces.train_recogniser --ship",
+        "builder": "s2f_lib.faces.recognisers:load_synthetic_vgg",
+        "population_seed": config.SEEDS["recogniser"],
+        "data": f"{settings.people} people, {settings.items} wild pictures and one canonical picture each",
+        "settings": config.to_dict(settings),
+        "metrics": metrics,
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

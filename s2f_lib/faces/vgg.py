@@ -1,0 +1,144 @@
+"""The VGG-Face network (Parkhi et al., 2015), in full and reduced, as a frozen recogniser."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor, nn
+
+from s2f_lib.faces.recogniser import FaceFeatures, FaceRecogniser
+
+__all__ = ["FULL", "VGGFace", "VGGRecogniser", "VGGShape", "fold_batch_norm"]
+
+CONVS_PER_BLOCK = (2, 2, 3, 3, 3)  # VGG-16, configuration D of Simonyan & Zisserman (2015)
+
+
+@dataclasses.dataclass(frozen=True)
+class VGGShape:
+    """Sizes of a VGG-Face; the defaults are the published network, 145,002,878 parameters."""
+
+    widths: tuple[int, ...] = (64, 128, 256, 512, 512)  # channels of the five blocks
+    first_stride: int = 1  # stride of the very first convolution
+    image_size: int = 224  # pixels, height and width
+    fc6: int = 4096
+    fc7: int = 4096  # dimensions of v_f
+    classes: int = 2622  # identities the network was trained to tell apart
+
+    def __post_init__(self):
+        if len(self.widths) != len(CONVS_PER_BLOCK):
+            raise ValueError(f"a VGG-16 has {len(CONVS_PER_BLOCK)} blocks of convolutions, got widths {self.widths}")
+        if self.map_size < 1:
+            raise ValueError(f"a picture of {self.image_size} pixels is too small for five poolings")
+
+    @property
+    def map_size(self) -> int:
+        """Height and width of the last feature map: 7 for the published network."""
+        size = (self.image_size + self.first_stride - 1) // self.first_stride
+        for _ in self.widths:
+            size //= 2
+        return size
+
+
+FULL = VGGShape()
+
+
+class VGGFace(nn.Module):
+    """Thirteen 3x3 convolutions in five blocks, then fc6, fc7 and fc8.
+
+    With `batch_norm` every convolution, fc6 and fc7 is followed by batch normalisation, which makes training from
+    scratch quick; `fold_batch_norm` then puts it into the weights, and what remains is the plain published design.
+    Without it, and with the default shape, `features` has exactly the layers of ``torchvision.models.vgg16``.
+    """
+
+    def __init__(self, shape: VGGShape = FULL, batch_norm: bool = False):
+        super().__init__()
+        self.shape = shape
+        layers: list[nn.Module] = []
+        channels = 3
+        for block, (width, count) in enumerate(zip(shape.widths, CONVS_PER_BLOCK, strict=True)):
+            for position in range(count):
+                stride = shape.first_stride if block == position == 0 else 1
+                layers.append(nn.Conv2d(channels, width, 3, stride, padding=1))
+                layers += [nn.BatchNorm2d(width)] * batch_norm + [nn.ReLU(inplace=True)]
+                channels = width
+            layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        self.fc6 = nn.Linear(channels * shape.map_size**2, shape.fc6)
+        self.fc7 = nn.Linear(shape.fc6, shape.fc7)
+        self.fc8 = nn.Linear(shape.fc7, shape.classes)
+        self.bn6 = nn.BatchNorm1d(shape.fc6) if batch_norm else nn.Identity()
+        self.bn7 = nn.BatchNorm1d(shape.fc7) if batch_norm else nn.Identity()
+
+    def fc7_before_relu(self, pixels: Tensor) -> Tensor:
+        """Prepared pixels (B, 3, S, S) -> the input of the last ReLU, (B, fc7)."""
+        maps = self.features(pixels).flatten(1)
+        return self.bn7(self.fc7(torch.relu(self.bn6(self.fc6(maps)))))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Prepared pixels (B, 3, S, S) -> identity logits (B, classes)."""
+        return self.fc8(torch.relu(self.fc7_before_relu(pixels)))
+
+
+def fold_batch_norm(trained: VGGFace) -> VGGFace:
+    """Give the plain network that computes what a trained one with batch normalisation computes in `eval` mode."""
+    plain = VGGFace(trained.shape)
+    sources = [m for m in trained.features if not isinstance(m, (nn.ReLU, nn.MaxPool2d))]
+    targets = [m for m in plain.features if isinstance(m, nn.Conv2d)]
+    pairs = [*zip(sources[::2], sources[1::2], targets, strict=True)]
+    pairs += [(trained.fc6, trained.bn6, plain.fc6), (trained.fc7, trained.bn7, plain.fc7)]
+    with torch.no_grad():
+        for layer, norm, target in pairs:
+            gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+            target.weight.copy_(layer.weight * gain.view(-1, *[1] * (layer.weight.dim() - 1)))
+            target.bias.copy_((layer.bias - norm.running_mean) * gain + norm.bias)
+    plain.fc8.load_state_dict(trained.fc8.state_dict())
+    return plain.eval()
+
+
+class VGGRecogniser(FaceRecogniser):
+    """A frozen `VGGFace` with the preparation of pixels that belongs to its weights.
+
+    Parameters
+    ----------
+    network : VGGFace
+        Plain, without batch normalisation.
+    name, checksum : str
+        What the weights are called, and the SHA-256 of their file.
+    mean : tuple of float
+        Mean colour, **in RGB order**, in 0-255.
+    scale : float
+        Pixels in 0-255 minus the mean are divided by this.
+    bgr : bool
+        Whether the weights expect blue first (Caffe, Keras and deepface files) or red first.
+    after_relu : bool
+        Whether v_f is taken after the ReLU of fc7 (our choice, and what fc8 was trained on) or before it. The paper
+        only says "the layer before the last one".
+    """
+
+    def __init__(self, network: VGGFace, *, name, checksum="", mean, scale=1.0, bgr=False, after_relu=True):
+        super().__init__(name=name, image_size=network.shape.image_size, checksum=checksum)
+        self.network = network
+        self.feature_dim, self.logits_dim = network.shape.fc7, network.shape.classes
+        self.scale, self.bgr, self.after_relu = scale, bgr, after_relu
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
+        self.freeze()
+
+    @property
+    def fc8(self) -> nn.Linear:
+        """The last layer, feature -> logits: f_VGG in the paper's loss."""
+        return self.network.fc8
+
+    def prepare(self, images: Tensor) -> Tensor:
+        """Images in [0, 1] -> what the first convolution expects."""
+        pixels = (self.resize(images) * 255.0 - self.mean) / self.scale
+        return pixels.flip(1) if self.bgr else pixels
+
+    def forward(self, images: Tensor) -> FaceFeatures:
+        """(B, 3, H, W) RGB in [0, 1], any H and W -> v_f (B, feature_dim) and logits (B, logits_dim).
+
+        Gradients flow to the images (the decoder's loss needs them), never to the weights.
+        """
+        before = self.network.fc7_before_relu(self.prepare(images))
+        after = torch.relu(before)
+        return FaceFeatures(after if self.after_relu else before, self.fc8(after))
