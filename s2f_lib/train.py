@@ -1,0 +1,184 @@
+"""Train the voice encoder: ``train.run(...)`` from a page, ``python -m s2f_lib.train`` from a shell.
+
+    python -m s2f_lib.train --preset quick --loss paper --seed 0
+    python -m s2f_lib.train --preset standard --people 8000 --out runs/standard
+    python -m s2f_lib.train --sweep loss_ablation
+    accelerate launch --multi_gpu -m s2f_lib.train --preset paper-gpu --corpus data/avspeech
+
+The same loop runs on a CPU, on one GPU and on several; what differs is in the preset. The parts are in
+`s2f_lib.training`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from s2f_lib import config as settings
+from s2f_lib.losses import LossConfig
+from s2f_lib.training.data import ArraySource, IterableSource, Plan
+from s2f_lib.training.loop import Run, Trainer, TrainingError
+from s2f_lib.training.settings import TrainConfig
+from s2f_lib.training.synthetic import PeopleSet
+
+__all__ = ["ArraySource", "IterableSource", "LossConfig", "PeopleSet", "Plan", "Run", "TrainConfig", "TrainingError"]
+__all__ += ["frozen_layers", "make_config", "run", "table"]
+
+
+def run(
+    config: TrainConfig | str,
+    source,
+    *,
+    f_dec=None,
+    f_vgg=None,
+    validation: ArraySource | None = None,
+    out_dir: str | Path | None = None,
+    resume: bool = True,
+    progress: bool = False,
+) -> Run:
+    """Train one voice encoder.
+
+    Parameters
+    ----------
+    config : TrainConfig or str
+        Settings, or the name of a preset.
+    source : ArraySource or iterable of batches
+        The training clips, see `s2f_lib.training.data`.
+    f_dec, f_vgg : nn.Module, optional
+        The frozen layers behind which the paper compares v_s and v_f; see `frozen_layers`.
+    validation : ArraySource, optional
+        Clips of other speakers, scored every ``evaluate_every`` steps.
+    out_dir : str or Path, optional
+        Folder for ``checkpoint.pt``, ``log.jsonl``, ``config.json``; None keeps everything in memory.
+    resume : bool
+        Go on from the folder's checkpoint, if there is one.
+    progress : bool
+        Show a progress bar with clips per second and the time left.
+
+    Returns
+    -------
+    Run
+        The trained encoder, the log, and the settings (with the weights of the loss as they were at the end).
+
+    Raises
+    ------
+    TrainingError
+        If the loss is no longer finite (the message names term and clip), or memory runs out (it names a batch size).
+    ValueError
+        If the settings do not fit each other, the source, or the checkpoint.
+    """
+    config = settings.preset(TrainConfig, config) if isinstance(config, str) else config
+    trainer = Trainer(config, source, f_dec=f_dec, f_vgg=f_vgg, validation=validation, folder=out_dir)
+    if resume:
+        trainer.resume()
+    return trainer.fit(progress)
+
+
+def make_config(preset: str = "quick", loss: str = "paper", **changes) -> TrainConfig:
+    """Settings from the name of a schedule, the name of a loss, and single fields."""
+    return settings.preset(TrainConfig, preset, loss=settings.to_dict(settings.preset(LossConfig, loss)), **changes)
+
+
+def frozen_layers(recogniser="synthetic-vgg", decoder: str | None = "decoder-synthetic-vgg") -> dict:
+    """The frozen layers of the paper's loss, as keyword arguments for `run`: f_vgg = fc8, f_dec = the first FC.
+
+    Parameters
+    ----------
+    recogniser, decoder : str or object
+        Names in the hub, or the networks themselves; ``decoder=None`` leaves f_dec out.
+    """
+    from s2f_lib import hub
+
+    load = lambda thing: hub.load(thing) if isinstance(thing, str) else thing  # noqa: E731
+    layers = {"f_vgg": load(recogniser).fc8}
+    return layers if decoder is None else layers | {"f_dec": load(decoder).f_dec}
+
+
+def table(runs: dict[str, list[Run]]):
+    """Mean and standard deviation over seeds of what each variant reached (pandas.DataFrame, one row per variant)."""
+    import pandas as pd
+
+    rows = {}
+    for name, several in runs.items():
+        scores = pd.DataFrame({key: [r.final(key) for r in several] for key in ("angle_deg", "top10_percent")})
+        rows[name] = {"seeds": len(several), "clips seen": several[0].lines[-1]["step"] * several[0].config.batch_size}
+        for key in scores:
+            rows[name] |= {key: scores[key].mean(), f"{key} sd": scores[key].std()}
+    return pd.DataFrame(rows).T
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m s2f_lib.train", description="Train the voice encoder.")
+    parser.add_argument("--preset", default="quick", help=f"{', '.join(TrainConfig.PRESETS)}, or a .json file")
+    parser.add_argument("--loss", default="paper", help=f"{', '.join(LossConfig.PRESETS)}, or a .json file")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--corpus", default="synthetic", help="'synthetic', or a folder made by data_scripts")
+    parser.add_argument("--people", type=int, default=512, help="synthetic speakers to train on (default 512)")
+    parser.add_argument("--clips", type=int, default=2, help="clips of each synthetic speaker (default 2)")
+    parser.add_argument("--world", default="physiology", help="world of the synthetic speakers")
+    parser.add_argument("--out", type=Path, help="folder of the run (default runs/<preset>-<loss>-<seed>)")
+    parser.add_argument("--restart", action="store_true", help="begin again although the folder holds a checkpoint")
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change one setting")
+    parser.add_argument("--sweep", help="run a whole study instead: loss_ablation")
+    parser.add_argument("--only", nargs="*", help="with --sweep: these variants only")
+    parser.add_argument("--workers", type=int, default=2, help="processes that make synthetic clips (default 2)")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command; gives its exit status."""
+    options = _parser().parse_args(arguments)
+    if options.sweep:
+        from s2f_lib.training import sweep
+
+        return sweep.main(options.sweep, options.only, options.workers)
+    changes = dict(_assignment(text) for text in options.set)
+    config = make_config(options.preset, options.loss, seed=options.seed, **changes)
+    out = options.out or Path("runs") / f"{Path(options.preset).stem}-{Path(options.loss).stem}-{options.seed}"
+    source, validation = _open(options)
+    needs_decoder = bool(config.loss.weight_decoder)
+    layers = frozen_layers(decoder="decoder-synthetic-vgg" if needs_decoder else None)
+    try:
+        result = run(
+            config, source, **layers, validation=validation, out_dir=out, resume=not options.restart, progress=True
+        )
+    except (TrainingError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    from s2f_lib import voice_encoder
+
+    voice_encoder.save(result.encoder, out / "voice_encoder.safetensors")
+    final = {key: round(result.final(key), 2) for key in ("angle_deg", "top10_percent")}
+    print(f"trained {config.encoder!r} for {result.lines[-1]['step']} steps ({result.stopped}): {final} → {out}")
+    return 0
+
+
+def _assignment(text: str) -> tuple[str, object]:
+    """'max_steps=100' to ('max_steps', 100)."""
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise SystemExit(f"--set wants FIELD=VALUE, got {text!r}")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+def _open(options) -> tuple:
+    """Training and validation clips that the command line asks for."""
+    from s2f_lib.training import synthetic
+
+    if options.corpus != "synthetic":
+        from s2f_lib.training.shards import corpus_sources
+
+        return corpus_sources(options.corpus)
+    held_out = max(64, options.people // 8)
+    which = PeopleSet(options.people, options.clips, world=options.world)
+    other = PeopleSet(held_out, 1, seed=settings.SEEDS["test"], world=options.world, sentences="test")
+    return synthetic.source(which, workers=options.workers), synthetic.source(other, workers=options.workers)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

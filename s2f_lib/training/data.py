@@ -1,0 +1,199 @@
+"""Where batches come from: arrays in memory, or anything else that can be iterated.
+
+A batch is a dict of CPU tensors with one row per clip: ``waveform`` (B, samples) int16 or float, ``v_f`` (B, D), and
+if known ``logits`` (B, C), ``speaker`` (B,) and ``clip`` (B,), the clip's number in its source.
+
+A *source* is an object with ``batches(plan, start)``. What it gives depends only on the plan and the position, never on
+what was asked before, so that a resumed run sees exactly the batches it would have seen.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from s2f_lib import audio
+
+Batch = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which clips make which batch: everything a source needs to know."""
+
+    batch_size: int  # clips of one step, over all processes
+    seed: int = 0
+    rank: int = 0  # this process
+    world: int = 1  # number of processes
+    seconds: float | None = None  # cut clips to this length; None = as stored
+    random_start: bool = False  # begin anywhere in the clip and wrap around
+
+    def __post_init__(self):
+        if self.batch_size % self.world:
+            raise ValueError(f"batch_size {self.batch_size} cannot be shared evenly by {self.world} processes")
+
+    def share(self, rows: np.ndarray) -> np.ndarray:
+        """This process's part of the rows of one step."""
+        return rows[self.rank * len(rows) // self.world : (self.rank + 1) * len(rows) // self.world]
+
+
+class ArraySource:
+    """Clips held in arrays (or memory maps): int16 sound and one face feature per clip.
+
+    Parameters
+    ----------
+    waveforms : array (N, samples), int16 or float in [-1, 1]
+    v_f : array (N, D), any float type
+    logits : array (N, C), optional
+        The recogniser's classes for the same pictures; needed by the distillation term.
+    speaker : array (N,) of int, optional
+
+    Raises
+    ------
+    ValueError
+        If the arrays have different numbers of clips; the message says how many each has.
+    """
+
+    def __init__(self, waveforms, v_f, logits=None, speaker=None):
+        self.waveforms, self.v_f, self.logits = waveforms, v_f, logits
+        self.speaker = None if speaker is None else np.asarray(speaker)
+        parts = {"waveforms": waveforms, "v_f": v_f, "logits": logits, "speaker": speaker}
+        lengths = {name: len(part) for name, part in parts.items() if part is not None}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"every array needs one row per clip, got {lengths}")
+        if not len(self):
+            raise ValueError("a source needs at least one clip, got none")
+
+    def __len__(self) -> int:
+        return len(self.waveforms)
+
+    @property
+    def mean_feature(self) -> np.ndarray:
+        """Mean of v_f over at most 4,096 evenly spaced clips, (D,) float32."""
+        rows = np.unique(np.linspace(0, len(self) - 1, min(len(self), 4096)).astype(int))
+        return np.asarray(self.v_f[rows], dtype=np.float32).mean(axis=0)
+
+    def batches(self, plan: Plan, start: int = 0) -> Iterator[Batch]:
+        """Endless batches from step `start` on; every clip once per epoch, in an order drawn from the plan's seed."""
+        step = start
+        while True:
+            rows = self._rows(plan, step)
+            shifts = None
+            if plan.random_start:
+                rng = np.random.default_rng((plan.seed, 1, step))
+                shifts = plan.share(rng.integers(self.waveforms.shape[1], size=plan.batch_size))
+            yield self.take(plan.share(rows), plan.seconds, shifts)
+            step += 1
+
+    def take(self, rows: np.ndarray, seconds: float | None = None, shifts: np.ndarray | None = None) -> Batch:
+        """The batch of these clips, cut to `seconds` after starting at `shifts` (in samples)."""
+        rows = np.asarray(rows)
+        waveform = np.stack([self.waveforms[i] for i in rows])
+        if shifts is not None:
+            waveform = np.stack([np.roll(w, -s) for w, s in zip(waveform, shifts)])
+        if seconds is not None:
+            waveform = waveform[:, : round(seconds * audio.SAMPLE_RATE)]
+        batch = {"waveform": torch.from_numpy(np.ascontiguousarray(waveform))}
+        batch["v_f"] = torch.from_numpy(np.stack([self.v_f[i] for i in rows]))
+        if self.logits is not None:
+            batch["logits"] = torch.from_numpy(np.stack([self.logits[i] for i in rows]))
+        if self.speaker is not None:
+            batch["speaker"] = torch.from_numpy(self.speaker[rows].astype(np.int64))
+        batch["clip"] = torch.from_numpy(rows.astype(np.int64))
+        return batch
+
+    def subset(self, rows: np.ndarray) -> ArraySource:
+        """A source of these clips only; sound stays where it is when the rows are a slice."""
+        parts = (self.waveforms, self.v_f, self.logits, self.speaker)
+        return ArraySource(*(None if part is None else part[rows] for part in parts))
+
+    def _rows(self, plan: Plan, step: int) -> np.ndarray:
+        """Clips of one step: epochs are shuffled one after the other, a batch may reach into the next."""
+        positions = np.arange(step * plan.batch_size, (step + 1) * plan.batch_size)
+        epochs, places = positions // len(self), positions % len(self)
+        order = {e: self._epoch(plan.seed, int(e)) for e in np.unique(epochs)}
+        return np.array([order[e][p] for e, p in zip(epochs, places)])
+
+    def _epoch(self, seed: int, epoch: int) -> np.ndarray:
+        if getattr(self, "_order", (None,))[0] != (seed, epoch):
+            self._order = ((seed, epoch), np.random.default_rng((seed, 0, epoch)).permutation(len(self)))
+        return self._order[1]
+
+
+class IterableSource:
+    """Any iterable of ready batches (a list, a WebDataset loader, a generator function's result) as a source.
+
+    It is started again when it ends. Its batches are taken as they come: the plan's batch size and seed do not
+    apply; several processes take turns. To resume, the batches already seen are read and thrown away.
+    """
+
+    def __init__(self, batches: Iterable[Batch]):
+        if iter(batches) is batches:
+            raise ValueError("a generator can be read only once; give a list or an object that starts anew each time")
+        self.iterable = batches
+
+    @property
+    def mean_feature(self) -> np.ndarray:
+        """Mean of v_f over the first eight batches, (D,) float32."""
+        first = [batch["v_f"].float().mean(dim=0) for batch, _ in zip(self.iterable, range(8))]
+        return torch.stack(first).mean(dim=0).numpy()
+
+    def batches(self, plan: Plan, start: int = 0) -> Iterator[Batch]:
+        """Endless batches from step `start` on."""
+        place, skip = 0, start * plan.world + plan.rank
+        while True:
+            before = place
+            for batch in self.iterable:
+                if place >= skip and (place - plan.rank) % plan.world == 0:
+                    yield batch if plan.seconds is None else _cut(batch, plan.seconds)
+                place += 1
+            if place == before:
+                raise ValueError("the source gave no batch at all")
+
+
+def as_source(batches) -> ArraySource | IterableSource:
+    """Take a source as it is; wrap any other iterable of batches."""
+    return batches if hasattr(batches, "batches") else IterableSource(batches)
+
+
+def prefetch(batches: Iterator[Batch], ahead: int = 4, pin: bool = False) -> Iterator[Batch]:
+    """Prepare the next batches in a thread while the network works on this one; an error comes out here."""
+    ready: queue.Queue = queue.Queue(maxsize=ahead)
+    closed = threading.Event()
+
+    def put(item) -> bool:
+        while not closed.is_set():
+            try:
+                ready.put(item, timeout=0.1)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def work():
+        try:
+            for batch in batches:
+                if not put({k: v.pin_memory() for k, v in batch.items()} if pin else batch):
+                    return
+            put(StopIteration())
+        except BaseException as error:  # handed over to the reader, which raises it
+            put(error)
+
+    threading.Thread(target=work, daemon=True, name="s2f-prefetch").start()
+    try:
+        while not isinstance(item := ready.get(), BaseException):
+            yield item
+        if not isinstance(item, StopIteration):
+            raise item
+    finally:
+        closed.set()
+
+
+def _cut(batch: Batch, seconds: float) -> Batch:
+    return batch | {"waveform": batch["waveform"][:, : round(seconds * audio.SAMPLE_RATE)]}

@@ -1,0 +1,50 @@
+"""The run's log: one JSON object per line, readable while the run goes on and by any tool after it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from s2f_lib import io
+
+NAME = "log.jsonl"
+
+
+class RunLog:
+    """Lines of one run, in memory and, if a folder is given, in ``log.jsonl``.
+
+    Parameters
+    ----------
+    folder : str or Path or None
+        None keeps the lines in memory only.
+    lines : list of dict
+        What a resumed run has logged up to its checkpoint; later lines in the file are dropped, since those steps are
+        done again.
+    """
+
+    def __init__(self, folder: str | Path | None = None, lines: list[dict] = ()):
+        self.lines = list(lines)
+        self.path = None if folder is None else Path(folder) / NAME
+        if self.path:
+            with io.atomic_write(self.path, "w") as file:
+                file.writelines(json.dumps(line) + "\n" for line in self.lines)
+
+    def add(self, kind: str, step: int, **values) -> dict:
+        """Add a line: what kind it is, behind which step, and its numbers."""
+        line = {"kind": kind, "step": step, **values}
+        self.lines.append(line)
+        if self.path:
+            with open(self.path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        return line
+
+
+def read(folder: str | Path) -> list[dict]:
+    """Lines of a run's log; a last line that was cut off by a kill is left out."""
+    lines = []
+    for text in (Path(folder) / NAME).read_text(encoding="utf-8").splitlines():
+        try:
+            lines.append(json.loads(text))
+        except json.JSONDecodeError:
+            break
+    return lines

@@ -1,0 +1,87 @@
+"""Settings of one training run, and the named schedules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from s2f_lib.losses import LossConfig
+
+PAPER_SCHEDULE = {
+    "encoder": "paper",
+    "batch_size": 8,
+    "learning_rate": 1e-3,
+    "schedule": "paper",
+    "beta1": 0.5,
+    "beta2": 0.999,
+    "epsilon": 1e-4,
+    "weight_decay": 0.0,
+    "max_steps": 637_500,  # 3 epochs of 1.7 M clips
+    "start_from_mean": False,
+    "random_start": False,
+    "evaluate_every": 10_000,
+    "checkpoint_every": 2_000,
+}
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Settings of one training run; saved beside its checkpoints."""
+
+    encoder: str = "quick"  # preset of the voice encoder
+    encoder_changes: dict = field(default_factory=dict)  # fields that differ, e.g. {"input": "magnitude"}
+    loss: LossConfig = field(default_factory=LossConfig)
+    rederive_at: int = 0  # step at which lambda_1 and lambda_2 are derived anew by the paper's rule; 0 = never
+
+    batch_size: int = 32  # clips of one optimiser step, over all processes together
+    max_steps: int = 300
+    learning_rate: float = 2e-3
+    schedule: Literal["paper", "one_cycle", "constant"] = "one_cycle"  # "paper": times 0.95 every 10,000 steps
+    beta1: float = 0.9  # Adam
+    beta2: float = 0.98
+    epsilon: float = 1e-8
+    weight_decay: float = 1e-2  # of kernels only, decoupled (AdamW)
+    clip_gradient: float = 0.0  # longest gradient; 0 = not clipped, as in the paper
+
+    seconds: float = 6.0  # length of the training clips
+    random_start: bool = True  # begin each clip anywhere and wrap around; the paper takes the first six seconds
+    augment: tuple[str, ...] = ()  # of "noise", "room", "spec"
+    start_from_mean: bool = True  # fc2's bias starts at the mean face feature of the training clips
+
+    mixed_precision: Literal["no", "bf16"] = "no"
+    channels_last: bool = True
+    compile: bool = False  # pays on a GPU; on a CPU only for long runs
+    gradient_checkpointing: bool = False  # less memory, about a third more time
+    seed: int = 0
+
+    log_every: int = 10  # steps
+    evaluate_every: int = 100  # steps; also after the last one
+    checkpoint_every: int = 100  # steps; a killed run loses at most these
+    patience: int = 0  # stop after this many evaluations without a better angle; 0 = never
+
+    PRESETS: ClassVar[dict[str, dict]] = {
+        "quick": {},
+        "standard": {"encoder": "standard", "max_steps": 4_000, "evaluate_every": 500, "checkpoint_every": 200},
+        "paper": PAPER_SCHEDULE,
+        # the paper's network with a larger batch for one modern GPU; beside the published schedule, not instead of it
+        "paper-gpu": {
+            "encoder": "paper",
+            "batch_size": 256,
+            "max_steps": 20_000,
+            "learning_rate": 1e-3,
+            "mixed_precision": "bf16",
+            "compile": True,
+            "evaluate_every": 1_000,
+            "checkpoint_every": 500,
+        },
+    }
+
+    def __post_init__(self):
+        for name in ("batch_size", "max_steps", "log_every", "evaluate_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.learning_rate <= 0:
+            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
+        unknown = set(self.augment) - {"noise", "room", "spec"}
+        if unknown:
+            raise ValueError(f"no such augmentation: {', '.join(sorted(unknown))}; there are noise, room, spec")

@@ -1,0 +1,39 @@
+"""A quick look at a network while it trains: angle to the face feature, and retrieval among the looked-at clips.
+
+The careful measures, with intervals and baselines, are in `s2f_lib.evaluate`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+
+@torch.no_grad()
+def predict(encoder, source, batch_size: int = 32, device: str | torch.device = "cpu", seconds: float | None = None):
+    """v_s of every clip of an `ArraySource`, in order; (N, D) float32 array. The encoder's mode is put back."""
+    training = encoder.training
+    encoder.eval()
+    parts = []
+    for i in range(0, len(source), batch_size):
+        batch = source.take(np.arange(i, min(i + batch_size, len(source))), seconds)
+        parts.append(encoder(batch["waveform"].to(device)).float().cpu())
+    encoder.train(training)
+    return torch.cat(parts).numpy()
+
+
+def quick_scores(v_s: np.ndarray, v_f: np.ndarray) -> dict[str, float]:
+    """Mean angle in degrees, and the share of clips whose own face is in the nearest tenth, in percent (chance 10).
+
+    Parameters
+    ----------
+    v_s, v_f : np.ndarray, shape (N, D)
+        Ties count against the clip, so a constant prediction scores nothing.
+    """
+    a, b = (F.normalize(torch.as_tensor(np.asarray(v), dtype=torch.float32), dim=1) for v in (v_s, v_f))
+    cosines = a @ b.T
+    own = cosines.diagonal()
+    angle = torch.rad2deg(torch.arccos(own.clamp(-1, 1))).mean().item()
+    rank = (cosines >= own[:, None]).sum(dim=1)  # 1 = best
+    return {"angle_deg": angle, "top10_percent": 100 * (rank <= max(1, len(a) // 10)).float().mean().item()}

@@ -1,0 +1,316 @@
+"""The voice encoder: six seconds of speech in, a face feature v_s out (Table 1 of the paper, and narrowed copies).
+
+The preset ``paper`` is Table 1 exactly. The presets for the CPU keep the order of its layers
+(CONV -> ReLU -> BN nine times, max-pooling over time only, average over all time -> ReLU -> BN, two FC)
+and change widths, kernels and strides; `EncoderConfig.PRESETS` holds every difference, field by field.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from s2f_lib import audio, config, io
+
+N_CONV = 9
+N_BINS = 257  # frequency bins of the input, 31.25 Hz apart
+PAPER_PARAMETERS = 148_062_976  # Table 1 without padding; also printed by an independent reproduction
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """What one voice encoder looks like; the defaults are Table 1 of the paper."""
+
+    name: str = "paper"
+    input: str = "complex"  # "complex": real and imaginary part; "magnitude": their joint size, one channel
+    channels: tuple = (64, 64, 128, 128, 128, 256, 512, 512, 512)
+    kernels: tuple = ((4, 4),) * 9  # (time, frequency)
+    strides: tuple = ((1, 1),) * 7 + ((2, 2), (2, 2))  # (time, frequency)
+    pools: tuple = (1, 1, 2, 2, 2, 2, 1, 1, 1)  # max-pooling over time behind each convolution, 1 = none
+    hidden: int = 4096  # width of fc1
+    feature_dim: int = 4096  # width of v_s
+    batch_norm: bool = True
+    first_layer: str = "random"  # or "rectifiers", see rectifier_filters()
+
+    PRESETS: ClassVar[dict[str, dict]] = {
+        "paper": {},
+        # The CPU's copies keep the order of layers and pad nothing. They differ from Table 1 in: 1/2 to 1/4 of the
+        # channels; conv1 and conv2 already stride, over time and frequency; kernels one frame long where little time
+        # is left, and no pooling behind conv5 and conv6, so that 3 s still fit; narrow FC layers; conv1's start.
+        "quick": {
+            "name": "quick",
+            "channels": (32, 32, 48, 48, 48, 64, 96, 128, 128),
+            "kernels": ((4, 4),) * 5 + ((2, 4), (1, 4), (1, 4), (1, 4)),
+            "strides": ((4, 4), (2, 2), (1, 1), (1, 1), (1, 1), (1, 1), (1, 1), (1, 2), (1, 2)),
+            "pools": (1, 1, 2, 2, 1, 1, 1, 1, 1),
+            "hidden": 512,
+            "first_layer": "rectifiers",
+        },
+    }
+
+    def __post_init__(self):
+        for field in ("channels", "kernels", "strides", "pools"):
+            value = getattr(self, field)
+            if len(value) != N_CONV:
+                raise ValueError(f"{field} needs {N_CONV} entries, one per convolution, got {len(value)}: {value}")
+            frozen = tuple(tuple(v) if isinstance(v, (list, tuple)) else v for v in value)
+            object.__setattr__(self, field, frozen)
+        if self.input not in ("complex", "magnitude"):
+            raise ValueError(f"input must be 'complex' or 'magnitude', got {self.input!r}")
+        if self.first_layer not in ("random", "rectifiers"):
+            raise ValueError(f"first_layer must be 'random' or 'rectifiers', got {self.first_layer!r}")
+
+    @property
+    def in_channels(self) -> int:
+        """2 for the complex input, 1 for the magnitude."""
+        return 2 if self.input == "complex" else 1
+
+
+class LayerShape(NamedTuple):
+    """One line of the layer walk: name and (channels, time, frequency) behind that layer."""
+
+    name: str
+    channels: int
+    time: int
+    frequency: int
+
+
+def layer_walk(encoder: EncoderConfig, frames: int = 598) -> list[LayerShape]:
+    """Follow the shape of one clip through the network, by arithmetic alone.
+
+    Parameters
+    ----------
+    encoder : EncoderConfig
+    frames : int
+        Length of the spectrogram; 598 for 6 s, 298 for 3 s.
+
+    Returns
+    -------
+    list of LayerShape
+        From the input to the average over time. Nothing is padded, so each layer loses ``kernel - 1``.
+
+    Raises
+    ------
+    ValueError
+        If the clip is too short; the message says at which layer, and the shortest clip that fits.
+    """
+    walk = [LayerShape("input", encoder.in_channels, frames, N_BINS)]
+    time, frequency = frames, N_BINS
+    for i in range(N_CONV):
+        (kt, kf), (st, sf) = encoder.kernels[i], encoder.strides[i]
+        time, frequency = (time - kt) // st + 1, (frequency - kf) // sf + 1
+        pooled = time // encoder.pools[i]
+        if time < 1 or pooled < 1 or frequency < 1:
+            shortest = shortest_clip(encoder)
+            raise ValueError(
+                f"a clip of {frames} frames is too short for preset {encoder.name!r}: nothing is left at conv{i + 1}; "
+                f"it needs {shortest} frames ({audio_seconds(shortest):.2f} s). audio.fit_to_clip() repeats short clips"
+            )
+        walk.append(LayerShape(f"conv{i + 1}", encoder.channels[i], time, frequency))
+        if encoder.pools[i] > 1:
+            time = pooled
+            walk.append(LayerShape(f"pool{i + 1}", encoder.channels[i], time, frequency))
+    walk.append(LayerShape("average", encoder.channels[-1], 1, frequency))
+    return walk
+
+
+def shortest_clip(encoder: EncoderConfig) -> int:
+    """Fewest spectrogram frames that survive every layer (259 for the paper's network)."""
+    time = 1
+    for i in reversed(range(N_CONV)):
+        time = (time * encoder.pools[i] - 1) * encoder.strides[i][0] + encoder.kernels[i][0]
+    return time
+
+
+def audio_seconds(frames: int) -> float:
+    """Seconds of sound that give `frames` spectrogram frames (25 ms windows, one each 10 ms)."""
+    return ((frames - 1) * audio.HOP_LENGTH + audio.WIN_LENGTH) / audio.SAMPLE_RATE
+
+
+class VoiceEncoder(nn.Module):
+    """CONV -> ReLU -> BN nine times, average over time -> ReLU -> BN, fc1 -> ReLU, fc2.
+
+    Parameters
+    ----------
+    config : EncoderConfig or str
+        A configuration or the name of a preset, e.g. ``"paper"``, ``"standard"``, ``"quick"``.
+
+    Notes
+    -----
+    Source: Oh et al. (2019), Table 1. The ninth convolution has no ReLU and no BN of its own: they follow the
+    average. The paper does not print its padding; without any, the parameter count is the published
+    148,062,976. The momentum and epsilon of BN are not printed either; we keep PyTorch's.
+    """
+
+    def __init__(self, config: EncoderConfig | str = "paper"):
+        super().__init__()
+        self.config = preset(config) if isinstance(config, str) else config
+        c = self.config
+        self.gradient_checkpointing = False
+        widths = (c.in_channels, *c.channels)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(widths[i], widths[i + 1], c.kernels[i], c.strides[i]) for i in range(N_CONV)
+        )
+        norm = nn.BatchNorm2d if c.batch_norm else nn.Identity
+        self.norms = nn.ModuleList(norm(c.channels[i]) for i in range(N_CONV))  # the ninth stands behind the average
+        flat = c.channels[-1] * layer_walk(c, shortest_clip(c))[-1].frequency
+        self.fc1 = nn.Linear(flat, c.hidden)
+        self.fc2 = nn.Linear(c.hidden, c.feature_dim)
+        if c.first_layer == "rectifiers" and not self.convs[0].weight.is_meta:
+            rectifier_filters_(self.convs[0])
+
+    def forward(self, sound: Tensor) -> Tensor:
+        """Predict the face feature of each clip.
+
+        Parameters
+        ----------
+        sound : Tensor
+            Either waveforms (B, samples) at 16 kHz, float in [-1, 1] or int16, or compressed spectrograms
+            (B, 2, frames, 257). At least `shortest_clip` frames; 6 s as in the paper, or any longer.
+
+        Returns
+        -------
+        Tensor, shape (B, feature_dim)
+            v_s. It is not bounded and not normalised, although its target is never negative.
+        """
+        x = sound if sound.dim() == 4 else self.spectrogram(sound)
+        if x.dim() != 4 or x.shape[1] != 2 or x.shape[3] != N_BINS:
+            raise ValueError(
+                f"expected waveforms (B, samples) or spectrograms (B, 2, frames, {N_BINS}), got {tuple(sound.shape)}"
+            )
+        if x.shape[2] < shortest_clip(self.config):
+            layer_walk(self.config, x.shape[2])  # raises, and says where the clip runs out
+        if self.config.input == "magnitude":
+            x = magnitude(x)
+        return self.network(x)
+
+    def network(self, x: Tensor) -> Tensor:
+        """Everything behind the spectrogram; the part that torch.compile can take, see `compile_network`."""
+        if self.convs[0].weight.is_contiguous(memory_format=torch.channels_last):
+            x = x.contiguous(memory_format=torch.channels_last)
+        for i in range(N_CONV):
+            x = checkpoint(self._block, i, x, use_reentrant=False) if self._recompute(x) else self._block(i, x)
+        x = self.norms[-1](torch.relu(x.mean(dim=2, keepdim=True)))  # (B, 512, 1, 57) in the paper
+        return self.fc2(torch.relu(self.fc1(x.flatten(1))))
+
+    def compile_network(self) -> None:
+        """Compile what follows the spectrogram, for this object; weights and their names stay as they are."""
+        self.network = torch.compile(self.network)
+
+    def _block(self, i: int, x: Tensor) -> Tensor:
+        x = self.convs[i](x)
+        if i < N_CONV - 1:
+            x = self.norms[i](torch.relu(x))
+        pool = self.config.pools[i]
+        return nn.functional.max_pool2d(x, (pool, 1)) if pool > 1 else x
+
+    def _recompute(self, x: Tensor) -> bool:
+        return self.gradient_checkpointing and self.training and torch.is_grad_enabled()
+
+    @staticmethod
+    def spectrogram(waveform: Tensor) -> Tensor:
+        """Waveforms (B, samples), float or int16, to compressed spectrograms (B, 2, frames, 257), on their device."""
+        with torch.autocast(waveform.device.type, enabled=False):
+            return audio.compressed_spectrogram(waveform, seconds=None)
+
+
+def magnitude(spectrogram: Tensor) -> Tensor:
+    """Compressed real and imaginary parts (B, 2, T, F) to the compressed magnitude abs(S) ** 0.3, (B, 1, T, F).
+
+    The phase is lost: this is the named variant "magnitude", not the paper's input.
+    """
+    square = spectrogram.abs().clamp_min(1e-6).pow(2 / audio.POWER).sum(dim=1, keepdim=True)
+    return square.pow(audio.POWER / 2)
+
+
+@torch.no_grad()
+def rectifier_filters_(conv: nn.Conv2d, noise: float = 0.1) -> None:
+    """Start the first layer with filters that look at one cell of the spectrogram each, in place.
+
+    In the paper's input the sign of the real and of the imaginary part changes from frame to frame with the phase.
+    A random 4x4 filter adds such cells up and its ReLU sees mostly noise; a filter on a single cell with
+    weight +1 or -1 rectifies that cell, and the next layer can add the four rectified parts to something like
+    the magnitude. The filters go through the signs, then the parts, then the cells of the kernel, frequency first.
+
+    Parameters
+    ----------
+    conv : nn.Conv2d
+        The first convolution, (out, in, time, frequency).
+    noise : float
+        Share of the usual random start that stays, so that equal filters can part.
+
+    Notes
+    -----
+    Ours, not the paper's: only the starting point of narrow presets, the network is the same.
+    """
+    out, parts, kt, kf = conv.weight.shape
+    conv.weight.mul_(noise)
+    conv.bias.zero_()
+    cells = [(t, f) for t in _spread(kt) for f in range(kf)]
+    for k in range(out):
+        sign, part, cell = 1 - 2 * (k % 2), (k // 2) % parts, cells[(k // (2 * parts)) % len(cells)]
+        conv.weight[k, part, cell[0], cell[1]] += sign
+
+
+def _spread(n: int) -> list[int]:
+    """0, n/2, then the rest: a short list of filters covers the kernel evenly in time."""
+    first = [0, n // 2] if n > 1 else [0]
+    return first + [t for t in range(n) if t not in first]
+
+
+def preset(name: str, **changes) -> EncoderConfig:
+    """The named configuration, with single fields changed if wanted; `EncoderConfig.PRESETS` lists the names."""
+    return config.preset(EncoderConfig, name, **changes)
+
+
+def count_parameters(encoder: nn.Module) -> int:
+    """Number of trained values."""
+    return sum(p.numel() for p in encoder.parameters() if p.requires_grad)
+
+
+def macs_per_clip(encoder: EncoderConfig, frames: int = 598) -> int:
+    """Multiply-accumulates of one forward pass of one clip, convolutions and FC (about 89e9 for the paper)."""
+    shapes = [s for s in layer_walk(encoder, frames) if s.name.startswith("conv")]
+    widths = (encoder.in_channels, *encoder.channels)
+    convs = sum(
+        s.channels * s.time * s.frequency * widths[i] * math.prod(encoder.kernels[i]) for i, s in enumerate(shapes)
+    )
+    flat = encoder.channels[-1] * shapes[-1].frequency
+    return convs + flat * encoder.hidden + encoder.hidden * encoder.feature_dim
+
+
+def save(encoder: VoiceEncoder, path: str | Path, half: bool = True) -> None:
+    """Write weights and configuration to one safetensors file (16-bit floats unless `half` is False), atomically."""
+    from safetensors.torch import save as to_bytes
+
+    tensors = {}
+    for key, value in encoder.state_dict().items():
+        if value.is_floating_point():
+            tensors[key] = value.detach().cpu().to(torch.float16 if half else torch.float32).contiguous()
+    data = to_bytes(tensors, metadata={"config": json.dumps(config.to_dict(encoder.config))})
+    with io.atomic_write(path) as file:
+        file.write(data)
+
+
+def load(path: str | Path, device: str | torch.device = "cpu") -> VoiceEncoder:
+    """Read an encoder written by `save`; float32, frozen for inference (eval mode), on `device`."""
+    from safetensors import safe_open
+
+    with safe_open(str(path), framework="pt") as file:
+        metadata = file.metadata() or {}
+        if "config" not in metadata:
+            raise ValueError(f"{path} holds no encoder configuration; it was not written by voice_encoder.save()")
+        tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict
+    encoder = VoiceEncoder(config.from_dict(EncoderConfig, json.loads(metadata["config"])))
+    missing, unexpected = encoder.load_state_dict(tensors, strict=False)
+    missing = [key for key in missing if not key.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        raise ValueError(f"{path} does not fit its own configuration: missing {missing}, unexpected {unexpected}")
+    return encoder.to(device).eval().requires_grad_(False)
