@@ -1,7 +1,8 @@
-"""Classifiers that read sex, age and group off a canonical face, trained on true canonical renders.
+"""What can be read off a canonical face: labels by a frozen classifier, lightness of skin and hair from fixed pixels.
 
-They play the part that Face++ plays in the paper. They see pixels only, not the recogniser's feature, so they
-are an independent instrument; their own error on true faces is part of every table.
+The classifier (``hub.load("attributes-synthetic")``) plays the part of Face++ in the paper: it was trained on *true*
+canonical faces, sees pixels only and is an instrument independent of recogniser and encoder. Its own error on true
+faces is part of every table.
 """
 
 from __future__ import annotations
@@ -15,14 +16,13 @@ from s2f_lib.evaluate import checks
 if TYPE_CHECKING:
     import pandas as pd
 
-SIDE = 32  # pixels; canonical faces are aligned, so a small picture holds the attributes
+SIDE = 32  # canonical faces are aligned: in a picture of 32 x 32 the same pixel is the same part of the head
+CHEEKS = ((17, 20), ((9, 12), (20, 23)))  # rows, columns
+HAIR = ((2, 5), ((12, 20),))
 
 
 def small(images: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """Canonical faces to rows of small pictures: uint8 (N, S, S, 3) -> float32 (N, side * side * 3) in [0, 1].
-
-    Each small pixel is the mean of the pixels it covers.
-    """
+    """Faces uint8 (N, S, S, 3) to float32 (N, side, side, 3) in [0, 1]; each pixel is the mean of those it covers."""
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[-1] != 3 or images.shape[1] != images.shape[2] or images.dtype != np.uint8:
         raise ValueError(f"images should be uint8 (faces, S, S, 3), got {images.dtype} {images.shape}")
@@ -30,65 +30,39 @@ def small(images: np.ndarray, side: int = SIDE) -> np.ndarray:
     if size % side:
         raise ValueError(f"the picture's side {size} should be a multiple of {side}")
     step = size // side
-    blocks = images.reshape(n, side, step, side, step, 3).mean(axis=(2, 4), dtype=np.float32)
-    return blocks.reshape(n, -1) / 255
+    return images.reshape(n, side, step, side, step, 3).mean(axis=(2, 4), dtype=np.float32) / 255
 
 
-class AttributeReader:
-    """Sex, age and group of canonical faces: principal components of small pictures, then linear models.
+def read(reader, images: np.ndarray) -> pd.DataFrame:
+    """Labels of canonical faces.
 
     Parameters
     ----------
-    components : int
-        Principal components kept (fewer when there are fewer faces).
+    reader : s2f_lib.faces.attributes.AttributeNet
+    images : np.ndarray, shape (N, S, S, 3), uint8
+
+    Returns
+    -------
+    pandas.DataFrame with ``sex``, ``male`` (probability of that label), ``group``, ``age`` (years, 18 to 85), and
+    ``skin``, ``hair`` (lightness in [0, 1])
     """
+    import pandas as pd
 
-    def __init__(self, components: int = 120) -> None:
-        self.components = components
+    from s2f_lib import faces
 
-    def fit(self, images: np.ndarray, people: pd.DataFrame) -> AttributeReader:
-        """Learn from true canonical faces, uint8 (N, S, S, 3), and the table with ``sex``, ``age``, ``group``."""
-        from sklearn.decomposition import PCA
-        from sklearn.linear_model import LogisticRegression, RidgeCV
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-
-        if len(images) != len(people):
-            raise ValueError(f"{len(images)} pictures for {len(people)} people")
-        x = small(images)
-        self.pca_ = PCA(min(self.components, len(x) - 1), random_state=0, svd_solver="randomized").fit(x)
-        z = self.pca_.transform(x)
-        self.sex_ = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500)).fit(z, people["sex"])
-        self.group_ = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=500)).fit(z, people["group"])
-        self.age_ = make_pipeline(StandardScaler(), RidgeCV(np.logspace(-1, 4, 11))).fit(z, people["age"])
-        return self
-
-    def read(self, images: np.ndarray) -> pd.DataFrame:
-        """One row per face: ``sex``, ``group``, ``age`` in years (18-85), ``male`` = probability of the label male."""
-        import pandas as pd
-
-        if not hasattr(self, "pca_"):
-            raise ValueError("this reader has not been fitted; call fit(images, people) first")
-        z = self.pca_.transform(small(images))
-        male = self.sex_.predict_proba(z)[:, list(self.sex_.classes_).index("male")]
-        return pd.DataFrame(
-            {
-                "sex": self.sex_.predict(z),
-                "male": male,
-                "group": self.group_.predict(z),
-                "age": np.clip(self.age_.predict(z), 18, 85),
-            }
-        )
+    labels = reader.label(faces.to_tensor(images))
+    columns = {"sex": labels.sex, "male": labels.sex_probability[:, 1], "group": labels.group}
+    columns["age"] = np.clip(labels.age, 18, 85).astype(float)
+    return pd.DataFrame(columns | skin_and_hair(images))
 
 
 def skin_and_hair(images: np.ndarray) -> dict[str, np.ndarray]:
-    """Lightness of skin and of hair in canonical faces, straight from fixed pixels; each (N,) in [0, 1].
-
-    Skin: both cheeks; hair: a band above the forehead. Canonical faces are aligned and evenly lit, so the same
-    place is the same part of the head in every picture.
-    """
-    pixels = small(images).reshape(len(images), SIDE, SIDE, 3).astype(float)
-    light = pixels @ np.array([0.2126, 0.7152, 0.0722])
+    """Lightness (relative luminance of the displayed colour) of both cheeks and of a band above the forehead, (N,)."""
+    light = small(images).astype(float) @ np.array([0.2126, 0.7152, 0.0722])
     checks.features(light.reshape(len(light), -1), "images")
-    cheeks = np.concatenate([light[:, 17:20, 9:12], light[:, 17:20, 20:23]], axis=2)
-    return {"skin": cheeks.mean(axis=(1, 2)), "hair": light[:, 2:5, 12:20].mean(axis=(1, 2))}
+    return {"skin": _mean_of(light, CHEEKS), "hair": _mean_of(light, HAIR)}
+
+
+def _mean_of(light: np.ndarray, place: tuple) -> np.ndarray:
+    rows, columns = place
+    return np.concatenate([light[:, slice(*rows), slice(*c)] for c in columns], axis=2).mean(axis=(1, 2))

@@ -1,0 +1,265 @@
+"""What an evaluation looks at: test people, their true features, and what the encoder heard; made once and kept.
+
+Everything here is expensive and repeatable, so it is cached under ``io.cache_dir()/evaluate``. A file's name holds a
+hash of all that made it (networks, seeds, numbers, the source of the synthetic people), so a stale one is never read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from s2f_lib import io
+from s2f_lib.config import SEEDS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from s2f_lib.people import Population
+
+SAMPLE_RATE = 16_000
+
+
+@dataclass(frozen=True)
+class Material:
+    """Test people with their features, and training people for the baselines.
+
+    ``v_f`` is the recogniser's feature of a wild picture, ``v_f_other`` of another picture of the same
+    person; ``v_s`` what the encoder gives for a 6 s clip, ``v_s_short`` for its first 3 s (repeated to 6 s, as
+    the paper does), ``v_s_other`` for a clip of other sentences in another room. All (N, D), float32.
+    """
+
+    people: pd.DataFrame
+    v_f: np.ndarray
+    v_f_other: np.ndarray
+    v_s: np.ndarray
+    v_s_short: np.ndarray
+    v_s_other: np.ndarray
+    train_people: pd.DataFrame
+    train_v_f: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.people)
+
+
+def gather(
+    recogniser: Callable,
+    encoder: Callable,
+    n: int = 1000,
+    *,
+    seed: int = SEEDS["test"],
+    world: str = "physiology",
+    train_n: int = 1500,
+    workers: int = 2,
+    progress: bool = False,
+) -> Material:
+    """Render, synthesise and encode what an evaluation needs; from the cache the second time.
+
+    Parameters
+    ----------
+    recogniser : s2f_lib.faces recogniser
+    encoder : s2f_lib.voice_encoder.VoiceEncoder
+        With the recogniser's feature dimension.
+    n, seed, world
+        Test people: they share nobody, and their clips no sentence, with training.
+    train_n : int
+        People of ``SEEDS["voice"]`` on whom the baselines (mean feature, demographics, perfect listener) are fitted.
+    workers : int
+        Processes for rendering and synthesis.
+    progress : bool
+        Show bars.
+    """
+    from s2f_lib import people
+
+    test = people.sample(n, world, seed)
+    train = people.sample(train_n, world, SEEDS["voice"])
+    v_f = face_features(recogniser, test, items=(0, 1), workers=workers, progress=progress)
+    v_s = voice_features(encoder, test, 0, changes=(None, first_seconds(3.0)), workers=workers, progress=progress)
+    v_s_other = voice_features(encoder, test, 1, workers=workers, progress=progress)[:, 0]
+    if v_s.shape[2] != v_f.shape[2]:
+        raise ValueError(
+            f"the encoder gives {v_s.shape[2]} dimensions, the recogniser {v_f.shape[2]}; "
+            "evaluate an encoder with the recogniser it was trained for"
+        )
+    return Material(
+        people=test.table(),
+        v_f=v_f[:, 0],
+        v_f_other=v_f[:, 1],
+        v_s=v_s[:, 0],
+        v_s_short=v_s[:, 1],
+        v_s_other=v_s_other,
+        train_people=train.table(),
+        train_v_f=face_features(recogniser, train, items=(0,), workers=workers, progress=progress)[:, 0],
+    )
+
+
+def face_features(
+    recogniser: Callable,
+    population: Population,
+    items: Sequence[int] = (0,),
+    kind: str = "wild",
+    workers: int = 2,
+    progress: bool = False,
+) -> np.ndarray:
+    """v_f of pictures of everybody, shape (people, items, D), float32."""
+    from s2f_lib import faces, people
+
+    def compute() -> np.ndarray:
+        size = recogniser.image_size
+        chunks = people.iterate_pictures(population, items, size, kind, workers)
+        parts = [faces.extract(recogniser, part)[0] for part in _bar(chunks, len(population), "faces", progress)]
+        return np.concatenate(parts).astype(np.float32)
+
+    made_from = [recogniser.checksum, recogniser.image_size, kind, list(items), *_who(population)]
+    return _cached("faces", made_from, compute)
+
+
+def canonical_faces(population: Population, size: int, workers: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """True canonical pictures, uint8 (people, size, size, 3), and landmarks in [0, 1], (people, 68, 2)."""
+    from s2f_lib import people
+
+    def compute(which: int) -> Callable[[], np.ndarray]:
+        def run() -> np.ndarray:
+            if not made:
+                made.extend(
+                    people.render_many(population, None, size, "canonical", workers=workers, return_landmarks=True)
+                )
+            return made[which][:, 0]
+
+        return run
+
+    made: list[np.ndarray] = []
+    key = [size, "canonical", *_who(population)]
+    pictures = _cached("canonical", [*key, "pictures"], compute(0))
+    points = _cached("canonical", [*key, "landmarks"], compute(1))
+    return pictures, points / size
+
+
+def voice_features(
+    encoder: Callable,
+    population: Population,
+    item: int = 0,
+    *,
+    changes: Sequence[Callable[[np.ndarray], np.ndarray] | None] = (None,),
+    workers: int = 2,
+    progress: bool = False,
+    **options,
+) -> np.ndarray:
+    """v_s of one clip of everybody, sentences of the test set, shape (people, changes, D), float32.
+
+    Each of ``changes`` alters waveforms (B, T) in [-1, 1] before they are heard (None: as they are); it needs a ``name``
+    that says all that it does (see `first_seconds` and `robustness.Change`). A clip is synthesised once for all of
+    them. ``options`` go to `people.speak` (language, channel ...).
+    """
+    from s2f_lib.people import speech
+
+    def compute() -> np.ndarray:
+        chunks = speech.stream(population, [item], workers, sentences="test", **options)
+        parts = []
+        for part in _bar(chunks, len(population), "voices", progress):
+            waveform = part[:, 0].astype(np.float32) / 32_768
+            heard = [encode(encoder, waveform if change is None else change(waveform)) for change in changes]
+            parts.append(np.stack(heard, axis=1))
+        return np.concatenate(parts)
+
+    changed = ["" if change is None else change.name for change in changes]
+    made_from = [fingerprint(encoder), item, changed, sorted(options.items()), *_who(population)]
+    return _cached("voices", made_from, compute)
+
+
+def encode(encoder: Callable, waveform: np.ndarray, batch_size: int = 32) -> np.ndarray:
+    """Waveforms (B, samples) in [-1, 1] -> v_s (B, D), float32, without gradients, in evaluation mode."""
+    import torch
+
+    was_training = getattr(encoder, "training", False)
+    if was_training:
+        encoder.eval()
+    try:
+        with torch.inference_mode():
+            parts = torch.from_numpy(np.ascontiguousarray(waveform, np.float32)).split(batch_size)
+            return np.concatenate([encoder(part).float().cpu().numpy() for part in parts])
+    finally:
+        if was_training:
+            encoder.train()
+
+
+def first_seconds(seconds: float) -> Callable[[np.ndarray], np.ndarray]:
+    """A change: keep the beginning of each clip, repeated to the full length as the paper does with short clips."""
+    if seconds <= 0:
+        raise ValueError(f"a clip needs a positive length, got {seconds} s")
+
+    def cut(waveform: np.ndarray) -> np.ndarray:
+        kept = waveform[:, : max(1, round(seconds * SAMPLE_RATE))]
+        times = -(-waveform.shape[1] // kept.shape[1])
+        return np.tile(kept, (1, times))[:, : waveform.shape[1]]
+
+    cut.name = f"first {seconds:g} s"
+    return cut
+
+
+def decode(decoder: Callable, v: np.ndarray, batch_size: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    """Features (N, D) -> faces uint8 (N, S, S, 3) and landmarks (N, 68, 2) in [0, 1] of the picture."""
+    import torch
+
+    pictures, points = [], []
+    with torch.inference_mode():
+        for part in torch.from_numpy(np.ascontiguousarray(v, np.float32)).split(batch_size):
+            out = decoder(part)
+            picture = (out.image.clamp(0, 1) * 255).round().to(torch.uint8)
+            pictures.append(picture.permute(0, 2, 3, 1).cpu().numpy())
+            points.append(out.landmarks.float().cpu().numpy())
+    return np.concatenate(pictures), np.concatenate(points)
+
+
+def fingerprint(network) -> str:
+    """Hash of a network's weights, or its ``checksum`` when it has one."""
+    if getattr(network, "checksum", ""):
+        return network.checksum
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+@cache
+def _people_source() -> str:
+    """Hash of the code and data that make the synthetic people: another renderer, another cache."""
+    folder = Path(__file__).resolve().parents[1] / "people"
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in (".py", ".npz", ".json")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _who(population: Population) -> list:
+    ids = hashlib.sha256(np.ascontiguousarray(population.ids, dtype=np.int64).tobytes()).hexdigest()
+    languages = hashlib.sha256("".join(population.language).encode()).hexdigest()
+    return [_people_source(), population.seed, str(population.world), ids, languages]
+
+
+def _cached(kind: str, made_from: list, compute: Callable[[], np.ndarray]) -> np.ndarray:
+    name = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:20]
+    path = io.cache_dir() / "evaluate" / f"{kind}-{name}.npy"
+    if path.exists():
+        return np.load(path)
+    array = compute()
+    with io.atomic_write(path) as file:
+        np.save(file, array)
+    return array
+
+
+def _bar(chunks, total: int, what: str, show: bool):
+    from tqdm.auto import tqdm
+
+    with tqdm(total=total, unit="person", desc=what, disable=not show) as bar:
+        for chunk in chunks:
+            yield chunk
+            bar.update(len(chunk))

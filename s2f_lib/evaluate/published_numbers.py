@@ -1,0 +1,57 @@
+"""The paper's tables 2 and 3 as data, beside what `s2f_lib.published.paper` holds of its figures.
+
+Source of everything: Oh et al. (2019), CVPR camera-ready, pp. 7539-7548; the page number or table stands with each.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+import numpy as np
+
+from s2f_lib.published import paper
+
+# Table 2, 5,000 random AVSpeech test clips: mean and spread over clips. The scale of L2 and L1 is not stated.
+SIMILARITY = MappingProxyType(
+    {
+        3: {"angle_deg": (48.43, 6.01), "l2": (0.19, 0.03), "l1": (9.81, 1.74)},
+        6: {"angle_deg": (45.75, 5.09), "l2": (0.18, 0.02), "l1": (9.42, 1.54)},
+    }
+)
+# Table 3, percent of clips; "R@K" is the first K percent of 5,000 (see `s2f_lib.published.paper.TRUE_RANKS`).
+RETRIEVAL = MappingProxyType(
+    {
+        (3, "l2"): {1: 5.86, 2: 10.02, 5: 18.98, 10: 28.92},
+        (3, "l1"): {1: 6.22, 2: 9.92, 5: 18.94, 10: 28.70},
+        (3, "cosine"): {1: 8.54, 2: 13.64, 5: 24.80, 10: 38.54},
+        (6, "l2"): {1: 8.28, 2: 13.66, 5: 24.66, 10: 35.84},
+        (6, "l1"): {1: 8.34, 2: 13.70, 5: 24.66, 10: 36.22},
+        (6, "cosine"): {1: 10.92, 2: 17.00, 5: 30.60, 10: 45.82},
+    }
+)
+MATCH_1_2 = MappingProxyType(  # 1:2 voice-to-face matching on VoxCeleb, unrestricted and same gender, percent
+    {
+        "human listeners (Nagrani et al. 2018)": (81.3, 57.1),
+        "SVHF (Nagrani et al. 2018)": (81.0, 65.2),
+        "Wen et al. 2019": (76.07, 59.69),
+        "Wen et al. 2021": (87.2, 77.7),
+    }
+)
+# The paper's measure names in `paper.CRANIOFACIAL` -> ours in `s2f_lib.faces.measures`.
+CRANIOFACIAL = MappingProxyType({name.replace("_", " "): r for name, r in paper.CRANIOFACIAL.items()})
+
+
+def cells_for(top1_percent: float) -> float:
+    """How many perfectly known, equally large groups give this top-1 % recall, and no more.
+
+    A guess that knows the group exactly and nothing else finds the face in the first 1 % of the gallery with
+    probability 1 % x groups (groups of at least 1 %). The paper's 10.92 % needs about 11 groups, 3.4 bits.
+    """
+    if not 1 <= top1_percent <= 100:
+        raise ValueError(f"top-1 % recall should lie between its chance of 1 and 100 percent, got {top1_percent}")
+    return float(top1_percent)
+
+
+def bits_for(top1_percent: float) -> float:
+    """The same in bits."""
+    return float(np.log2(cells_for(top1_percent)))

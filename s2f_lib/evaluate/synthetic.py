@@ -1,0 +1,108 @@
+"""All numbers of the evaluation on synthetic people, by flat names, for ``results/evaluation_synthetic.json``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from s2f_lib.evaluate import craniofacial, retrieval, similarity, statistics
+from s2f_lib.evaluate import study as tables
+from s2f_lib.evaluate.study import Study
+
+
+def run(study: Study, encoder, untrained: np.ndarray | None = None) -> tuple[dict, dict]:
+    """Every number of the record: metrics and intervals by flat names."""
+    metrics: dict[str, float] = {}
+    intervals: dict[str, list[float]] = {}
+    _similarity_numbers(study, metrics, intervals)
+    _retrieval_numbers(study, metrics, intervals)
+    _attribute_numbers(study, metrics, intervals)
+    _craniofacial_numbers(study, metrics)
+    _map_numbers(study, untrained, metrics)
+    for name, value in tables.consistency(study).items():
+        key = f"angle_deg_{name.replace(' ', '_')}"
+        metrics[key], intervals[key] = value.estimate, [value.low, value.high]
+    for change, row in tables.robustness_table(study, encoder).iterrows():
+        key = _flat(change)
+        metrics[f"robust_{key}_top10_percent"] = row["top10_percent"]
+        metrics[f"robust_{key}_angle_deg"] = row["angle_deg"]
+        metrics[f"robust_{key}_angle_from_average"] = row["angle_from_average"]
+    for within in (None, "sex"):
+        for name, value in tables.evidence(study, within).items():
+            metrics[f"evidence_{name}" + (f"_same_{within}" if within else "")] = value
+    return metrics, intervals
+
+
+def _flat(name: str) -> str:
+    """A name as used in records: lower-case letters, digits and "_"."""
+    keep = "".join(c if c.isalnum() else "_" for c in name.lower().replace("+", "plus ").replace(" -", " minus "))
+    return "_".join(part for part in keep.split("_") if part)
+
+
+def _similarity_numbers(study: Study, metrics: dict, intervals: dict) -> None:
+    for name, row in tables.similarity_table(study).iterrows():
+        key = "angle_deg_" + _flat(name.replace("voice, ", ""))
+        metrics[key], intervals[key] = row["angle_deg"], [row["low"], row["high"]]
+    m = study.material
+    gain = statistics.mean_interval(similarity.angle_deg(m.v_s_short, m.v_f) - similarity.angle_deg(m.v_s, m.v_f))
+    metrics["angle_gain_6s_over_3s"], intervals["angle_gain_6s_over_3s"] = gain.estimate, [gain.low, gain.high]
+
+
+def _retrieval_numbers(study: Study, metrics: dict, intervals: dict) -> None:
+    groups = {"": None, "_same_sex": study.material.people["sex"].to_numpy(str)}
+    for suffix, group in groups.items():
+        for name, label in (
+            ("voice", ""),
+            ("voice, 3 s", "_3s"),
+            ("demographics", "_demographics"),
+            ("perfect listener", "_perfect_listener"),
+        ):
+            for key, row in retrieval.summary(tables.retrieval_ranks(study, name, query_groups=group)).items():
+                full = f"{key}{label}{suffix}"
+                metrics[full], intervals[full] = row["value"], [row["low"], row["high"]]
+                metrics[f"{key}_chance{suffix}"] = row["chance"]
+    for metric in ("l2", "l1"):
+        for key, row in retrieval.summary(tables.retrieval_ranks(study, metric=metric)).items():
+            metrics[f"{key}_{metric}"], intervals[f"{key}_{metric}"] = row["value"], [row["low"], row["high"]]
+    for name, row in tables.gallery_table(study).iterrows():
+        for key in ("top10_percent", "recall_at_5", "match_1_2"):
+            metrics[f"{key}_{_flat(name)}"] = row[key]
+    top = {name: tables.retrieval_ranks(study, name).hit_percent(10) for name in ("voice", "demographics")}
+    gain = statistics.mean_interval(top["voice"] - top["demographics"])
+    metrics["top10_gain_over_demographics"] = gain.estimate
+    intervals["top10_gain_over_demographics"] = [gain.low, gain.high]
+
+
+def _attribute_numbers(study: Study, metrics: dict, intervals: dict) -> None:
+    for (what, pair), row in tables.attribute_table(study).iterrows():
+        key = f"{what}_{_flat(pair).replace('assigned_x_', '')}"
+        metrics[key], intervals[key] = row["agreement"], [row["low"], row["high"]]
+        metrics[f"{key}_balanced"], metrics[f"{key}_constant"] = row["balanced"], row["constant"]
+        if np.isfinite(row["within_one"]):
+            metrics[f"{key}_within_one"] = row["within_one"]
+    for name, table in tables.error_by_group(study).items():
+        for group, row in table.iterrows():
+            key = f"angle_deg_by_{_flat(name)}_{_flat(group)}"
+            metrics[key], intervals[key] = row["angle_deg"], [row["low"], row["high"]]
+            metrics[f"sex_right_by_{_flat(name)}_{_flat(group)}"] = row["sex_right"]
+
+
+def _craniofacial_numbers(study: Study, metrics: dict) -> None:
+    from s2f_lib.faces.measures import EXTRA
+
+    for pair, table in tables.craniofacial_tables(study).items():
+        label = _flat(pair)
+        for measure, row in table.iterrows():
+            for how in ("pooled", "female", "male", "adjusted"):
+                if np.isfinite(row[how]):
+                    metrics[f"r_{label}_{_flat(measure)}_{how}"] = row[how]
+        for how in ("pooled", "adjusted"):
+            metrics[f"median_r_{label}_{how}"] = craniofacial.median_r(table, how, EXTRA)
+            metrics[f"significant_{label}_{how}"] = int((table[f"holm_{how}"] < 0.05).sum())
+        metrics[f"largest_random_r_{label}"] = float(table["random"].abs().max())
+
+
+def _map_numbers(study: Study, untrained: np.ndarray | None, metrics: dict) -> None:
+    for (space, name), row in tables.purity_table(study, untrained).iterrows():
+        metrics[f"purity_{space}_{name}"] = row["value"]
+        metrics[f"purity_{space}_{name}_chance"] = row["chance"]
+        metrics[f"purity_{space}_{name}_p"] = row["p"]
