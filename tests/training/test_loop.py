@@ -1,0 +1,197 @@
+"""The loop: it learns, resumes bit for bit, stops with a reason, and shares work without changing the result."""
+
+import json
+import math
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from s2f_lib import train
+from s2f_lib.training import checkpoint, log
+from s2f_lib.training.loop import Trainer, TrainingError, learning_rate
+
+
+def weights_of(run):
+    return {key: value.clone() for key, value in run.encoder.state_dict().items()}
+
+
+def same(a, b):
+    return all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_it_learns_four_clips_by_heart(clips, settings):
+    config = settings(max_steps=60, learning_rate=1e-2, random_start=False, start_from_mean=False)
+    few = clips.subset(np.arange(4))
+    run = train.run(replace(config, encoder_changes={"channels": [8] * 9, "hidden": 16}), few, validation=few)
+    losses = run.curve("loss")[1]
+    assert losses[-1] < 0.1 * losses[0]
+
+
+def test_the_seed_decides_everything(clips, settings):
+    a, b = (train.run(settings(), clips) for _ in range(2))
+    assert same(weights_of(a), weights_of(b))
+    other = train.run(settings(seed=1), clips)
+    assert not same(weights_of(a), weights_of(other))
+
+
+def test_a_killed_run_goes_on_bit_for_bit(clips, settings, layers, tmp_path):
+    config = settings("paper", max_steps=8, checkpoint_every=4, log_every=3, rederive_at=2)
+    whole = train.run(config, clips, **layers, out_dir=tmp_path / "whole")
+
+    class Killed(Exception):
+        pass
+
+    trainer = Trainer(config, clips, **layers, folder=tmp_path / "killed")
+    step = trainer.train_step
+
+    def dies_at_six(batch):
+        if trainer.step == 6:
+            raise Killed
+        step(batch)
+
+    trainer.train_step = dies_at_six
+    with pytest.raises(Killed):
+        trainer.fit()
+    assert checkpoint.load(tmp_path / "killed")["step"] == 4
+    torch.manual_seed(123)  # whatever happened in between must not matter
+    again = train.run(config, clips, **layers, out_dir=tmp_path / "killed")
+    assert same(weights_of(whole), weights_of(again))
+    keep = lambda lines: [{k: v for k, v in line.items() if k not in ("seconds", "clips_per_s")} for line in lines]  # noqa: E731
+    assert keep(whole.lines) == keep(again.lines) == keep(log.read(tmp_path / "killed"))
+
+
+def test_a_finished_run_is_not_run_again(clips, settings, tmp_path):
+    first = train.run(settings(), clips, out_dir=tmp_path)
+    again = train.run(settings(), clips, out_dir=tmp_path)
+    assert same(weights_of(first), weights_of(again))
+    assert again.lines == first.lines
+
+
+def test_another_runs_folder_is_refused(clips, settings, tmp_path):
+    train.run(settings(max_steps=2), clips, out_dir=tmp_path)
+    with pytest.raises(ValueError, match="batch_size = 4, not 8"):
+        train.run(settings(max_steps=2, batch_size=8), clips, out_dir=tmp_path)
+    (tmp_path / checkpoint.NAME).write_bytes(b"half a file")
+    with pytest.raises(ValueError, match="delete it"):
+        train.run(settings(max_steps=2), clips, out_dir=tmp_path)
+
+
+def test_a_loss_that_is_not_finite_names_term_and_clip(clips, settings, tmp_path):
+    clips.v_f[11, 2] = np.nan
+    with pytest.raises(TrainingError, match=r"term 'normalized', clip 11\..*learning_rate"):
+        train.run(settings(max_steps=20, start_from_mean=False), clips, out_dir=tmp_path)
+    assert not any(math.isnan(line["loss"]) for line in log.read(tmp_path))
+
+
+def test_out_of_memory_names_a_batch_size(clips, settings, monkeypatch):
+    def full(self, batch):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Trainer, "train_step", full)
+    with pytest.raises(TrainingError, match=r"batch_size 4 of preset 'quick' needs about .* Set batch_size=\d+"):
+        train.run(settings(), clips)
+
+
+def test_it_stops_when_patience_is_lost(clips, settings):
+    config = settings(max_steps=50, evaluate_every=1, patience=3, learning_rate=1e-12, schedule="constant")
+    run = train.run(config, clips, validation=clips)
+    assert run.stopped == "patience"
+    assert run.lines[-1]["step"] < 20
+
+
+def test_frozen_means_frozen(clips, settings, layers):
+    before = {name: [p.clone() for p in layer.parameters()] for name, layer in layers.items()}
+    trainer = Trainer(settings("paper"), clips, **layers)
+    trainer.fit()
+    for name, layer in (("f_dec", trainer.loss.f_dec), ("f_vgg", trainer.loss.f_vgg)):
+        assert all(torch.equal(a, b) for a, b in zip(before[name], layer.parameters()))
+
+
+def test_lambdas_are_derived_again_at_the_given_step(clips, settings, layers):
+    run = train.run(settings("paper", rederive_at=3), clips, **layers)
+    (line,) = [line for line in run.lines if line["kind"] == "rederived"]
+    assert line["step"] == 3
+    pulls = [line["weights"][term] * size for term, size in line["gradient_magnitudes"].items()]
+    assert pulls == pytest.approx([pulls[0]] * 3, rel=1e-4)
+    assert run.config.loss.weights() == line["weights"]
+
+
+def test_the_learning_rate_of_the_paper():
+    config = train.make_config("paper")
+    assert (config.batch_size, config.beta1, config.epsilon, config.max_steps) == (8, 0.5, 1e-4, 637_500)
+    assert learning_rate(config, 0) == 1e-3
+    assert learning_rate(config, 10_000) == pytest.approx(0.95e-3)
+    assert learning_rate(config, 637_499) == pytest.approx(3.8e-5, rel=0.01)  # paper.md 1.7
+    assert not config.augment
+    assert not config.random_start
+
+
+@pytest.mark.parametrize(
+    "change", [{"mixed_precision": "bf16"}, {"augment": ["noise", "room", "spec"]}, {"gradient_checkpointing": True}]
+)
+def test_options_run_and_stay_close_or_learn(clips, settings, change):
+    plain, changed = train.run(settings(), clips), train.run(settings(**change), clips)
+    assert np.isfinite(changed.curve("loss")[1]).all()
+    if "augment" in change:
+        assert changed.final("loss", "train") != plain.final("loss", "train")
+        assert same(weights_of(changed), weights_of(train.run(settings(**change), clips)))
+    else:
+        assert changed.final("loss", "train") == pytest.approx(plain.final("loss", "train"), rel=0.05)
+
+
+def test_wrong_settings_are_refused(settings):
+    with pytest.raises(ValueError, match="batch_size must be at least 1"):
+        settings(batch_size=0)
+    with pytest.raises(ValueError, match="no such augmentation: pitch"):
+        settings(augment=["pitch"])
+
+
+TWO_PROCESSES = """
+import json, sys
+import numpy as np, torch
+from s2f_lib import train
+from s2f_lib.training.data import ArraySource
+rng = np.random.default_rng(0)
+clips = ArraySource((3000 * rng.standard_normal((8, 48_000))).astype(np.int16), rng.random((8, 6), dtype=np.float32))
+changes = {"channels": [4] * 9, "hidden": 8, "batch_norm": False}
+config = train.make_config("quick", "normalized", encoder_changes=changes, batch_size=4, max_steps=3, seconds=3.0)
+run = train.run(config, clips, validation=clips)
+from accelerate import PartialState
+if PartialState().is_main_process:
+    torch.save((PartialState().num_processes, run.encoder.state_dict()), sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_give_what_one_gives(tmp_path):
+    (tmp_path / "job.py").write_text(TWO_PROCESSES)
+    one = [sys.executable, str(tmp_path / "job.py"), str(tmp_path / "1.pt")]
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    two = [sys.executable, *launcher, str(tmp_path / "job.py"), str(tmp_path / "2.pt")]
+    root = Path(__file__).resolve().parents[2]
+    for command in (one, two):
+        subprocess.run(command, cwd=root, check=True, timeout=300, env=_environment(root))
+    (n_one, a), (n_two, b) = (torch.load(tmp_path / f"{n}.pt") for n in (1, 2))
+    assert (n_one, n_two) == (1, 2)
+    for key in a:  # batch norm is off: each process would take the statistics of its own half
+        assert torch.allclose(a[key], b[key], atol=2e-5), key
+
+
+def _environment(root):
+    import os
+
+    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(root), "ACCELERATE_USE_CPU": "true"}
+
+
+def test_the_log_survives_a_cut_off_line(tmp_path):
+    lines = log.RunLog(tmp_path)
+    lines.add("train", 1, loss=2.0)
+    with open(tmp_path / log.NAME, "a") as file:
+        file.write('{"kind": "tra')
+    assert log.read(tmp_path) == [{"kind": "train", "step": 1, "loss": 2.0}]
+    assert json.loads((tmp_path / log.NAME).read_text().splitlines()[0])["loss"] == 2.0
