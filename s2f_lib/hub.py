@@ -16,9 +16,13 @@ from typing import Any
 
 from s2f_lib import io
 
-__all__ = ["WEIGHTS", "available", "describe", "find", "load"]
+__all__ = ["COLUMNS", "WEIGHTS", "available", "describe", "find", "load"]
 
 WEIGHTS = Path(__file__).resolve().parent / "weights"  # entries and the small weights that are shipped
+COLUMNS = (
+    *("name", "kind", "size_mb", "licence", "source", "sha256"),
+    *("command", "commit", "date", "device", "record"),  # how our own weights were made
+)
 NEEDED = ("name", "kind", "licence", "source", "builder")
 
 
@@ -75,12 +79,17 @@ def describe(name: str) -> dict:
 
 
 def available() -> list[dict]:
-    """One row per entry: name, kind, size_mb, licence, source, sha256, and whether it is present on this machine."""
-    columns = ("name", "kind", "size_mb", "licence", "source", "sha256")
+    """List all entries: what each is, where it comes from, how it was made, and whether it is on this machine.
+
+    Returns
+    -------
+    list of dict
+        One row per entry, with the keys of `COLUMNS` (None where the entry says nothing) and ``present``.
+    """
     rows = []
     for _, entry in sorted(_entries().items()):
         present = not _missing_packages(entry) and (not entry.get("file") or _present(entry) is not None)
-        rows.append({column: entry.get(column) for column in columns} | {"present": present})
+        rows.append({column: entry.get(column) for column in COLUMNS} | {"present": present})
     return rows
 
 

@@ -140,7 +140,7 @@ def test_an_entry_may_not_point_out_of_its_folder(entry):
 
 def test_every_shipped_entry_is_complete_and_its_file_is_the_right_one():
     for row in hub.available():
-        assert set(row) == {"name", "kind", "size_mb", "licence", "source", "sha256", "present"}
+        assert set(row) == {*hub.COLUMNS, "present"}
         module, _, function = hub.describe(row["name"])["builder"].partition(":")
         assert module.startswith("s2f_lib.")
         assert function
