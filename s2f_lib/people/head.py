@@ -106,8 +106,8 @@ def head_model() -> HeadModel:
 
 def masculinity(person, own: float) -> float:
     """Weight of the male targets: the sexes overlap a little, and the androgen score moves it within a sex."""
-    middle = 0.94 if person.sex == "male" else 0.06
-    return float(np.clip(middle + 0.07 * person.androgen + 0.07 * own, -0.15, 1.2))
+    middle = 1.08 if person.sex == "male" else -0.04
+    return float(np.clip(middle + 0.06 * person.androgen + 0.05 * own, -0.2, 1.3))
 
 
 def slider_values(person) -> dict[str, float]:
@@ -118,16 +118,17 @@ def slider_values(person) -> dict[str, float]:
     value = {}
     for z, (name, sd) in zip(own, sliders.OWN_SD.items(), strict=True):
         value[name] = max(z, 0) * sd if name in sliders.ONE_SIDED else z * sd
-    old = float(np.clip((person.age - 35) / 45, 0, 1.1))
+    old = float(np.clip((person.age - 30) / 47, 0, 1.15))
     african, asian, _ = person.ancestry
     parts = [(1.0, sliders.BASE), (african, sliders.AFRICAN), (asian, sliders.ASIAN), (old, sliders.OLD)]
     parts += [(masculine - 0.5, sliders.MASCULINE), (1.0, sliders.GROUP.get(person.group, {}))]
-    parts += [(float(np.clip(getattr(person, s), -3, 3)), table) for s, table in sliders.SCORE_SLIDERS.items()]
+    parts += [(float(np.clip(getattr(person, s), -2.5, 2.5)), table) for s, table in sliders.SCORE_SLIDERS.items()]
     for factor, table in parts:
         for name, step in table.items():
             value[name] = value.get(name, 0.0) + factor * step
-    value["eye-height2"] = float(np.clip(value["eye-height2"], -0.75, 0.45))
-    value["eye-height3"] = float(np.clip(value["eye-height3"], -0.75, 0.45))
+    value = {name: sliders.LIMIT * float(np.tanh(t / sliders.LIMIT)) for name, t in value.items()}
+    for name in ("eye-height2", "eye-height3"):
+        value[name] = float(np.clip(value[name], -0.65, 0.42))
     for name in ("neck-double", "eye-epicanthus"):
         value[name] = max(value[name], -0.3)
     for z, name in zip(rng.standard_normal(len(ASYMMETRIES)), ASYMMETRIES, strict=True):
@@ -138,7 +139,7 @@ def slider_values(person) -> dict[str, float]:
 def _macro_weights(person, own: np.ndarray) -> dict[str, float]:
     """Weights of the whole-head targets: sex x age x ancestry, and sex x age x muscle x weight."""
     young = np.clip((person.age - 10) / 9, 0, 1)
-    old = np.clip((person.age - 26) / 54, 0, 1.05) ** 1.1
+    old = 1.2 * np.clip((person.age - 26) / 54, 0, 1.05) ** 1.1  # a little beyond the target "old"
     age = {"child": 1 - young, "young": young * (1 - old), "old": young * old}
     masculine = masculinity(person, own[0])
     sex = {"male": masculine, "female": 1 - masculine}
@@ -164,7 +165,7 @@ def coefficients(person) -> np.ndarray:
     model = head_model()
     rng = random_stream(person, SHAPE_STREAM)
     rng.standard_normal(len(sliders.OWN_SD))
-    own = rng.standard_normal(3)
+    own = rng.standard_normal(4)
     c = np.zeros(len(model.column), np.float32)
     for name, weight in _macro_weights(person, own).items():
         c[model.column[name]] = weight
@@ -174,6 +175,8 @@ def coefficients(person) -> np.ndarray:
             c[positive] += t
         else:
             c[negative] -= t
+    mean, sd = sliders.RESTING_SMILE
+    c[[model.column["mouthSmileLeft"], model.column["mouthSmileRight"]]] = max(0.0, mean + sd * own[3])
     return c
 
 

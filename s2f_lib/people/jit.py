@@ -23,3 +23,6 @@ import numba  # noqa: E402
 numba.config.CACHE_DIR = os.environ.get("NUMBA_CACHE_DIR", numba.config.CACHE_DIR)
 
 jit = numba.njit(cache=True, fastmath=True, error_model="numpy")
+
+# For small helpers of a kernel: copied into the caller, so that no array is counted in and out for every pixel.
+inline_jit = numba.njit(cache=True, fastmath=True, error_model="numpy", inline="always")

@@ -33,19 +33,17 @@ LIPSTICK_SRGB = np.array([(158, 56, 61), (173, 87, 87), (133, 51, 64), (178, 102
 
 # Hair styles with their shares.
 STYLES = {
-    "male": {"crop": 28, "sidepart": 24, "slick": 10, "spiky": 12, "curly_s": 10, "buzz": 12, "pixie": 4},
-    "male_afro": {"buzz": 44, "afro_s": 34, "afro": 8, "none": 10, "crop": 4},
+    "male": {"crop": 28, "sidepart": 24, "slick": 10, "spiky": 12, "curly_s": 8, "buzz": 18},
+    "male_afro": {"buzz": 56, "afro_s": 28, "afro": 2, "none": 12, "crop": 2},
     "male_receding": {"horseshoe": 36, "slick_rec": 20, "crop_rec": 34, "none": 10},
     "male_receding_afro": {"horseshoe": 25, "crop_rec": 25, "none": 50},
-    "female": {
-        "long": 22, "long_side": 20, "long_wavy": 18, "bob": 13, "bob_bang": 9, "tied": 8, "bun": 6, "pixie": 4,
-    },
-    "female_old": {"bob": 28, "pixie": 24, "curly_s": 16, "bun": 12, "long_side": 8, "tied": 6, "bob_bang": 6},
-    "female_afro": {"afro": 20, "afro_l": 25, "afro_s": 12, "bun": 16, "tied": 12, "long": 8, "bob_bang": 7},
+    "female": {"long": 24, "long_side": 22, "long_wavy": 20, "bob": 16, "bob_bang": 10, "tied": 3, "bun": 3, "pixie": 2},
+    "female_old": {"bob": 36, "pixie": 8, "curly_s": 10, "bun": 5, "long_side": 19, "tied": 3, "bob_bang": 10, "long": 9},
+    "female_afro": {"afro": 16, "afro_l": 32, "afro_s": 4, "bun": 5, "tied": 3, "long": 14, "long_wavy": 16, "bob_bang": 10},
 }  # fmt: skip
 BEARDS = {
-    "most": {"none": 44, "stubble": 22, "beard_short": 13, "beard_full": 9, "goatee": 7, "stache": 5},
-    "sparse": {"none": 72, "stubble": 16, "beard_short": 2, "beard_full": 2, "goatee": 5, "stache": 3},
+    "most": {"none": 34, "stubble": 26, "beard_short": 16, "beard_full": 10, "goatee": 8, "stache": 6},
+    "sparse": {"none": 56, "stubble": 24, "beard_short": 7, "beard_full": 3, "goatee": 6, "stache": 4},
 }
 RESTYLE = {"male": 0.10, "female": 0.20}  # share of wild pictures with another hair style than the usual one
 
@@ -67,6 +65,7 @@ class Appearance:
     brow_width: float
     lash_width: float
     iris_size: float
+    glasses: float  # thickness of the frame, 0 = none
     moles: np.ndarray  # (4, 4): x, y of the template, radius in decimetres, strength
 
 
@@ -120,13 +119,13 @@ def _grey(person, u: float, z: float) -> float:
 
 def _ageing(person, u: np.ndarray, z: np.ndarray) -> dict:
     """Wrinkles, spots, circles under the eyes: entries of `shading.PARAMS`."""
-    amount = 1.35 * np.clip((person.age - 28) / 48, 0, 1.15) ** 1.1
+    amount = 1.8 * np.clip((person.age - 25) / 47, 0, 1.15)
     params = {}
     for i, name in enumerate(("w_fore", "w_crow", "w_naso", "w_mar", "w_eye", "w_cheek")):
         first = 0.12 if name in ("w_naso", "w_eye") else 0.0
-        params[name] = float(np.clip(amount * (0.6 + 0.7 * u[i]) + first, 0, 1.9))
-    params["spots"] = float(np.clip((person.age - 45) / 35, 0, 1) * (0.2 + 0.8 * u[6]) * (1 - 0.6 * person.melanin))
-    params["circles"] = float(np.clip(0.22 + 0.22 * amount + 0.17 * z[0], 0, 1))
+        params[name] = float(np.clip(amount * (0.6 + 0.7 * u[i]) + first, 0, 2.6))
+    params["spots"] = float(np.clip((person.age - 40) / 35, 0, 1) * (0.5 + 1.0 * u[6]) * (1 - 0.6 * person.melanin))
+    params["circles"] = float(np.clip(0.18 + 0.30 * amount + 0.15 * z[0], 0, 1))
     return params
 
 
@@ -156,22 +155,23 @@ def appearance(person) -> Appearance:
     male = person.sex == "male"
     natural = natural_hair(person, u[0], z[2])
     grey = _grey(person, u[1], z[3])
+    brow_grey = grey * (0.6 if male else 0.25)
     style, receding = hair_style(person, u[2], u[3])
     beard = _pick(BEARDS["sparse" if person.ancestry[1] > 0.55 else "most"], u[4]) if male else "none"
-    thickness = (1.12 if male else 0.82) + 0.20 * z[4] + 0.05 * person.androgen
-    made_up = 0.0 if male else float(u[6] < 0.6)
+    thickness = (1.22 if male else 0.78) + 0.16 * z[4] + 0.05 * person.androgen + 0.10 * person.brow
+    made_up = 0.0 if male else float(u[6] < 0.7)
     params = _ageing(person, u[10:18], z[10:]) | {
         "pore": 0.8,
         "redness": float(np.clip((0.5 if person.melanin < 0.35 else 0.3) + 0.22 * z[5], 0.05, 1.1)),
         "freckles": float((0.3 + 0.7 * u[7]) * (person.melanin < 0.25) * (u[8] < (0.6 if u[0] < 0.05 else 0.15))),
-        "lip_makeup": made_up * (0.12 + 0.5 * u[9]),
+        "lip_makeup": made_up * (0.2 + 0.5 * u[9]),
         "eye_makeup": made_up * (0.2 + 0.7 * u[18]),
-        "brow_density": float(np.clip(0.62 + 0.12 * z[6], 0.3, 0.9)),
+        "brow_density": float(np.clip((0.72 if male else 0.58) + 0.12 * z[6], 0.3, 0.9)),
         "beard_shadow": _beard_shadow(person, beard, u[19]),
         "receding": 0.5 + 0.5 * u[20] if receding else 0.0,
         "oiliness": 0.4 + 0.6 * u[21],
         "grey_strands": 0.5 * min(grey * (1.2 - grey) * 2, 0.5),
-        "lip_natural": 0.5 + 0.3 * u[22] if male else 0.70 + 0.35 * u[22],
+        "lip_natural": 0.30 + 0.25 * u[22] if male else 0.75 + 0.35 * u[22],
         "brow_lift": 0.022 * z[7] - 0.006 * male,
         "brow_arch": 0.020 * z[8] + (0.0 if male else 0.012),
         "brow_thickness": float(np.clip(thickness, 0.45, 1.6)),
@@ -179,7 +179,7 @@ def appearance(person) -> Appearance:
     return Appearance(
         skin=skin_colour(person, z),
         hair=natural * (1 - grey) + GREY_HAIR * grey,
-        brow=natural * 0.85 * (1 - 0.6 * grey) + 0.30 * 0.6 * grey + 0.006,
+        brow=natural * 0.85 * (1 - brow_grey) + 0.30 * brow_grey + 0.006,
         beard_colour=natural * 0.8 * (1 - 0.7 * grey) + 0.30 * 0.7 * grey,
         iris=np.array(IRIS_RGB[person.eye_colour]) * np.exp(0.2 * z[9]),
         lipstick=linear_rgb(LIPSTICK_SRGB[int(u[23] * len(LIPSTICK_SRGB))]),
@@ -188,8 +188,9 @@ def appearance(person) -> Appearance:
         brow_style="thin" if thickness < 0.85 else ("mid" if thickness < 1.15 else "thick"),
         params=params,
         brow_width=0.8 + 0.35 * u[24],
-        lash_width=0.6 if male else 0.8 + 1.2 * params["eye_makeup"],
+        lash_width=0.3 if male else 0.8 + 1.2 * params["eye_makeup"],
         iris_size=float(np.clip(1 + 0.04 * z[20], 0.9, 1.1)),
+        glasses=(0.8 + 0.5 * u[26]) * float(person.style == 1 or u[25] < 0.08),
         moles=_moles(rng, person.melanin),
     )
 
@@ -198,11 +199,11 @@ def _beard_shadow(person, beard: str, u: float) -> float:
     """Darkness of shaved or short beard on the skin."""
     if person.sex != "male":
         return 0.0
-    shadow = 0.06 + 0.26 * u if beard == "none" else 0.40 + 0.35 * u
+    shadow = 0.14 + 0.26 * u if beard == "none" else 0.40 + 0.35 * u
     if beard not in ("none", "stubble"):
         return 0.7 if beard == "beard_short" else 0.8
     shadow *= float(np.clip(1 + 0.15 * person.androgen, 0.5, 1.5))
-    return shadow * (0.5 if person.ancestry[1] > 0.55 else 1.0)
+    return shadow * (0.7 if person.ancestry[1] > 0.55 else 1.0)
 
 
 def picture_appearance(person, usual: Appearance, rng: np.random.Generator) -> Appearance:
@@ -216,17 +217,18 @@ def picture_appearance(person, usual: Appearance, rng: np.random.Generator) -> A
     rng : np.random.Generator
         The stream of the picture.
     """
-    u = rng.random(8)
+    u = rng.random(9)
     params, style = dict(usual.params), usual.hair_style
     if u[0] < RESTYLE[person.sex] and not params["receding"]:
         style = hair_style(person, 1.0, u[1])[0]
     if person.sex == "female":
         worn = float(u[2] < (0.75 if usual.params["eye_makeup"] else 0.25))
-        params["lip_makeup"] = worn * (0.12 + 0.5 * u[3])
+        params["lip_makeup"] = worn * (0.2 + 0.5 * u[3])
         params["eye_makeup"] = worn * (0.2 + 0.7 * u[4])
     elif usual.beard in ("none", "stubble"):
         params["beard_shadow"] *= 0.6 + 0.9 * u[5]
     params["redness"] *= 0.7 + 0.6 * u[6]
     params["oiliness"] *= 0.6 + 0.8 * u[7]
     lash = usual.lash_width if person.sex == "male" else 0.8 + 1.2 * params["eye_makeup"]
-    return replace(usual, hair_style=style, params=params, lash_width=lash)
+    glasses = usual.glasses * float(u[8] < 0.85)
+    return replace(usual, hair_style=style, params=params, lash_width=lash, glasses=glasses)

@@ -15,7 +15,7 @@ from s2f_lib.people.look import Appearance, appearance, picture_appearance
 from s2f_lib.people.raster import draw_depth, draw_strands, draw_triangles, place_strands, vertex_normals
 from s2f_lib.people.scene import Scene, background, canonical_scene, wild_scene
 
-SUPERSAMPLING = 2
+SUPERSAMPLING = 2  # samples per pixel and axis
 SIZES = (16, 1024)  # pixels, smallest and largest side
 PIVOT = np.array([0, -0.35, -0.55], np.float32)  # the head turns about this point
 BACKDROP = np.array([0.52, 0.54, 0.56])
@@ -26,6 +26,7 @@ STRANDS = {
     "brow": (shading.BROW_M, 0.0055, 0.003),
     "beard": (shading.BEARD_M, 0.011, 0.006),
     "lash": (shading.LASH_M, 0.005, 0.002),
+    "glasses": (shading.LASH_M, 0.030, 0.030),
 }
 
 
@@ -72,6 +73,8 @@ def _strand_table(groups: tuple) -> tuple:
 def _strand_groups(look: Appearance) -> list[tuple[str, str, float]]:
     groups = [] if look.hair_style == "none" else [("hair", f"h_{look.hair_style}", 1.0)]
     groups += [("brow", f"f_brow_{look.brow_style}", look.brow_width), ("lash", "f_lash", look.lash_width)]
+    if look.glasses:
+        groups.append(("glasses", "f_glasses", look.glasses))
     if look.beard not in ("none", "stubble"):
         groups.append(("beard", f"f_{look.beard}", 1.0))
     return groups
@@ -181,9 +184,10 @@ def _draw(vertices: np.ndarray, look: Appearance, scene: Scene, size: int) -> tu
             strand_screen, row, n, steps, root * wider, tip * wider, scene.focal * size, triangle_id, bary, depth, first,
             1, False,
         )  # fmt: skip
-        if kind == "hair":
+        if kind in ("hair", "glasses"):
+            every = 3 if kind == "hair" else 1
             draw_strands(
-                strand_light, row, n, steps, root * 2, tip * 2, frame[2, 2], triangle_id, bary, shadow_map, 0, 3, True
+                strand_light, row, n, steps, root * 2, tip * 2, frame[2, 2], triangle_id, bary, shadow_map, 0, every, True
             )
         row, first = row + n * steps, first + n * (steps - 1)
     params = _parameters(look, scene)
@@ -212,7 +216,7 @@ def _to_display(linear: np.ndarray) -> np.ndarray:
 def _picture(vertices, look, scene, size):
     """Display RGB times coverage, coverage, and landmarks in pixels of the final picture."""
     image, screen = _draw(vertices, look, scene, size * SUPERSAMPLING)
-    small = image.reshape(size, SUPERSAMPLING, size, SUPERSAMPLING, 4).mean((1, 3))
+    small = 0.25 * (image[::2, ::2] + image[1::2, ::2] + image[::2, 1::2] + image[1::2, 1::2])
     cover = small[..., 3:]
     rgb = _to_display(small[..., :3] / np.maximum(cover, 1e-3) * scene.exposure) * cover
     return rgb, cover, screen[head_model().lm68, :2] / SUPERSAMPLING

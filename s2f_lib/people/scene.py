@@ -6,7 +6,6 @@ Numbers are drawn here, nothing is drawn on screen; `render` uses them.
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.ndimage import zoom
 
 MAX_YAW = 40.0  # degrees
 MOODS = {"neutral": 0.34, "smile": 0.28, "bigsmile": 0.13, "talk": 0.14, "frown": 0.05, "surprise": 0.06}
@@ -139,6 +138,15 @@ def background(rng: np.random.Generator, size: int) -> np.ndarray:
             inside = radius - np.hypot(x - x0, y - y0)
         cover = strength / (1 + np.exp(-np.clip(inside / soft * 1.7, -30, 30)))
         image = image * (1 - cover[..., None]) + colour * cover[..., None]
-    image += zoom(rng.normal(0, 0.02, (8, 8, 1)), (n / 8, n / 8, 1), order=1)
-    large = np.stack([zoom(image[..., c], size / n, order=1, mode="nearest", grid_mode=True) for c in range(3)], -1)
-    return np.clip(large, 0, 1)
+    image += _enlarge(rng.normal(0, 0.02, (8, 8, 1)), n)
+    return np.clip(_enlarge(image, size), 0, 1)
+
+
+def _enlarge(image: np.ndarray, size: int) -> np.ndarray:
+    """Linear interpolation of a small square picture (n, n, C) to (size, size, C)."""
+    n = len(image)
+    position = np.clip((np.arange(size) + 0.5) * n / size - 0.5, 0, n - 1)
+    low = np.minimum(position.astype(int), n - 2)
+    t = (position - low)[:, None, None]
+    rows = image[low] * (1 - t) + image[low + 1] * t
+    return rows[:, low] * (1 - t[None, :, 0]) + rows[:, low + 1] * t[None, :, 0]

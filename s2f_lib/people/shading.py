@@ -7,7 +7,7 @@ term with three directions; skin gets a soft reddish terminator instead of true 
 
 import numpy as np
 
-from s2f_lib.people.jit import jit
+from s2f_lib.people.jit import inline_jit, jit
 
 # Channels of the mask stack, in the order of the asset.
 MASKS = tuple(
@@ -56,21 +56,21 @@ def _step(a, b, t):
     return t * t * (3 - 2 * t)
 
 
-@jit
+@inline_jit
 def _fade(colour, red, green, blue, t):
     colour[0] = colour[0] * (1 - t) + red * t
     colour[1] = colour[1] * (1 - t) + green * t
     colour[2] = colour[2] * (1 - t) + blue * t
 
 
-@jit
+@inline_jit
 def _dim(colour, red, green, blue, t):
     colour[0] *= 1 - red * t
     colour[1] *= 1 - green * t
     colour[2] *= 1 - blue * t
 
 
-@jit
+@inline_jit
 def _brow_cover(x, y, lift, arch, thickness):
     """How much of the brow's painted underlay covers a point of the template."""
     x = abs(x)
@@ -89,7 +89,7 @@ def _brow_cover(x, y, lift, arch, thickness):
     return _step(0.050, 0.012, best / (1.0 - 0.45 * along) / thickness) * (0.55 + 0.45 * _step(0.0, 0.25, along))
 
 
-@jit
+@inline_jit
 def _paint_face(colour, m, colours, p, x, y):
     """Skin tone, blemishes, make-up and wrinkles at one point of the template; changes `colour`."""
     mottle = (m[MOTTLE] - 0.5) * 2
@@ -103,21 +103,21 @@ def _paint_face(colour, m, colours, p, x, y):
     wrinkle = 0.0
     for c in range(W_FORE, W_CHEEK + 1):
         wrinkle += max(0.0, m[c] * 2 - 1.02) * p[c - W_FORE]
-    _dim(colour, 0.75, 1.0, 1.0, min(wrinkle * 0.30, 0.45))
+    _dim(colour, 0.75, 1.0, 1.0, min(wrinkle * 0.34, 0.50))
     natural, makeup = p[LIP_NATURAL], p[LIP_MAKEUP]
     lip_r = colours[SKIN_C, 0] * (1 - 0.22 * natural) * (1 - makeup) + colours[LIP_C, 0] * makeup
     lip_g = colours[SKIN_C, 1] * (1 - 0.46 * natural) * (1 - makeup) + colours[LIP_C, 1] * makeup
     lip_b = colours[SKIN_C, 2] * (1 - 0.42 * natural) * (1 - makeup) + colours[LIP_C, 2] * makeup
     _fade(colour, lip_r, lip_g, lip_b, m[LIPS])
     _dim(colour, 1.0, 1.0, 1.0, m[LIDLINE] * 0.35)
-    _fade(colour, 0.02, 0.013, 0.01, m[LASH] * (0.35 + 0.50 * p[EYE_MAKEUP]))
+    _fade(colour, 0.02, 0.013, 0.01, m[LASH] * (0.12 + 0.25 * min(p[LIP_NATURAL], 1.0) + 0.50 * p[EYE_MAKEUP]))
     _dim(colour, 0.55, 0.7, 0.6, m[LID] * p[EYE_MAKEUP] * 0.45)
     cover = _brow_cover(x, y, p[BROW_LIFT], p[BROW_ARCH], p[BROW_THICKNESS]) * p[BROW_DENSITY]
     cover *= 0.85 + 0.3 * m[STUBBLE]
     _fade(colour, colours[BROW_C, 0], colours[BROW_C, 1], colours[BROW_C, 2], min(cover, 0.9))
 
 
-@jit
+@inline_jit
 def _paint_hair(colour, m, colours, p):
     """Beard shadow, scalp under the hair, inside of mouth and nostrils; changes `colour`, returns the scalp cover."""
     if p[BEARD_ZONE] < 1.5:
@@ -125,26 +125,25 @@ def _paint_hair(colour, m, colours, p):
     else:
         zone = m[STACHE] + (m[GOATEE] if p[BEARD_ZONE] < 2.5 or p[BEARD_ZONE] > 3.5 else 0.0)
     shadow = min(min(zone, 1.0) * p[BEARD_SHADOW] * (0.72 + 0.56 * m[STUBBLE]), 0.93)
-    _fade(
-        colour,
-        colours[BEARD_C, 0] * 0.8 + 0.012,
-        colours[BEARD_C, 1] * 0.8 + 0.012,
-        colours[BEARD_C, 2] * 0.8 + 0.013,
-        shadow,
-    )
+    for c in range(3):
+        stubble = min(colours[BEARD_C, c] * 0.8 + 0.012, colour[c] * 0.8)  # never lighter than the skin
+        colour[c] = colour[c] * (1 - shadow) + stubble * shadow
     cover = 0.0
     if m[HAIR] > 0:
         degrees = (m[HAIR] - 0.5) * 60.0 - 10.0 * p[RECEDING] * (1 if m[TOP] > 0.02 else 0.25)
         cover = _step(-1.0, 5.0, degrees) * p[SCALP_COVER] * (1 - 0.92 * m[TOP] * p[BALD_TOP])
     cover *= 0.92 + 0.16 * (m[STUBBLE] - 0.5)
     cover = min(max(cover, 0.0), 0.97)
-    _fade(colour, colours[HAIR_C, 0] * 0.55, colours[HAIR_C, 1] * 0.55, colours[HAIR_C, 2] * 0.55, cover)
+    shaved = p[SCALP_COVER] < 0.5  # shaved hair never makes the scalp lighter
+    for c in range(3):
+        scalp = min(colours[HAIR_C, c] * 0.55, colour[c] * 0.7) if shaved else colours[HAIR_C, c] * 0.55
+        colour[c] = colour[c] * (1 - cover) + scalp * cover
     _fade(colour, 0.16, 0.035, 0.03, m[INMOUTH])
     _dim(colour, 1.0, 1.0, 1.0, m[NOSTRIL] * 0.75)
     return max(m[NOSTRIL] * 0.75, cover * 0.6)
 
 
-@jit
+@inline_jit
 def _paint_moles(colour, moles, x, y, z):
     for i in range(moles.shape[0]):
         if moles[i, 2] > 0.0 and z > -0.7:
@@ -154,7 +153,7 @@ def _paint_moles(colour, moles, x, y, z):
                 _dim(colour, 0.62, 0.74, 0.78, t)
 
 
-@jit
+@inline_jit
 def _paint_eye(colour, dx, dy, dz, forward, radius, iris):
     """Iris, pupil and white at direction d from the centre of the eye ball."""
     cosine = dx * forward[0] + dy * forward[1] + dz * forward[2]
@@ -170,7 +169,7 @@ def _paint_eye(colour, dx, dy, dz, forward, radius, iris):
     colour[2] = iris[2] * weight * (1 - white) + (0.42 - vein) * white
 
 
-@jit
+@inline_jit
 def _shadow(px, py, pz, light, frame, shadow_map, bias):
     """Share of a 3 x 3 neighbourhood of the shadow map that sees the key light."""
     n = shadow_map.shape[0]
@@ -186,14 +185,18 @@ def _shadow(px, py, pz, light, frame, shadow_map, bias):
     return lit / 9
 
 
-@jit
+@inline_jit
 def _highlight(nx, ny, nz, vx, vy, vz, light, row, shine):
+    """Blinn-Phong highlight with exponent 2**shine (repeated squares are faster than a power)."""
     hx, hy, hz = light[row, 0] + vx, light[row, 1] + vy, light[row, 2] + vz
     norm = np.sqrt(hx * hx + hy * hy + hz * hz) + 1e-9
-    return max(0.0, (nx * hx + ny * hy + nz * hz) / norm) ** shine * (shine + 8) / 60.0
+    value = max(0.0, (nx * hx + ny * hy + nz * hz) / norm)
+    for _ in range(shine):
+        value *= value
+    return value * (2**shine + 8) / 60.0
 
 
-@jit
+@inline_jit
 def _light_surface(colour, out, nx, ny, nz, vx, vy, vz, light, lit, ao, gloss, shine, soft):
     """Diffuse and glossy light on a surface of the given colour; writes RGB to `out`."""
     d = nx * light[KEY_DIR, 0] + ny * light[KEY_DIR, 1] + nz * light[KEY_DIR, 2]
@@ -212,12 +215,12 @@ def _light_surface(colour, out, nx, ny, nz, vx, vy, vz, light, lit, ao, gloss, s
         wrap = (0.28 if c == 0 else (0.13 if c == 1 else 0.09)) * soft
         direct = max(0.0, (d + wrap) / (1 + wrap)) * (lit + ((1 - lit) * 0.03 * soft if c == 0 else 0.0))
         sky = light[AMBIENT, c] + light[AMBIENT + 1, c] * nx + light[AMBIENT + 2, c] * ny + light[AMBIENT + 3, c] * nz
-        occlusion = open_sky ** (0.8 if c == 0 else (1.0 if c == 1 else 1.05))
+        occlusion = open_sky * (1 + (1 - open_sky) * (0.21 if c == 0 else (0.0 if c == 1 else -0.05)))
         diffuse = max(sky, 0.0) * occlusion + light[KEY, c] * direct + light[FILL, c] * fill * open_sky
         out[c] = colour[c] * diffuse + key_gloss * light[KEY, c] + fill_gloss * light[FILL, c]
 
 
-@jit
+@inline_jit
 def _light_strand(out, tangent, vx, vy, vz, material, strand, along, colours, grey, light, lit):
     """Kajiya-Kay light on a hair, brow, beard or lash strand; writes RGB to `out`."""
     jitter = 0.72 + 0.56 * _hash(strand * 7 + 13)
@@ -255,7 +258,7 @@ def _light_strand(out, tangent, vx, vy, vz, material, strand, along, colours, gr
         out[c] = depth * (base * diffuse + (white_gloss * 0.35 + tinted_gloss * base) * light[KEY, c] * lit)
 
 
-@jit
+@inline_jit
 def _mask_position(u, v, box, height, width):
     x = (u - box[0]) / (box[1] - box[0]) * width - 0.5
     y = (box[3] - v) / (box[3] - box[2]) * height - 0.5
@@ -263,7 +266,7 @@ def _mask_position(u, v, box, height, width):
     return xi, yi, x - xi, y - yi
 
 
-@jit
+@inline_jit
 def _uv(k, bary, y, x, uv, uv_triangles):
     b0, b1, b2 = bary[y, x, 0], bary[y, x, 1], bary[y, x, 2]
     i, j, h = uv_triangles[k, 0], uv_triangles[k, 1], uv_triangles[k, 2]
@@ -296,11 +299,11 @@ def bump_heights(triangle_id, bary, n_head, part, uv, uv_triangles, masks, box, 
                 elif c == LIPLINES:
                     total += value * 0.20
                 else:
-                    total -= value * p[c - W_FORE] * 0.55
+                    total -= value * p[c - W_FORE] * 0.65
             height_mm[y, x] = total
 
 
-@jit
+@inline_jit
 def _read_masks(m, k, bary, y, x, uv, uv_triangles, masks, box):
     """All mask values at a pixel (nearest texel: supersampling does the filtering); False on the neck and body."""
     u, v = _uv(k, bary, y, x, uv, uv_triangles)
@@ -316,7 +319,7 @@ def _read_masks(m, k, bary, y, x, uv, uv_triangles, masks, box):
     return True
 
 
-@jit
+@inline_jit
 def _bump(normal, height_mm, depth, y, x, pixel_mm):
     """Tilt the normal by the slope of the wrinkle heights, where the surface is continuous."""
     if not (0 < x < depth.shape[1] - 1 and 0 < y < depth.shape[0] - 1):
@@ -327,7 +330,7 @@ def _bump(normal, height_mm, depth, y, x, pixel_mm):
         normal[1] += (height_mm[y + 1, x] - height_mm[y - 1, x]) * 0.5 / pixel_mm
 
 
-@jit
+@inline_jit
 def _paint_cloth(colour, colours, p, x, y, z):
     """Collar and shirt below a line around the neck; returns how much of the pixel is cloth and its shading."""
     line = p[NECK_Y] + p[NECK_X] * abs(x) + p[NECK_Z] * max(0.0, -z - 0.35)
@@ -415,7 +418,7 @@ def shade(
                 _paint_moles(colour, moles, tx, ty, tz)
                 matte = _paint_hair(colour, m, colours, p)
                 gloss = 0.30 * p[OILINESS] * (0.35 + 1.1 * m[TZONE] + 0.9 * m[LIPS]) * (1 - matte)
-                shine = 26.0
+                shine = 5
                 is_cloth, tone = _paint_cloth(colour, colours, p, tx, ty, tz)
                 ao *= tone
                 if is_cloth:
@@ -430,18 +433,18 @@ def shade(
                 normal[0], normal[1], normal[2] = dx, dy, dz
                 ao = (0.34 + 0.60 * ao) * (0.50 + 0.50 * _step(eye_centre[e, 1] + 0.075, eye_centre[e, 1] - 0.01, py))
                 gloss = 0.8
-                shine = 320.0
+                shine = 8
                 soft = 0.5
             elif part[k] <= 4:
                 colour[0], colour[1], colour[2] = 0.66, 0.60, 0.50
                 gloss = 0.3
-                shine = 60.0
+                shine = 6
                 soft = 0.4
                 ao = 0.25 + 0.75 * ao
             else:
                 colour[0], colour[1], colour[2] = 0.40, 0.13, 0.12
                 gloss = 0.15
-                shine = 30.0
+                shine = 5
                 ao = 0.3 + 0.7 * ao
             _light_surface(
                 colour, image[y, x], normal[0], normal[1], normal[2], vx, vy, vz, light, lit, ao, gloss, shine, soft

@@ -7,8 +7,8 @@ Slider units are MakeHuman's (1 = the full target). The tables are data, so that
 OWN_SD = {
     "head-angle": 0.12, "head-back-scale-depth": 0.30, "head-diamond": 0.22, "head-invertedtriangular": 0.22,
     "head-oval": 0.24, "head-rectangular": 0.24, "head-round": 0.18, "head-scale-horiz": 0.13, "head-scale-vert": 0.15,
-    "head-scale-depth": 0.20, "forehead-nubian": 0.40, "forehead-scale-vert": 0.45, "forehead-temple": 0.50,
-    "forehead-trans": 0.50, "eyebrows-angle": 0.40, "eyebrows-trans-up": 0.50, "eye-bag": 0.35, "eye-bag-height": 0.35,
+    "head-scale-depth": 0.20, "forehead-nubian": 0.40, "forehead-scale-vert": 0.32, "forehead-temple": 0.50,
+    "forehead-trans": 0.40, "eyebrows-angle": 0.40, "eyebrows-trans-up": 0.50, "eye-bag": 0.35, "eye-bag-height": 0.35,
     "eye-corner1": 0.50, "eye-corner2": 0.60, "eye-epicanthus": 0.30, "eye-eyefold": 0.50, "eye-eyefold-angle": 0.50,
     "eye-height1": 0.28, "eye-height2": 0.22, "eye-height3": 0.28, "eye-push1": 0.28, "eye-push2": 0.32,
     "eye-trans-out": 0.42, "eye-trans-up": 0.32, "nose-base": 0.50, "nose-compression": 0.45, "nose-curve": 0.50,
@@ -24,22 +24,24 @@ OWN_SD = {
     "ear-trans-up": 0.25, "ear-trans-forward": 0.25, "ear-wing": 0.50,
 }  # fmt: skip
 ONE_SIDED = ("head-diamond", "head-invertedtriangular", "head-oval", "head-rectangular", "head-round")
-CUT = 2.1  # standard deviations: no slider of its own goes further
+CUT = 1.9  # standard deviations: no slider of its own goes further
+LIMIT = 0.9  # sliders approach plus or minus this softly, so that causes that add up make no caricature
 ASYMMETRY_SD = 0.22
+RESTING_SMILE = (0.15, 0.07)  # mean and SD of the smile units in a face at rest
 
 # What one standard deviation of a face score moves.
 SCORE_SLIDERS = {
     "head": {"head-scale-horiz": 0.12, "head-scale-vert": 0.14, "head-scale-depth": 0.20},
     "jaw": {"head-square": 0.20, "head-triangular": 0.09, "chin-width": 0.32, "chin-bones": 0.25},
     "lower_face": {"chin-height": 0.21, "chin-jaw-drop": 0.15},
-    "nose": {"nose-scale-vert": 0.38, "nose-scale-depth": 0.40, "nose-volume": 0.30},
+    "nose": {"nose-scale-vert": 0.30, "nose-scale-depth": 0.40, "nose-volume": 0.30},
     "nose_width": {
         "nose-scale-horiz": 0.24, "nose-nostrils-width": 0.12, "nose-width3": 0.12, "nose-width2": 0.20,
         "nose-point-width": 0.15,
     },
     "lip": {
-        "mouth-upperlip-height": 0.36, "mouth-lowerlip-height": 0.30, "mouth-upperlip-volume": 0.32,
-        "mouth-lowerlip-volume": 0.32,
+        "mouth-upperlip-height": 0.36, "mouth-lowerlip-height": 0.27, "mouth-upperlip-volume": 0.28,
+        "mouth-lowerlip-volume": 0.26,
     },
     "mouth_width": {"mouth-scale-horiz": 0.36},
     "fat": {"head-fat": 0.10, "cheek-volume": 0.34, "neck-double": 0.12, "measure-neck-circ": 0.12},
@@ -51,7 +53,7 @@ SCORE_SLIDERS = {
 
 # Means that every face gets: MakeHuman's neutral face looks stern and narrow-mouthed without them.
 BASE = {
-    "eyebrows-angle": 0.30, "mouth-scale-horiz": 0.20, "mouth-angles": 0.25, "eye-height2": 0.05, "eye-trans-out": -0.1,
+    "eyebrows-angle": 0.30, "mouth-scale-horiz": 0.20, "mouth-angles": 0.40, "eye-height2": 0.16, "eye-trans-out": -0.1,
     "mouth-upperlip-height": -0.05,
 }  # fmt: skip
 
@@ -59,15 +61,17 @@ BASE = {
 AFRICAN = {"nose-scale-horiz": 0.10, "eye-trans-out": 0.30}
 ASIAN = {"nose-scale-horiz": 0.45, "head-scale-horiz": 0.38, "eye-trans-out": 0.05, "cheek-bones": 0.15}
 MASCULINE = {  # times masculinity - 0.5
-    "nose-scale-horiz": 0.30, "chin-width": 0.30, "head-square": 0.16, "eyebrows-trans-forward": 0.35,
-    "eyebrows-trans-up": -0.45, "eye-height2": -0.12, "neck-scale-horiz": 0.45, "cheek-volume": -0.10,
-    "mouth-upperlip-height": -0.25, "mouth-lowerlip-height": -0.20, "forehead-trans": 0.25, "eyebrows-angle": -0.20,
+    "nose-scale-horiz": 0.30, "nose-scale-vert": 0.20, "nose-volume": 0.25, "chin-width": 0.55, "head-square": 0.32,
+    "chin-prominent": 0.30, "chin-height": 0.10, "eyebrows-trans-forward": 0.60, "eyebrows-trans-up": -0.55,
+    "eye-scale": -0.35, "eye-height2": -0.30, "neck-scale-horiz": 0.70, "cheek-volume": -0.20,
+    "mouth-upperlip-height": -0.45, "mouth-lowerlip-height": -0.35, "mouth-upperlip-volume": -0.25,
+    "mouth-lowerlip-volume": -0.25, "forehead-trans": 0.35, "eyebrows-angle": -0.25, "head-scale-vert": 0.08,
 }  # fmt: skip
-OLD = {  # times 0 at 35 years, 1 at 80
+OLD = {  # times 0 at 30 years, 1 at 77
     "eye-height1": -0.12, "eye-height2": -0.22, "eye-height3": -0.30, "ear-scale-vert": 0.5, "ear-lobe": 0.6,
-    "nose-scale-vert": 0.35, "nose-point": -0.35, "mouth-upperlip-volume": -0.25, "mouth-lowerlip-volume": -0.2,
+    "nose-scale-vert": 0.35, "nose-point": -0.25, "mouth-upperlip-volume": -0.25, "mouth-lowerlip-volume": -0.2,
     "mouth-philtrum-volume": -0.1, "mouth-trans-up": -0.55, "neck-double": 0.45, "cheek-inner": -0.25,
-    "eye-bag": 0.45, "eyebrows-trans-up": -0.15,
+    "eye-bag": 0.75, "head-age": 0.55, "mouth-laugh-lines": 0.35, "eyebrows-trans-up": -0.15,
 }  # fmt: skip
 GROUP = {  # the invented group B has features of its own, so that it is more than a blend
     "B": {
