@@ -35,7 +35,7 @@ $(INSTALLED):
 	    { echo "could not make $(VENV); on Debian and Ubuntu the module venv is in the package python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-no-deps.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
@@ -70,7 +70,7 @@ links: $(INSTALLED)
 	$(BIN)/jupyter-book build . --builder linkcheck
 
 wheel: $(INSTALLED)
-	$(BIN)/python -m pip wheel --no-deps --wheel-dir dist .
+	$(BIN)/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 clean:
 	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache

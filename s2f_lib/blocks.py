@@ -6,14 +6,17 @@ A file of the book or the README says where a table belongs::
     <!-- /results -->
 
 and ``python -m s2f_lib.blocks`` fills it: ``scorecard`` is the table of the paper's claims, ``weights`` the list of
-shipped weights, any other name the record of that name. A test fails when a block differs from its record.
+shipped weights, ``pages`` the list of pages, ``api_people`` the modules of a room, any other name the record of that
+name. A test fails when a block differs from what it is drawn from.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from s2f_lib.io import atomic_write, read_record
@@ -57,7 +60,62 @@ def scorecard_table() -> str:
     return scorecard.markdown().strip()
 
 
-TABLES: dict[str, Callable[[], str]] = {"scorecard": scorecard_table, "weights": weights_table}
+def pages_table() -> str:
+    """The pages of the book with the question each one asks and what it runs on, from their first cell."""
+    rows = ["| page | question | runs on |", "|---|---|---|"]
+    for path in sorted((ROOT / "book").glob("[0-9][0-9]_*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        text = "\n".join("".join(cell["source"]) for cell in cells[:3] if cell["cell_type"] == "markdown")
+        title = re.search(r"^# (.+)$", text, re.MULTILINE)
+        told = {key: re.search(rf"\*\*{key}\*\*:? (.+?)\\?$", text, re.MULTILINE) for key in ("Question", "Runs on")}
+        question, runs_on = (found[1].strip() if found else "" for found in told.values())
+        rows.append(f"| [{title[1] if title else path.stem}]({path.name}) | {question} | {runs_on} |")
+    return "\n".join(rows) if len(rows) > 2 else "*No page yet.*"
+
+
+ROOMS = {
+    "foundation": ("config", "hub", "io", "audio", "media"),
+    "people": ("people",),
+    "faces": ("faces",),
+    "corpus": ("corpus", "published"),
+    "learning": ("voice_encoder", "losses", "train", "training"),
+    "evaluate": ("evaluate",),
+    "book": ("plotting", "widgets", "explorers", "idea", "parameters", "pages", "blocks", "cli"),
+}
+
+
+def modules(room: str) -> list[str]:
+    """Full names of the public modules of a room that exist, packages before what is in them."""
+    package = ROOT / "s2f_lib"
+    found = []
+    for name in ROOMS[room]:
+        paths = (
+            [package / f"{name}.py"] if (package / f"{name}.py").exists() else sorted((package / name).rglob("*.py"))
+        )
+        for path in sorted(paths, key=lambda path: (path.parent, path.name != "__init__.py", path.name)):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            if not any(part.startswith("_") and part != "__init__" for part in parts):
+                found.append(".".join(part for part in parts if part != "__init__"))
+    return found
+
+
+def api_block(room: str) -> str:
+    """Directives that draw the reference of a room's modules from their docstrings."""
+    directives = []
+    for name in modules(room):
+        is_package = (ROOT / name.replace(".", "/")).is_dir()  # its members are shown where they are defined
+        option = "\n   :no-members:" if is_package else ""
+        title = name.removeprefix("s2f_lib.")
+        directives.append(f"## {title}\n\n```{{eval-rst}}\n.. automodule:: {name}{option}\n```")
+    return "\n\n".join(directives) or "*Nothing here yet.*"
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "scorecard": scorecard_table,
+    "weights": weights_table,
+    "pages": pages_table,
+    **{f"api_{room}": partial(api_block, room) for room in ROOMS},
+}
 
 
 def number(value: float) -> str:
@@ -91,7 +149,7 @@ def refreshed(text: str) -> str:
 
 def files(root: Path = ROOT) -> list[Path]:
     """The Markdown files that hold blocks."""
-    candidates = [root / "README.md", *sorted((root / "book").glob("*.md"))]
+    candidates = [root / "README.md", *sorted((root / "book").rglob("*.md"))]
     return [path for path in candidates if path.exists() and BLOCK.search(path.read_text(encoding="utf-8"))]
 
 

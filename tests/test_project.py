@@ -1,0 +1,377 @@
+"""The house: pins that agree, a tree that is there, nothing of a real person, results that come from commands."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import math
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+from s2f_lib import blocks, hub
+
+ROOT = Path(__file__).resolve().parents[1]
+TEN = "jupyter-book jupyterlab torch torchaudio torchvision librosa ipywidgets matplotlib nbval papermill".split()
+# A room may import itself and the rooms before it; rooms in one tuple stand side by side.
+ROOMS = (
+    ("io", "config", "hub"),
+    ("audio", "media"),
+    ("people",),
+    ("faces",),
+    ("corpus", "published"),
+    ("voice_encoder", "losses"),
+    ("train", "training"),
+    ("evaluate", "blocks"),
+    ("plotting", "widgets", "explorers", "idea"),
+    ("parameters", "pages", "cli"),
+)
+
+
+def tracked() -> list[Path]:
+    """Files that git knows; the tests of the repository make no sense elsewhere."""
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip("not a git clone")
+    return [ROOT / name for name in done.stdout.split("\0") if name and (ROOT / name).exists()]
+
+
+def pins(path: Path) -> dict[str, str]:
+    """Package -> version of a requirements file with exact pins only."""
+    lines = [line.split("#")[0].strip() for line in path.read_text().splitlines()]
+    return dict(line.split("==") for line in lines if line)
+
+
+def declared() -> list[Requirement]:
+    """All requirements of pyproject.toml, extras included, without the references to our own extras."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    lists = [project["dependencies"], *project["optional-dependencies"].values()]
+    return [r for texts in lists for r in map(Requirement, texts) if r.name != "s2f-lib"]
+
+
+# --- pins
+
+
+def test_environment_yml_holds_the_same_pins():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    listed = next(item["pip"] for item in environment["dependencies"] if isinstance(item, dict))
+    assert dict(line.split("==") for line in listed) == pins(ROOT / "requirements.txt")
+
+
+@pytest.mark.parametrize("requirement", declared(), ids=str)
+def test_each_declared_package_is_pinned_inside_its_range(requirement):
+    versions = pins(ROOT / "requirements.txt")
+    assert requirement.name in versions, f"{requirement.name} is in pyproject.toml but not in requirements.txt"
+    assert requirement.specifier.contains(versions[requirement.name], prereleases=True)
+
+
+def test_only_lower_bounds_where_a_hosted_notebook_brings_its_own_builds():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for requirement in map(Requirement, project["dependencies"]):
+        assert {s.operator for s in requirement.specifier} <= {">="}, requirement
+    hosted = {"torch": "2.11.0", "torchaudio": "2.11.0", "torchvision": "0.26.0"}
+    for requirement in map(Requirement, project["dependencies"]):
+        assert requirement.specifier.contains(hosted.get(requirement.name, "9999"))
+
+
+@pytest.mark.parametrize("name", TEN)
+def test_the_ten_packages_are_pinned_installed_and_used(name):
+    assert importlib.metadata.version(name).split("+")[0] == pins(ROOT / "requirements.txt")[name]
+    needles = {"jupyter-book": "jupyter-book", "jupyterlab": "jupyter lab", "nbval": "nbval"}
+    needle = needles.get(name, rf"import {name}|from {name}")
+    where = [ROOT / "Makefile", *(ROOT / "s2f_lib").rglob("*.py"), *(ROOT / "book").glob("*.ipynb")]
+    assert any(re.search(needle, path.read_text(encoding="utf-8")) for path in where), f"nothing uses {name}"
+
+
+# --- the tree
+
+
+@pytest.mark.parametrize(
+    "name",
+    """Makefile pyproject.toml requirements.txt environment.yml README.md LICENSE
+    CITATION.cff CONTRIBUTING.md _config.yml _toc.yml book s2f_lib data_scripts results benchmarks tests
+    .ci/run""".split(),
+)
+def test_the_tree_is_complete(name):
+    assert (ROOT / name).exists()
+
+
+def test_ci_calls_exactly_the_two_commands():
+    lines = (ROOT / ".ci/run").read_text().splitlines()
+    assert [line for line in lines if line.startswith("make")] == ["make test", "make book"]
+    assert os.access(ROOT / ".ci/run", os.X_OK)
+
+
+@pytest.mark.parametrize("command", ["help", "book", "test", "lab", "clean", "published", "bench", "links"])
+def test_make_knows_the_command(command):
+    done = subprocess.run(["make", "-n", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_page_of_the_contents_exists_and_every_notebook_is_in_it():
+    toc = (ROOT / "_toc.yml").read_text()
+    listed = re.findall(r"(?:root|file): (\S+)", toc)
+    missing = [name for name in listed if not any((ROOT / f"{name}{end}").exists() for end in (".md", ".ipynb"))]
+    assert missing == []
+    left_out = [p.stem for p in (ROOT / "book").glob("*.ipynb") if f"book/{p.stem}" not in listed]
+    assert left_out == []
+
+
+def test_vendored_scripts_are_the_published_files():
+    vendor = ROOT / "book/_static/vendor"
+    rows = re.findall(r"^\| `(\S+?)` \|.*`([0-9a-f]{64})` \|$", (vendor / "README.md").read_text(), re.MULTILINE)
+    assert sorted(name for name, _ in rows) == sorted(str(p.relative_to(vendor)) for p in vendor.rglob("*.js"))
+    for name, checksum in rows:
+        assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == checksum, name
+        assert (vendor / name).with_name("LICENSE").exists()
+
+
+# --- rooms
+
+
+def rank(module: str) -> int | None:
+    """Floor of a module of the library, by its first name; None for a name that is no room."""
+    return next((i for i, names in enumerate(ROOMS) if module in names), None)
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """Names of the rooms that a module imports, anywhere in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "s2f_lib":
+            parts = node.module.split(".")
+            found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("s2f_lib.")}
+    return found
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "s2f_lib").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_room_imports_only_rooms_above_it(path):
+    room = path.relative_to(ROOT / "s2f_lib").with_suffix("").parts[0]
+    if room == "__init__":
+        assert imported_rooms(path) == set()
+        return
+    assert rank(room) is not None, f"{room} has no place among the rooms"
+    wrong = {name for name in imported_rooms(path) - {"__version__"} if rank(name) is None or rank(name) > rank(room)}
+    assert wrong == set()
+
+
+def test_training_needs_nothing_beyond_torch_numpy_scipy():
+    heavy = ["librosa", "soundfile", "av", "dlib", "sklearn", "ipywidgets", "matplotlib", "pandas", "torchvision"]
+    rooms = "s2f_lib.train, s2f_lib.voice_encoder, s2f_lib.losses"
+    code = f"import sys, {rooms}; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+# --- nothing that does not belong
+
+
+def test_no_machine_paths_in_tracked_text():
+    pattern = re.compile(r"(^|[^A-Za-z0-9_.])/(work|tmp|root|home)/[A-Za-z0-9]", re.MULTILINE)
+    found = []
+    for path in tracked():
+        if path.suffix in {".safetensors", ".npz", ".png", ".svg", ".js"}:
+            continue
+        found += [f"{path.relative_to(ROOT)}: {m[0]}" for m in pattern.finditer(path.read_text(encoding="utf-8"))]
+    assert found == []
+
+
+def test_nothing_of_a_real_person_can_be_in_the_repository():
+    names = [str(path.relative_to(ROOT)) for path in tracked()]
+    media = [n for n in names if Path(n).suffix.lower() in {".wav", ".flac", ".mp3", ".mp4", ".webm", ".jpg", ".jpeg"}]
+    assert media == []
+    pictures = [n for n in names if n.endswith((".png", ".gif", ".webp")) and not n.startswith("book/_static/")]
+    assert pictures == []
+    assert [n for n in names if re.search(r"[\w-]{11}_\d{3}\.\d{6}-\d{3}\.\d{6}", n)] == []
+
+
+def test_the_repository_stays_small():
+    sizes = {path: path.stat().st_size / 1e6 for path in tracked()}
+    weights = sum(size for path, size in sizes.items() if path.suffix == ".safetensors")
+    assert weights <= 40, f"shipped weights are {weights:.1f} MB"
+    large = [str(p.relative_to(ROOT)) for p, size in sizes.items() if size > 4 and p.suffix != ".safetensors"]
+    assert large == []
+
+
+# --- results
+
+
+def records() -> list[Path]:
+    """The recorded results; the scorecard, a table made of them, is no record of its own."""
+    return sorted((ROOT / "results").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", records(), ids=lambda p: p.stem)
+def test_each_record_is_finite_and_its_command_exists(path):
+    record = json.loads(path.read_text())
+    assert record["name"] == path.stem
+    for name, value in record["metrics"].items():
+        assert isinstance(value, (int, float)), name
+        assert math.isfinite(value), name
+    for name, (low, high) in record["intervals"].items():
+        assert name in record["metrics"]
+        assert low <= high, name
+    for command in re.split(r"&&|;", record["command"]):
+        assert command_exists(command.split()), command
+
+
+def command_exists(words: list[str]) -> bool:
+    """Whether the program that a recorded command starts is still in the repository."""
+    words = [word for word in words if not re.match(r"[A-Z_0-9]+=", word)]
+    if words[:1] == ["make"]:
+        makefile = (ROOT / "Makefile").read_text()
+        return all(re.search(rf"^{w}:", makefile, re.MULTILINE) for w in words[1:] if "=" not in w)
+    if words[:2] == ["python", "-m"]:
+        return importlib.util.find_spec(words[2]) is not None
+    return words[0] == "s2f" or (words[0] == "python" and (ROOT / words[1]).is_file())
+
+
+@pytest.mark.parametrize("path", blocks.files(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_tables_in_the_text_are_those_of_the_records(path):
+    text = path.read_text(encoding="utf-8")
+    assert blocks.refreshed(text) == text, "run python -m s2f_lib.blocks"
+
+
+def test_a_changed_record_changes_the_table(tmp_path, monkeypatch):
+    monkeypatch.setenv("S2F_RESULTS", str(tmp_path))
+    text = "<!-- results:some_run -->\nold\n<!-- /results -->\n"
+    assert "not run yet" in blocks.refreshed(text)
+    record = {"metrics": {"top_10": 0.46}, "intervals": {"top_10": [0.43, 0.49]}, "seeds": [1], "n": 1000, "notes": ""}
+    record |= {"date": "2026-01-01T00:00:00Z", "device": "CPU", "command": "python -m s2f_lib.evaluate"}
+    (tmp_path / "some_run.json").write_text(json.dumps(record))
+    filled = blocks.refreshed(text)
+    assert "| top 10 | 0.46 | 0.43 to 0.49 |" in filled
+    assert "N = 1,000" in filled
+    assert blocks.refreshed(filled) == filled
+
+
+# --- documentation
+
+
+def docstrings(path: Path):
+    """Docstrings of a module and of its public classes and functions, with their line."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in [tree, *ast.walk(tree)]:
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node):
+            name = getattr(node, "name", path.stem)
+            kind = "class" if isinstance(node, ast.ClassDef) else "function"
+            yield name, "module" if isinstance(node, ast.Module) else kind, ast.get_docstring(node)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "s2f_lib").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_docstrings_are_valid_for_the_reference(path):
+    from docutils.core import publish_doctree
+    from sphinx.ext.napoleon import Config, NumpyDocstring
+
+    config = Config(napoleon_use_rtype=False, napoleon_use_ivar=True)
+    problems = []
+    for name, kind, text in docstrings(path):
+        source = str(NumpyDocstring(text, config, what=kind))
+        source = re.sub(r":(?:[\w:]+):`", "`", source)  # roles of Sphinx are unknown to docutils alone
+        tree = publish_doctree(source, settings_overrides={"report_level": 5, "halt_level": 6})
+        messages = [m.astext() for m in tree.findall(lambda n: n.tagname == "system_message") if m["level"] >= 2]
+        problems += [f"{name}: {m}" for m in messages if 'directive type "' not in m]
+    assert problems == []
+
+
+def test_the_library_example_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    assert sum(bool(line.strip()) for line in code.splitlines()) == 6
+    names = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert tuple(names["spectrogram"].shape)[-3:] == (2, 598, 257)
+    assert names["picture"].shape == (128, 128, 3)
+
+
+def test_commands_named_in_the_readme_exist():
+    text = (ROOT / "README.md").read_text()
+    shell = "\n".join(re.findall(r"```shell\n(.*?)```", text, re.DOTALL))
+    commands = [line.split("#")[0].split() for line in shell.splitlines() if line.strip()]
+    assert commands
+    assert [c for c in commands if not command_exists(c)] == []
+
+
+# --- what a hosted notebook installs
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory) -> Path:
+    """A folder with the package as pip would install it from a wheel: no clone beside it."""
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "-q",
+        "--no-deps",
+        "--no-build-isolation",
+        "-w",
+        str(folder),
+        str(ROOT),
+    ]
+    done = subprocess.run(build, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        wheel.extractall(folder / "site")
+    return folder / "site"
+
+
+def run_installed(site: Path, code: str, cwd: Path) -> str:
+    """Run code with the installed package only, in another folder."""
+    environment = {**os.environ, "PYTHONPATH": str(site), "S2F_HOME": str(site.parent / "home")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_wheel_brings_weights_presets_and_data(installed, tmp_path):
+    shipped = [
+        p.relative_to(ROOT) for p in tracked() if p.is_relative_to(ROOT / "s2f_lib") and "__pycache__" not in p.parts
+    ]
+    missing = [str(p) for p in shipped if not (installed / p).exists()]
+    assert missing == []
+    code = (
+        "import s2f_lib; from s2f_lib import hub; print(s2f_lib.__file__); print([r['name'] for r in hub.available()])"
+    )
+    output = run_installed(installed, code, tmp_path)
+    assert str(installed) in output
+    assert all(row["name"] in output for row in hub.available())
+
+
+PAGES = sorted((ROOT / "book").glob("[0-9][0-9]_*.ipynb"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
+def test_a_page_starts_without_a_clone(page, installed, tmp_path):
+    """Set-up, parameters and imports of each page run with the installed package, from a read-only folder."""
+    cells = [c for c in json.loads(page.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
+    lines = []
+    for cell in cells:
+        source = "\n".join(line for line in "".join(cell["source"]).splitlines() if not line.strip().startswith("%"))
+        tags = set(cell["metadata"].get("tags", []))
+        if "parameters" in tags:
+            lines.append(source)
+        elif "google.colab" not in source:
+            body = ast.parse(source).body
+            lines += [ast.unparse(node) for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    folder.chmod(0o555)
+    run_installed(installed, "\n".join(lines), folder)
