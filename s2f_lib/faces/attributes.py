@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from s2f_lib.faces.detection import Box, detect, rectangle
 from s2f_lib.faces.models import dlib, dlib_model, onnx_session
 from s2f_lib.faces.recogniser import check_images
+from s2f_lib.faces.training import load_half
 
-__all__ = ["GROUPS", "SEXES", "AttributeNet", "Attributes", "PhotoLabel", "label_photo"]
+__all__ = ["GROUPS", "SEXES", "AttributeNet", "Attributes", "PhotoLabel", "label_photo", "load_attributes"]
 
 SEXES = ("female", "male")
 GROUPS = ("A", "B", "C", "D")  # the invented groups of the synthetic people
@@ -115,3 +116,11 @@ class AttributeNet(nn.Module):
         return Attributes(
             np.array(SEXES)[sex.argmax(1)], np.array(GROUPS)[group.argmax(1)], age.cpu().numpy(), sex, group
         )
+
+
+def load_attributes(path, device: str = "cpu") -> AttributeNet:
+    """The shipped classifier, frozen; `s2f_lib.hub` calls this."""
+    state, _ = load_half(path)
+    network = AttributeNet()
+    network.load_state_dict(state)
+    return network.to(device).eval().requires_grad_(False)

@@ -164,29 +164,14 @@ def train(settings: DecoderConfig, out: Path, examples: Examples, device: str = 
     start_from_statistics(decoder, examples)
     decoder = decoder.to(device, memory_format=torch.channels_last)
     critic = hub.load("synthetic-vgg", device)
-    optimiser = torch.optim.AdamW(decoder.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
-    step, seconds = training.load_checkpoint(out / "checkpoint.pt", decoder, optimiser)
-    clock, running = training.Clock(seconds), []
-    for chosen in training.batches(len(examples.landmarks), settings.batch_size, step, settings.seed):
-        if step >= settings.steps:
-            break
+
+    def losses(chosen: np.ndarray, step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng([settings.seed, step])
         v_f, truth = _batch(examples, rng.permutation(chosen), rng, device)
-        terms = decoder_loss(decoder, v_f, truth, critic, settings)
-        for group in optimiser.param_groups:
-            group["lr"] = training.cosine_schedule(step, settings.steps, settings.learning_rate)
-        optimiser.zero_grad()
-        terms["loss"].backward()
-        optimiser.step()
-        step += 1
-        running.append([term.item() for term in terms.values()])
-        if step % 50 == 0 or step == settings.steps:
-            values = "  ".join(f"{name} {value:.5f}" for name, value in zip(terms, np.mean(running, axis=0)))
-            print(f"step {step}  {values}  {step * settings.batch_size / clock.seconds:.0f} faces/s", flush=True)
-            running = []
-        if step % 250 == 0 or step == settings.steps:
-            training.save_checkpoint(out / "checkpoint.pt", decoder, optimiser, step, clock.seconds)
-    return decoder.cpu().freeze(), clock.seconds
+        return decoder_loss(decoder, v_f, truth, critic, settings)
+
+    seconds = training.optimise(decoder, losses, settings, len(examples.landmarks), out)
+    return decoder.cpu().freeze(), seconds
 
 
 def _batch(examples: Examples, who: np.ndarray, rng: np.random.Generator, device: str) -> tuple[Tensor, dict]:

@@ -33,20 +33,20 @@ __all__ = ["RecogniserConfig", "augmented", "cosface_loss", "main", "quality", "
 class RecogniserConfig:
     """Settings of one training run; saved beside its checkpoint."""
 
-    people: int = 2400  # identities of the population seed "recogniser"
-    items: int = 8  # wild pictures of each; the canonical picture is added as one more
+    people: int = 2000  # identities of the population seed "recogniser"
+    items: int = 7  # wild pictures of each; the canonical picture is added as one more
     picture_size: int = 80  # pixels, as rendered
     widths: tuple[int, ...] = (32, 64, 128, 128, 256)
     first_stride: int = 2
     image_size: int = 64  # pixels, as the network sees them
-    fc6: int = 384
+    fc6: int = 256
     classes: int = 1000  # identities whose row of fc8 is shipped, the first ones
     steps: int = 3000
     batch_size: int = 96
     learning_rate: float = 3e-3  # AdamW, at its peak
     weight_decay: float = 0.05
-    scale: float = 24.0  # of the cosines, before the softmax
-    margin: float = 0.25  # taken off the cosine with the right identity (CosFace)
+    scale: float = 20.0  # of the cosines, before the softmax
+    margin: float = 0.15  # taken off the cosine with the right identity (CosFace)
     seed: int = 0
 
     @property
@@ -62,6 +62,11 @@ def cosface_loss(v_f: Tensor, weight: Tensor, identity: Tensor, scale: float, ma
     cosines = nn.functional.linear(nn.functional.normalize(v_f), nn.functional.normalize(weight))
     handicap = margin * nn.functional.one_hot(identity, len(weight)).to(cosines)
     return nn.functional.cross_entropy(scale * (cosines - handicap), identity)
+
+
+def margin_at(step: int, settings: RecogniserConfig) -> float:
+    """No margin for a third of the training, while the network learns to see anything; then it grows to full size."""
+    return settings.margin * min(1.0, max(0.0, 3 * step / settings.steps - 1))
 
 
 def augmented(pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
@@ -81,39 +86,25 @@ def augmented(pictures: Tensor, size: int, generator: torch.Generator) -> Tensor
     return ((moved - 0.5) * gain.view(-1, 1, 1, 1) + 0.5 + shift.view(-1, 1, 1, 1)).clamp(0, 1)
 
 
-def train(settings: RecogniserConfig, out: Path, wild: PictureSet, canonical: PictureSet, device: str = "cpu"):
+def train(
+    settings: RecogniserConfig, out: Path, wild: PictureSet, canonical: PictureSet, device: str = "cpu"
+) -> tuple[VGGFace, float]:
     """Train, or continue; gives the plain network (normalisation folded in, fc8 scaled to logits) and the seconds."""
     torch.manual_seed(settings.seed)
-    network = VGGFace(settings.shape, batch_norm=True).to(device, memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
-    step, seconds = training.load_checkpoint(out / "checkpoint.pt", network, optimiser)
-    clock, per_person = training.Clock(seconds), wild.pictures.shape[1] + 1
-    running = []
-    network.train()
-    for chosen in training.batches(settings.people * per_person, settings.batch_size, step, settings.seed):
-        if step >= settings.steps:
-            break
+    network = VGGFace(settings.shape, batch_norm=True).to(device, memory_format=torch.channels_last).train()
+    per_person = wild.pictures.shape[1] + 1
+
+    def losses(chosen: np.ndarray, step: int) -> dict[str, Tensor]:
         who, which = np.divmod(chosen, per_person)
-        pictures = to_tensor(_pick(wild, canonical, who, which))
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        pixels = (augmented(pictures, settings.image_size, generator) * 255 - SYNTHETIC_MEAN) / SYNTHETIC_SCALE
+        pictures = augmented(to_tensor(_pick(wild, canonical, who, which)), settings.image_size, generator)
+        pixels = (pictures * 255 - SYNTHETIC_MEAN) / SYNTHETIC_SCALE
         v_f = torch.relu(network.fc7_before_relu(pixels.to(device, memory_format=torch.channels_last)))
-        margin = settings.margin * min(1.0, 4 * step / settings.steps)
-        loss = cosface_loss(v_f, network.fc8.weight, torch.from_numpy(who).to(device), settings.scale, margin)
-        for group in optimiser.param_groups:
-            group["lr"] = training.cosine_schedule(step, settings.steps, settings.learning_rate)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        step += 1
-        running.append(loss.item())
-        if step % 50 == 0 or step == settings.steps:
-            speed = step * settings.batch_size / clock.seconds
-            print(f"step {step}  loss {np.mean(running):.3f}  {speed:.0f} pictures/s", flush=True)
-            running = []
-        if step % 250 == 0 or step == settings.steps:
-            training.save_checkpoint(out / "checkpoint.pt", network, optimiser, step, clock.seconds)
-    return _finished(network.eval().cpu(), settings, wild), clock.seconds
+        identity, margin = torch.from_numpy(who).to(device), margin_at(step, settings)
+        return {"loss": cosface_loss(v_f, network.fc8.weight, identity, settings.scale, margin)}
+
+    seconds = training.optimise(network, losses, settings, settings.people * per_person, out)
+    return _finished(network.eval().cpu(), settings, wild), seconds
 
 
 def _pick(wild: PictureSet, canonical: PictureSet, who: np.ndarray, which: np.ndarray) -> np.ndarray:

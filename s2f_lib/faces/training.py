@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +14,10 @@ from torch import nn
 
 from s2f_lib import hub, io
 
-__all__ = [
-    "Clock",
-    "batches",
-    "cosine_schedule",
-    "load_checkpoint",
-    "load_half",
-    "provenance",
-    "save_checkpoint",
-    "ship",
-]
+__all__ = ["batches", "cosine_schedule", "load_half", "optimise", "provenance", "ship"]
+
+REPORT_EVERY, SAVE_EVERY = 50, 250  # steps
+Losses = Callable[[np.ndarray, int], dict[str, torch.Tensor]]
 
 
 def batches(count: int, batch_size: int, step: int, seed: int) -> Iterator[np.ndarray]:
@@ -42,18 +36,53 @@ def cosine_schedule(step: int, steps: int, peak: float, warmup: float = 0.05) ->
     begin = max(1, round(warmup * steps))
     if step < begin:
         return peak * (step + 1) / begin
-    return peak * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * (step - begin) / max(1, steps - begin))))
+    return float(peak * (0.01 + 0.99 * 0.5 * (1 + np.cos(np.pi * (step - begin) / max(1, steps - begin)))))
 
 
-class Clock:
-    """Seconds of training, added up over the calls that a run was broken into."""
+def optimise(network: nn.Module, losses: Losses, settings, count: int, out: Path | None = None) -> float:
+    """Train with AdamW, or continue from the last checkpoint.
 
-    def __init__(self, before: float = 0.0):
-        self.before, self.start = before, time.perf_counter()
+    Parameters
+    ----------
+    network : nn.Module
+        Trained in place.
+    losses : callable
+        (indices of the examples of a batch, step) -> terms by name; the one called "loss" is minimised.
+    settings : dataclass
+        With ``steps``, ``batch_size``, ``learning_rate``, ``weight_decay`` and ``seed``.
+    count : int
+        Number of examples.
+    out : Path, optional
+        Folder of the checkpoint; without it nothing is kept.
 
-    @property
-    def seconds(self) -> float:
-        return self.before + time.perf_counter() - self.start
+    Returns
+    -------
+    float
+        Seconds of training, those before a break included.
+    """
+    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    step, before = load_checkpoint(out / "checkpoint.pt", network, optimiser) if out else (0, 0.0)
+    start, first, recent = time.perf_counter(), step, []
+    for chosen in batches(count, settings.batch_size, step, settings.seed):
+        if step >= settings.steps:
+            break
+        for group in optimiser.param_groups:
+            group["lr"] = cosine_schedule(step, settings.steps, settings.learning_rate)
+        terms = losses(chosen, step)
+        optimiser.zero_grad()
+        terms["loss"].backward()
+        optimiser.step()
+        step += 1
+        seconds = time.perf_counter() - start
+        recent.append([term.item() for term in terms.values()])
+        if step % REPORT_EVERY == 0 or step == settings.steps:
+            values = "  ".join(f"{name} {value:.5f}" for name, value in zip(terms, np.mean(recent, axis=0)))
+            speed = (step - first) * settings.batch_size / seconds
+            print(f"step {step} of {settings.steps}  {values}  {speed:.0f} examples/s", flush=True)
+            recent = []
+        if out and (step % SAVE_EVERY == 0 or step == settings.steps):
+            save_checkpoint(out / "checkpoint.pt", network, optimiser, step, before + seconds)
+    return before + time.perf_counter() - start if step > first else before
 
 
 def save_checkpoint(

@@ -60,7 +60,7 @@ def verification_auc(features: np.ndarray, among: np.ndarray | None = None) -> f
     return auc(similarity[np.arange(n), np.arange(n)][:, first, second].ravel(), similarity[upper].ravel())
 
 
-def rank_of_own(probes: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+def rank_of_own(probes: np.ndarray, gallery: np.ndarray, metric: str = "cosine") -> np.ndarray:
     """Place of the own entry among all gallery entries, 1 = first.
 
     Parameters
@@ -68,6 +68,8 @@ def rank_of_own(probes: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     probes : np.ndarray, shape (n, D)
     gallery : np.ndarray, shape (n, D)
         Row i belongs to the person of probe i.
+    metric : {"cosine", "euclidean"}
+        dlib's features are made for Euclidean distance, VGG-Face's are compared by their angle.
 
     Returns
     -------
@@ -76,6 +78,13 @@ def rank_of_own(probes: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     """
     if probes.shape != gallery.shape:
         raise ValueError(f"probes and gallery must pair up row by row, got {probes.shape} and {gallery.shape}")
-    similarity = cosine(probes, gallery)
+    if metric == "cosine":
+        similarity = cosine(probes, gallery)
+    elif metric == "euclidean":
+        from scipy.spatial.distance import cdist
+
+        similarity = -cdist(probes, gallery)
+    else:
+        raise ValueError(f"metric must be 'cosine' or 'euclidean', got {metric!r}")
     own = np.diag(similarity)[:, None]
     return (similarity >= own).sum(axis=1)

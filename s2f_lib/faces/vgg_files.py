@@ -20,6 +20,7 @@ No checksum is published for any of them. The reference port's test picture deci
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -113,7 +114,10 @@ def _named(layers: dict[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
 
 def _read_pth(path: Path) -> tuple[Layers, str]:
     """A PyTorch state dict with the names conv1_1 .. fc8: pytorch-mcn's, or deepface's with convolutions for fc."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(f"{path.name} is not a PyTorch file of weights; is it an error page of the server?") from error
     missing = [name for name in LAYERS if f"{name}.weight" not in state]
     if missing:
         raise ValueError(

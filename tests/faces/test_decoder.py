@@ -1,0 +1,133 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from s2f_lib import hub
+from s2f_lib.faces.decoder import FaceDecoder, load_decoder, to_mean_shape
+from s2f_lib.faces.decoder_quality import craniofacial_correlations, decode, texture_error, to_pictures
+from s2f_lib.faces.pictures import PictureSet
+from s2f_lib.faces.recogniser import to_tensor
+from s2f_lib.faces.train_decoder import DecoderConfig, Examples, decoder_loss, start_from_statistics, train
+from s2f_lib.faces.training import ship
+
+
+def test_first_layer_is_the_papers_f_dec():
+    decoder = FaceDecoder()
+    assert decoder.f_dec.weight.shape == (1000, 4096)
+    assert decoder.shape.image_size == 112
+
+
+def test_shapes_and_ranges(tiny_decoder):
+    decoded = tiny_decoder(torch.randn(3, 32))
+    assert decoded.image.shape == decoded.texture.shape == (3, 3, 32, 32)
+    assert decoded.landmarks.shape == (3, 68, 2)
+    assert 0 <= decoded.image.min() <= decoded.image.max() <= 1
+
+
+def test_wrong_features_are_refused(tiny_decoder):
+    with pytest.raises(ValueError, match=r"\(B, 32\), got \(3, 128\)"):
+        tiny_decoder(torch.zeros(3, 128))
+
+
+def test_frozen_decoder_passes_gradients_to_the_feature_only(tiny_decoder):
+    tiny_decoder.freeze()
+    before = {k: v.clone() for k, v in tiny_decoder.state_dict().items()}
+    v_s = torch.randn(2, 32, requires_grad=True)
+    optimiser = torch.optim.Adam([v_s, *tiny_decoder.parameters()], lr=0.1)
+    for _ in range(3):
+        optimiser.zero_grad()
+        tiny_decoder(v_s).image.mean().backward()
+        optimiser.step()
+    assert v_s.grad.abs().sum() > 0
+    assert all(torch.equal(before[k], v) for k, v in tiny_decoder.state_dict().items())
+
+
+def test_rendering_in_the_mean_shape_changes_nothing(tiny_decoder):
+    texture = torch.rand(2, 3, 32, 32)
+    image = tiny_decoder.render(tiny_decoder.mean_landmarks.expand(2, -1, -1), texture)
+    assert torch.allclose(image, texture, atol=1e-3)
+
+
+def test_to_the_mean_shape_and_back_gives_the_picture_again(faces):
+    pictures, points = to_tensor(faces[0]), torch.from_numpy(faces[1]) / 160
+    decoder = FaceDecoder()
+    decoder.mean_landmarks.copy_(points.mean(0))
+    back = decoder.render(points, to_mean_shape(pictures, points, decoder.mean_landmarks))
+    assert (back - pictures).abs().mean() < 0.015
+    unwarped = (to_mean_shape(pictures, points, decoder.mean_landmarks) - pictures).abs().mean()
+    assert unwarped > 2 * (back - pictures).abs().mean()
+
+
+def make_examples(count=12, dim=32):
+    """Features that carry, linearly, a shift of the landmarks and the brightness of the texture."""
+    rng = np.random.default_rng(0)
+    cause = rng.normal(size=(count, 2)).astype(np.float32)
+    features = (cause @ rng.normal(size=(2, dim)))[:, None] + 0.02 * rng.normal(size=(count, 2, dim))
+    base = 0.3 + 0.4 * torch.rand(68, 2, generator=torch.Generator().manual_seed(0))
+    landmarks = base + 0.03 * torch.from_numpy(cause[:, :1])[:, None]
+    textures = np.clip(128 + 40 * cause[:, 1, None, None, None] * np.ones((1, 112, 112, 3)), 0, 255).astype(np.uint8)
+    return Examples(features.astype(np.float16), landmarks, textures, np.ones((count, 32), np.float16), base)
+
+
+def test_whitening_gives_unit_variance_and_zero_mean():
+    examples = make_examples(200)
+    decoder = FaceDecoder()
+    decoder.f_dec = torch.nn.Linear(32, 1000)
+    object.__setattr__(decoder.shape, "feature_dim", 4096)
+    start_from_statistics(decoder, examples)
+    first = decoder.f_dec(torch.from_numpy(examples.features.astype(np.float32)).flatten(0, 1))
+    assert first.mean(0).abs().max() < 0.05
+    assert torch.allclose(first[:, :2].std(0), torch.ones(2), atol=0.05)
+
+
+def test_training_learns_stops_and_continues(tmp_path, monkeypatch, tiny_recogniser):
+    monkeypatch.setattr(hub, "load", lambda name, device="cpu": tiny_recogniser)
+    examples = make_examples()
+    settings = {"steps": 12, "batch_size": 6, "people": 12, "items": 2}
+    whole, _ = train(DecoderConfig(**settings), tmp_path / "whole", examples)
+    first, _ = train(DecoderConfig(**settings | {"steps": 12}), tmp_path / "whole", examples)  # already done
+    assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), first.state_dict().values()))
+    fresh = FaceDecoder(whole.shape)
+    start_from_statistics(fresh, examples)
+    v_f = examples.features.astype(np.float32).mean(1)
+    error = [(decode(d, v_f).landmarks - examples.landmarks).abs().mean() for d in (fresh, whole)]
+    assert error[1] < 0.8 * error[0]
+
+
+def test_losses_vanish_for_a_perfect_decoder(tiny_decoder, tiny_recogniser):
+    v_f = torch.randn(4, 32)
+    landmarks, texture = tiny_decoder.landmarks_and_texture(v_f)
+    truth = {"landmarks": landmarks, "texture": texture, "identity": tiny_recogniser(tiny_decoder(v_f).image).v_f}
+    with torch.no_grad():
+        terms = decoder_loss(tiny_decoder, v_f, truth, tiny_recogniser, DecoderConfig(identity_share=1.0))
+    assert terms["texture"] == terms["landmarks"] == 0
+    assert abs(float(terms["identity"])) < 1e-5
+    assert abs(float(terms["loss"])) < 1e-5
+
+
+def test_shipped_weights_come_back_in_single_precision(tmp_path, tiny_decoder):
+    shape = vars(tiny_decoder.shape)
+    path = ship("decoder-tiny", tiny_decoder, shape=shape, entry={"kind": "face decoder"}, folder=tmp_path)
+    entry = json.loads(path.with_suffix(".json").read_text())
+    loaded = load_decoder(path)
+    assert entry["sha256"]
+    assert loaded.f_dec.weight.dtype == torch.float32
+    v_f = torch.randn(2, 32)
+    assert torch.allclose(loaded(v_f).image, tiny_decoder(v_f).image, atol=5e-3)
+
+
+def test_the_mean_face_has_relative_error_one(tiny_decoder):
+    pictures = (np.random.default_rng(0).random((5, 1, 32, 32, 3)) * 255).astype(np.uint8)
+    points = tiny_decoder.mean_landmarks.numpy()[None, None].repeat(5, 0)
+    mean = tiny_decoder.mean_texture.expand(5, -1, -1, -1)
+    assert texture_error(tiny_decoder, mean, PictureSet(pictures, points)) == pytest.approx(1)
+
+
+def test_correlations_of_equal_landmarks_are_one(faces):
+    assert min(craniofacial_correlations(faces[1], 3 * faces[1]).values()) > 0.9999
+
+
+def test_pictures_survive_the_way_to_tensors_and_back(faces):
+    assert np.array_equal(to_pictures(to_tensor(faces[0])), faces[0])

@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+import torch
+
+from s2f_lib import hub
+from s2f_lib.faces.recogniser import extract, to_tensor
+from s2f_lib.faces.recognisers import synthetic_vgg
+from s2f_lib.faces.verify import auc, matched_pairs, rank_of_own, verification_auc
+from s2f_lib.faces.vgg import VGGFace, VGGRecogniser, VGGShape, fold_batch_norm
+
+SHAPE = VGGShape((4, 4, 8, 8, 8), 2, 64, 8, 32, 6)
+
+
+def test_folding_batch_norm_changes_no_output():
+    torch.manual_seed(0)
+    trained = VGGFace(SHAPE, batch_norm=True)
+    for _ in range(3):
+        trained(torch.randn(8, 3, 64, 64) * 3 + 1)  # moves the running statistics
+    with torch.no_grad():
+        trained.bn6.weight.uniform_(0.5, 2)
+    trained.eval()
+    pixels = torch.randn(4, 3, 64, 64)
+    plain = fold_batch_norm(trained)
+    assert torch.allclose(plain(pixels), trained(pixels), atol=1e-5)
+    assert not any(isinstance(m, (torch.nn.BatchNorm2d, torch.nn.BatchNorm1d)) for m in plain.modules())
+
+
+def test_feature_is_nonnegative_after_relu_and_signed_before(tiny_recogniser):
+    images = torch.rand(4, 3, 64, 64)
+    before = synthetic_vgg(tiny_recogniser.network, after_relu=False)(images)
+    after = tiny_recogniser(images)
+    assert after.v_f.min() == 0 > before.v_f.min()
+    assert torch.equal(before.v_f.relu(), after.v_f)
+    assert torch.equal(before.logits, after.logits)
+
+
+def test_fc8_of_the_feature_gives_the_logits(tiny_recogniser):
+    features = tiny_recogniser(torch.rand(3, 3, 64, 64))
+    assert torch.allclose(tiny_recogniser.fc8(features.v_f), features.logits)
+
+
+def test_pixels_are_prepared_as_documented():
+    how = {"name": "x", "mean": (10.0, 20.0, 30.0), "scale": 2.0}
+    images = torch.full((1, 3, 64, 64), 0.5)
+    rgb = VGGRecogniser(VGGFace(SHAPE), **how).prepare(images)
+    bgr = VGGRecogniser(VGGFace(SHAPE), bgr=True, **how).prepare(images)
+    assert rgb[0, :, 0, 0].tolist() == [(127.5 - m) / 2 for m in (10, 20, 30)]
+    assert bgr[0, :, 0, 0].tolist() == [(127.5 - m) / 2 for m in (30, 20, 10)]
+
+
+def test_any_picture_size_is_taken(tiny_recogniser):
+    large = torch.nn.functional.interpolate(torch.rand(1, 3, 4, 4), (200, 150), mode="bilinear")
+    assert tiny_recogniser(large).v_f.shape == (1, 32)
+
+
+def test_frozen_means_frozen(tiny_recogniser):
+    before = {k: v.clone() for k, v in tiny_recogniser.state_dict().items()}
+    tiny_recogniser.train()
+    images = torch.rand(2, 3, 64, 64, requires_grad=True)
+    optimiser = torch.optim.SGD([images, *tiny_recogniser.parameters()], lr=1.0)
+    tiny_recogniser(images).v_f.sum().backward()
+    optimiser.step()
+    assert not tiny_recogniser.training
+    assert images.grad.abs().sum() > 0
+    assert all(torch.equal(before[k], v) for k, v in tiny_recogniser.state_dict().items())
+
+
+def test_wrong_images_are_refused(tiny_recogniser):
+    with pytest.raises(ValueError, match=r"to_tensor\(\) turns uint8"):
+        tiny_recogniser(torch.zeros(2, 64, 64, 3, dtype=torch.uint8))
+    with pytest.raises(ValueError, match="got float64"):
+        to_tensor(np.zeros((4, 4, 3)))
+
+
+def test_extract_gives_what_the_recogniser_gives_in_any_batch_size(tiny_recogniser, faces):
+    pictures = faces[0].reshape(2, 3, *faces[0].shape[1:])
+    v_f, logits = extract(tiny_recogniser, pictures, batch_size=4)
+    direct = tiny_recogniser(to_tensor(faces[0]))
+    assert v_f.shape == (2, 3, 32)
+    assert np.allclose(v_f.reshape(6, -1), direct.v_f, atol=1e-5)
+    assert np.allclose(logits.reshape(6, -1), direct.logits, atol=1e-5)
+
+
+def test_auc_by_hand_with_a_tie():
+    assert auc(np.array([2.0, 1.0]), np.array([1.0, 0.0])) == pytest.approx(3.5 / 4)
+    with pytest.raises(ValueError, match="0 positive"):
+        auc(np.array([]), np.array([1.0]))
+
+
+def test_verification_tells_people_apart_and_chance_is_a_half():
+    rng = np.random.default_rng(0)
+    person, noise = rng.normal(size=(60, 1, 20)), rng.normal(size=(60, 3, 20))
+    assert verification_auc(person + 0.1 * noise) > 0.99
+    assert abs(verification_auc(noise) - 0.5) < 0.05
+
+
+def test_matched_comparison_is_harder():
+    rng = np.random.default_rng(0)
+    sex, group, age = np.array(["female", "male"] * 40), np.array(["A", "A", "B", "B"] * 20), np.full(80, 40.0)
+    traits = np.stack([sex == "male", group == "A"], 1)[:, None] * 3.0
+    v_f = np.concatenate([np.tile(traits, (1, 3, 1)), rng.normal(size=(80, 3, 5))], axis=2)
+    assert verification_auc(v_f, matched_pairs(sex, group, age)) < verification_auc(v_f) - 0.1
+
+
+def test_rank_of_own_by_hand():
+    gallery = np.eye(3)
+    probes = np.array([[1.0, 0, 0], [0.9, 0.5, 0], [0.9, 0.8, 0.1]])
+    assert rank_of_own(probes, gallery).tolist() == [1, 2, 3]
+
+
+def test_dlib_names_the_same_person_twice_and_tells_others_apart(faces):
+    pytest.importorskip("dlib", reason="dlib is not installed")
+    dlib = hub.load("dlib")
+    first = dlib(to_tensor(faces[0]))
+    again = dlib(to_tensor(np.clip(faces[0] * 0.9, 0, 255).astype(np.uint8)))  # a little darker
+    assert first.v_f.shape == (6, 128)
+    assert first.logits is None
+    assert 1.2 < float(first.v_f.norm(dim=1).mean()) < 1.6
+    distance = torch.cdist(first.v_f, again.v_f)
+    assert (distance.argmin(dim=1) == torch.arange(6)).all()
+
+
+def test_dlib_without_a_face_takes_the_middle_or_raises():
+    pytest.importorskip("dlib", reason="dlib is not installed")
+    blank = torch.full((1, 3, 100, 100), 0.5)
+    assert hub.load("dlib")(blank).v_f.shape == (1, 128)
+    with pytest.raises(ValueError, match="no face found in picture 0"):
+        hub.load("dlib", on_missing="raise")(blank)
