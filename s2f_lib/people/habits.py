@@ -13,8 +13,9 @@ import numpy as np
 from s2f_lib.people.phones import CONSONANTS, PLACES, VOWELS
 
 PHONES = tuple(sorted([*VOWELS, *CONSONANTS]))
-COLOUR_KNOTS = np.array([0.0, 350, 800, 1500, 2300, 3200, 4200, 5400, 6700, 8000])  # Hz
-COLOUR_SD = np.array([0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 4.0, 4.0])  # dB between people
+IS_VOWEL = np.array([phone in VOWELS for phone in PHONES])
+COLOUR_KNOTS = np.array([0.0, 500, 1400, 2800, 4600, 6300, 8000])  # Hz, interpolated on a smooth curve
+COLOUR_SD = np.array([5.5, 5.0, 5.5, 6.0, 6.5, 7.0, 7.0])  # dB between people
 
 
 @dataclass(frozen=True)
@@ -51,28 +52,29 @@ def draw(idiolect: int, size: float = 1.0) -> Habits:
     def spread(sd, *shape):
         return np.exp(size * sd * rng.standard_normal(shape or None))
 
-    offsets = np.exp(size * 0.06 * rng.standard_normal((len(PHONES), 3)) * (1, 0.8, 0.5))
-    upper = spread(0.045, 5)
+    offsets = size * 0.065 * rng.standard_normal((len(PHONES), 3)) * (1, 0.8, 0.5)
+    offsets -= offsets[IS_VOWEL].mean(axis=0)  # the average vowel belongs to the anatomy
+    upper = spread(0.06, 5)
     upper[0] = 1.0  # F4 is a voice parameter of its own
     return Habits(
-        phones=dict(zip(PHONES, offsets, strict=True)),
+        phones=dict(zip(PHONES, np.exp(offsets), strict=True)),
         upper_formants=upper,
         bandwidths=spread(0.25, 8),
         noise_gain=spread(0.35, len(PLACES)),
         noise_pitch=spread(0.05, len(PLACES)),
         colour=size * COLOUR_SD * rng.standard_normal(len(COLOUR_KNOTS)),
-        zero=(float(4400 * spread(0.08)), float(size * rng.random())),
+        zero=(float(4400 * spread(0.08)), float(0.6 * size * rng.random())),
         rhythm={
-            "vowel": float(spread(0.10)),
-            "closure": float(spread(0.12)),
-            "fricative": float(spread(0.12)),
+            "vowel": float(spread(0.15)),
+            "closure": float(spread(0.16)),
+            "fricative": float(spread(0.16)),
             "breath": float(spread(0.25)),
             "prevoicing": float(spread(0.4)),
-            "pause": float(spread(0.30)),
+            "pause": float(spread(0.45)),
         },
         declination=float(size * 0.45 * rng.standard_normal()),
         final=float(size * 1.2 * rng.standard_normal()),
         creak=float(size * rng.random() ** 2),
-        dynamics=float(spread(0.25)),
+        dynamics=float(spread(0.35)),
         accent=float(1.6 * spread(0.3)),
     )

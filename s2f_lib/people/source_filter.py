@@ -16,14 +16,15 @@ from s2f_lib.people.tracks import FRAME, Tracks, bandwidths, formants
 
 SAMPLE_RATE = 16_000
 HOP = round(FRAME * SAMPLE_RATE)  # samples per frame
-PULSE_FFT, NOISE_FFT = 768, 320
-CLOSING = 256  # the glottis closes at this sample of a pulse's FFT
+PULSE_FFT, NOISE_FFT = 640, 320
+CLOSING = 208  # the glottis closes at this sample of a pulse's FFT
 FRACTIONS = 32  # pulse positions per sample
 EFFORTS = np.linspace(-12, 6, 7)  # dB of loudness for which a source spectrum is kept
 TILT_PER_DB = 0.35  # dB of tilt at 3 kHz lost per dB of loudness gained
 CHUNK = 64  # pulses at a time: stays in the cache
 UPPER_BANDWIDTHS = np.array([150.0, 220, 320, 420, 520])  # Hz, F4 to F8
 NASAL_BANDWIDTH = 90.0  # Hz
+NOISE_WINDOW = np.hanning(NOISE_FFT + 1)[:-1].astype(np.float32)
 LEVEL = 0.05  # root mean square of every clip
 
 
@@ -77,7 +78,9 @@ def inverse_tract(centre: np.ndarray, width: np.ndarray, frequency: np.ndarray) 
 
 def colour(habits: Habits, voice: dict, frequency: np.ndarray) -> np.ndarray:
     """Gain of the personal colour above the third formant, with the side branch of the throat; real, (frequencies,)."""
-    gain = 10 ** (np.interp(frequency, COLOUR_KNOTS, habits.colour) / 20)
+    from scipy.interpolate import PchipInterpolator
+
+    gain = 10 ** (PchipInterpolator(COLOUR_KNOTS, habits.colour)(frequency) / 20)
     where, depth = habits.zero
     centre = where * REFERENCE_VTL / voice["vtl"]
     return gain * (1 - 0.8 * depth / (1 + ((frequency - centre) / 350) ** 2))
@@ -103,17 +106,18 @@ def _fixed_spectra(voice, habits, upper, upper_width, frequency):
     fixed = 2 * np.pi * jw / inverse_tract(upper[None], upper_width[None], frequency)[0]
     fixed = fixed * nose / (nose - frequency**2 + NASAL_BANDWIDTH * jw)
     fixed = fixed * np.exp(-2j * np.pi * frequency * CLOSING / SAMPLE_RATE) * colour(habits, voice, frequency)
+    fixed[0] = 0
     tilt = np.clip(voice["tilt"] - TILT_PER_DB * EFFORTS, 0.3, 25)
     corner = 3000 / np.sqrt(10 ** (tilt / 10) - 1)  # of a first-order low pass, reached again above 4 kHz
     source = (1 + jw / 4500) / (1 + jw / 16_000) / (1 + jw / corner[:, None])
     turn = np.exp((-2j * np.pi / SAMPLE_RATE / FRACTIONS) * frequency * np.arange(FRACTIONS + 1)[:, None])
-    spectra = (fixed * source)[:, None] * turn
-    spectra[..., 0] = 0
-    return spectra.astype(np.complex64).reshape(-1, len(frequency))
+    spectra = (fixed * source).astype(np.complex64)[:, None] * turn.astype(np.complex64)
+    return spectra.reshape(-1, len(frequency))
 
 
 def _voice(tracks, voice, habits, rng, moving, width, upper, upper_width, f0, phase, level) -> np.ndarray:
     time, frame, period, amplitude = _pulse_times(tracks, voice, rng, f0, phase, level)
+    amplitude = (SAMPLE_RATE * amplitude).astype(np.float32)
     frequency = np.fft.rfftfreq(PULSE_FFT, 1 / SAMPLE_RATE).astype(np.float32)
     spectra = _fixed_spectra(voice, habits, upper, upper_width, frequency)
     nasal = np.clip(tracks.nasal[frame] + voice["nasality"] * (tracks.vowel[frame] > 0.5), 0, 1)
@@ -145,36 +149,37 @@ def _voice(tracks, voice, habits, rng, moving, width, upper, upper_width, f0, ph
             at = mouth[part][shut][:, None]
             pulse[shut] *= inverse_tract(at, np.full_like(at, 180.0), frequency)
             pulse[shut] /= inverse_tract(1.25 * at, np.full_like(at, 260.0), frequency)
-        wave = np.fft.irfft(pulse, PULSE_FFT, axis=1) * (amplitude[part] * SAMPLE_RATE)[:, None]
+        wave = np.fft.irfft(pulse, PULSE_FFT, axis=1) * amplitude[part, None]
         for j, place in enumerate(start[part] - CLOSING + PULSE_FFT):
             out[place : place + PULSE_FFT] += wave[j]
     return out[PULSE_FFT : PULSE_FFT + len(phase)]
 
 
-def _shaped_noise(white: np.ndarray, frames: np.ndarray, spectra: np.ndarray) -> np.ndarray:
-    """White noise (samples + 320,) shaped by one spectrum per frame (len(frames), 161), overlap-added."""
-    window = np.hanning(NOISE_FFT + 1)[:-1].astype(np.float32)
-    pieces = white[frames[:, None] * HOP + np.arange(NOISE_FFT)[None]] * window
+def _shaped_noise(white: np.ndarray, starts: np.ndarray, spectra: np.ndarray, step: int) -> np.ndarray:
+    """White noise (samples + 320,) shaped by spectra (n, 161), one for each window that starts at `starts`."""
+    pieces = white[starts[:, None] + np.arange(NOISE_FFT)[None]] * NOISE_WINDOW
     pieces = np.fft.irfft(np.fft.rfft(pieces, axis=1) * spectra, NOISE_FFT, axis=1)
-    out = np.zeros(len(white))
-    for j, frame in enumerate(frames):
-        out[frame * HOP : frame * HOP + NOISE_FFT] += pieces[j]
+    out = np.zeros(len(white), np.float32)
+    for start, piece in zip(starts, pieces, strict=True):
+        out[start : start + NOISE_FFT] += piece
     samples, delay = len(white) - NOISE_FFT, NOISE_FFT // 2
-    return np.concatenate([np.zeros(delay), out[: samples - delay]]) * (2 * HOP / NOISE_FFT)
+    return np.concatenate([np.zeros(delay), out[: samples - delay]]) * (2 * step / NOISE_FFT)
 
 
 def _breath(tracks, voice, rng, moving, width, upper, upper_width, phase, level) -> np.ndarray:
-    """Aspiration through the tract, pulsed by the glottis where the voice sounds."""
+    """Aspiration through the tract, pulsed by the glottis where the voice sounds; a new spectrum every 10 ms."""
     gain = (voice["breath"] * level + voice["asp"] * tracks.aspiration).astype(np.float32)
-    frames = np.flatnonzero(gain > 2e-3)
+    gain = np.convolve(gain, np.full(2, 0.5, np.float32), "same")
+    frames = np.arange(0, len(gain), 2)
+    frames = frames[gain[frames] > 2e-3]
     frequency = np.fft.rfftfreq(NOISE_FFT, 1 / SAMPLE_RATE)
     radiation = frequency / np.sqrt(frequency**2 + 900.0**2)
-    tract = inverse_tract(moving[frames], width[frames] * 1.3, frequency)
-    tract = radiation / np.abs(inverse_tract(upper[None], upper_width[None] * 1.3, frequency)[0]) / np.abs(tract)
+    fixed = radiation / np.abs(inverse_tract(upper[None], upper_width[None] * 1.3, frequency)[0])
+    tract = fixed.astype(np.float32) / np.abs(inverse_tract(moving[frames], width[frames] * 1.3, frequency))
     pulsed = 1 + 0.7 * np.sin(2 * np.pi * phase + 1.0) * np.repeat(np.clip(tracks.voicing, 0, 1), HOP)
-    white = rng.standard_normal(len(phase) + NOISE_FFT).astype(np.float32)
+    white = rng.standard_normal(len(phase) + NOISE_FFT, dtype=np.float32)
     white[: len(phase)] *= pulsed
-    return _shaped_noise(white, frames, gain[frames, None] * tract.astype(np.float32))
+    return _shaped_noise(white, frames * HOP, gain[frames, None] * tract, 2 * HOP)
 
 
 def _friction(tracks, voice, habits, rng) -> np.ndarray:
@@ -185,11 +190,12 @@ def _friction(tracks, voice, habits, rng) -> np.ndarray:
     k = (REFERENCE_VTL / voice["vtl"]) ** 0.8 * voice["sib"]
     spectra = np.stack([_place_spectrum(NOISES[p], frequency, k * habits.noise_pitch[i]) for i, p in enumerate(PLACES)])
     spectra *= habits.noise_gain[:, None]
-    white = rng.standard_normal(len(tracks) * HOP + NOISE_FFT).astype(np.float32)
-    return _shaped_noise(white, frames, (gain[frames, None] * spectra[tracks.place[frames]]).astype(np.float32))
+    white = rng.standard_normal(len(tracks) * HOP + NOISE_FFT, dtype=np.float32)
+    shape = (gain[frames, None] * spectra[tracks.place[frames]]).astype(np.float32)
+    return _shaped_noise(white, frames * HOP, shape, HOP)
 
 
 def _place_spectrum(noise, frequency: np.ndarray, k: float) -> np.ndarray:
-    peaks = sum(g / np.sqrt(1 + ((frequency - f * k) / (b / 2)) ** 2) for f, b, g in noise.peaks)
+    peaks = sum(g / (1 + ((frequency - f * k) / (0.8 * b)) ** 2) for f, b, g in noise.peaks)
     low_cut = 1 - np.exp(-((frequency / 700.0) ** 2))
     return noise.level * (noise.floor + peaks) * low_cut / np.sqrt(1 + (frequency / (noise.roll_off * k)) ** 4)

@@ -140,9 +140,16 @@ def _excite(track: dict, where: slice, segment: Segment, habits: Habits) -> None
         track["nasal"][where] = 1.0
         track["nasal_zero"][where] = segment.place
     elif kind in ("burst", "fricative", "voiced_fricative"):
-        level = 1.4 * BURST_LEVEL.get(segment.place, 0.8) if kind == "burst" else 1.0 if kind == "fricative" else 0.45
-        track["frication"][where] = level
+        track["frication"][where] = _friction(segment, where.stop - where.start)
         track["place"][where] = PLACES.index(segment.place)
+
+
+def _friction(segment: Segment, frames: int) -> np.ndarray:
+    """Strength of a noise: a burst is short and even, a fricative swells and fades."""
+    if segment.kind == "burst":
+        return np.full(frames, 1.4 * BURST_LEVEL.get(segment.place, 0.8))
+    hump = 0.3 + 0.8 * np.sin(np.pi * (np.arange(frames) + 0.5) / frames)
+    return hump * (1.0 if segment.kind == "fricative" else 0.45)
 
 
 def bandwidths(formants: np.ndarray, f4: float, scale: float) -> np.ndarray:
