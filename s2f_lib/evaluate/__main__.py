@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from s2f_lib import hub, io
@@ -104,11 +106,9 @@ def write(options: argparse.Namespace, n: int, metrics: dict, intervals: dict, n
     if corpus == "synthetic":
         command += f" --people {options.people} --seed {options.seed} --world {options.world}"
     command += f" --weights {Path(options.weights).name} --out results/{out.name}"
-    before = os.environ.get("S2F_RESULTS")
-    os.environ["S2F_RESULTS"] = str(out.resolve().parent)
-    try:
+    with results_in(out) as name:
         return io.write_record(
-            out.stem,
+            name,
             command=command,
             n=n,
             metrics=metrics,
@@ -117,6 +117,15 @@ def write(options: argparse.Namespace, n: int, metrics: dict, intervals: dict, n
             seconds=seconds,
             notes=notes,
         )
+
+
+@contextlib.contextmanager
+def results_in(path: str | Path) -> Iterator[str]:
+    """Let records go to the folder of ``path`` for a while; gives the record's name."""
+    path, before = Path(path), os.environ.get("S2F_RESULTS")
+    os.environ["S2F_RESULTS"] = str(path.resolve().parent)
+    try:
+        yield path.stem
     finally:
         os.environ.pop("S2F_RESULTS")
         if before is not None:

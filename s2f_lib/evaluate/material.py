@@ -114,11 +114,11 @@ def face_features(
     def compute() -> np.ndarray:
         size = recogniser.image_size
         chunks = people.iterate_pictures(population, items, size, kind, workers)
-        parts = [faces.extract(recogniser, part)[0] for part in _bar(chunks, len(population), "faces", progress)]
+        parts = [faces.extract(recogniser, part)[0] for part in show(chunks, len(population), "faces", progress)]
         return np.concatenate(parts).astype(np.float32)
 
-    made_from = [recogniser.checksum, recogniser.image_size, kind, list(items), *_who(population)]
-    return _cached("faces", made_from, compute)
+    made_from = [recogniser.checksum, recogniser.image_size, kind, list(items), *_whose_face(population)]
+    return cached("faces", made_from, compute)
 
 
 def canonical_faces(population: Population, size: int, workers: int = 2) -> tuple[np.ndarray, np.ndarray]:
@@ -136,9 +136,9 @@ def canonical_faces(population: Population, size: int, workers: int = 2) -> tupl
         return run
 
     made: list[np.ndarray] = []
-    key = [size, "canonical", *_who(population)]
-    pictures = _cached("canonical", [*key, "pictures"], compute(0))
-    points = _cached("canonical", [*key, "landmarks"], compute(1))
+    key = [size, "canonical", *_whose_face(population)]
+    pictures = cached("canonical", [*key, "pictures"], compute(0))
+    points = cached("canonical", [*key, "landmarks"], compute(1))
     return pictures, points / size
 
 
@@ -154,24 +154,24 @@ def voice_features(
 ) -> np.ndarray:
     """v_s of one clip of everybody, sentences of the test set, shape (people, changes, D), float32.
 
-    Each of ``changes`` alters waveforms (B, T) in [-1, 1] before they are heard (None: as they are); it needs a ``name``
-    that says all that it does (see `first_seconds` and `robustness.Change`). A clip is synthesised once for all of
-    them. ``options`` go to `people.speak` (language, channel ...).
+    Each of ``changes`` alters waveforms (B, T) in [-1, 1] before they are heard (None: as they are); its ``name`` says
+    all that it does (see `first_seconds` and `robustness.Change`). A clip is synthesised once for all of them.
+    ``options`` go to `people.speak` (language, channel ...).
     """
     from s2f_lib.people import speech
 
     def compute() -> np.ndarray:
         chunks = speech.stream(population, [item], workers, sentences="test", **options)
         parts = []
-        for part in _bar(chunks, len(population), "voices", progress):
+        for part in show(chunks, len(population), "voices", progress):
             waveform = part[:, 0].astype(np.float32) / 32_768
             heard = [encode(encoder, waveform if change is None else change(waveform)) for change in changes]
             parts.append(np.stack(heard, axis=1))
         return np.concatenate(parts)
 
     changed = ["" if change is None else change.name for change in changes]
-    made_from = [fingerprint(encoder), item, changed, sorted(options.items()), *_who(population)]
-    return _cached("voices", made_from, compute)
+    made_from = [fingerprint(encoder), item, changed, sorted(options.items()), *whose_voice(population)]
+    return cached("voices", made_from, compute)
 
 
 def encode(encoder: Callable, waveform: np.ndarray, batch_size: int = 32) -> np.ndarray:
@@ -239,13 +239,20 @@ def _people_source() -> str:
     return digest.hexdigest()
 
 
-def _who(population: Population) -> list:
+def _whose_face(population: Population) -> list:
+    """What a picture depends on: faces are the same in every world and language."""
     ids = hashlib.sha256(np.ascontiguousarray(population.ids, dtype=np.int64).tobytes()).hexdigest()
-    languages = hashlib.sha256("".join(population.language).encode()).hexdigest()
-    return [_people_source(), population.seed, str(population.world), ids, languages]
+    return [_people_source(), population.seed, ids]
 
 
-def _cached(kind: str, made_from: list, compute: Callable[[], np.ndarray]) -> np.ndarray:
+def whose_voice(population: Population) -> list:
+    """What a clip depends on: also the world and who speaks which language."""
+    languages = hashlib.sha256(" ".join(population.language).encode()).hexdigest()
+    return [*_whose_face(population), str(population.world), languages]
+
+
+def cached(kind: str, made_from: list, compute: Callable[[], np.ndarray]) -> np.ndarray:
+    """An array from the cache folder, or computed and kept; the file's name is a hash of ``made_from``."""
     name = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:20]
     path = io.cache_dir() / "evaluate" / f"{kind}-{name}.npy"
     if path.exists():
@@ -256,10 +263,11 @@ def _cached(kind: str, made_from: list, compute: Callable[[], np.ndarray]) -> np
     return array
 
 
-def _bar(chunks, total: int, what: str, show: bool):
+def show(chunks, total: int, what: str, progress: bool):
+    """Pass chunks on, with a progress bar over people when wanted."""
     from tqdm.auto import tqdm
 
-    with tqdm(total=total, unit="person", desc=what, disable=not show) as bar:
+    with tqdm(total=total, unit="person", desc=what, disable=not progress) as bar:
         for chunk in chunks:
             yield chunk
             bar.update(len(chunk))

@@ -1,6 +1,6 @@
-"""The paper's tables 2 and 3 as data, beside what `s2f_lib.published.paper` holds of its figures.
+"""The paper's tables 2 and 3 as data; what its figures and supplement print is in `s2f_lib.published.paper`.
 
-Source of everything: Oh et al. (2019), CVPR camera-ready, pp. 7539-7548; the page number or table stands with each.
+Source: Oh et al. (2019), CVPR camera-ready, pp. 7539-7548; other sources stand with their numbers.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-from s2f_lib.published import paper
-
 # Table 2, 5,000 random AVSpeech test clips: mean and spread over clips. The scale of L2 and L1 is not stated.
 SIMILARITY = MappingProxyType(
     {
@@ -18,7 +16,7 @@ SIMILARITY = MappingProxyType(
         6: {"angle_deg": (45.75, 5.09), "l2": (0.18, 0.02), "l1": (9.42, 1.54)},
     }
 )
-# Table 3, percent of clips; "R@K" is the first K percent of 5,000 (see `s2f_lib.published.paper.TRUE_RANKS`).
+# Table 3, percent of clips; "R@K" is the first K percent of 5,000.
 RETRIEVAL = MappingProxyType(
     {
         (3, "l2"): {1: 5.86, 2: 10.02, 5: 18.98, 10: 28.92},
@@ -37,8 +35,6 @@ MATCH_1_2 = MappingProxyType(  # 1:2 voice-to-face matching on VoxCeleb, unrestr
         "Wen et al. 2021": (87.2, 77.7),
     }
 )
-# The paper's measure names in `paper.CRANIOFACIAL` -> ours in `s2f_lib.faces.measures`.
-CRANIOFACIAL = MappingProxyType({name.replace("_", " "): r for name, r in paper.CRANIOFACIAL.items()})
 
 
 def cells_for(top1_percent: float) -> float:
