@@ -20,7 +20,7 @@ from s2f_lib.published import layout
 
 REPOSITORY = "https://github.com/speech2face/speech2face.github.io"
 ARCHIVE = "https://codeload.github.com/speech2face/speech2face.github.io/tar.gz/HEAD"
-MEGABYTES = {"avspeech": {"pictures": 32, "sound": 178}, "voxceleb": {"pictures": 12, "sound": 62}}  # 2019, on disk
+MEGABYTES = {"avspeech": 210, "voxceleb": 74}  # on disk: pictures and, most of it, sound
 EXTRAS = ("figures/landmark", "supplemental/retrieve/index.html")  # craniofacial statistics; the true ranks
 
 
@@ -40,15 +40,14 @@ class Plan:
         return f"{' and '.join(self.parts)}: {len(self.paths)} folders, about {self.megabytes} MB on disk"
 
 
-def plan(parts: Sequence[str] = tuple(layout.PARTS), sound: bool = True) -> Plan:
+def plan(parts: Sequence[str] = tuple(layout.PARTS)) -> Plan:
     """Which folders of the repository are wanted, and how large they are."""
     for part in parts:
         if part not in layout.PARTS:
             raise ValueError(f"there is no part {part!r}; choose from {', '.join(layout.PARTS)}")
-    names = [*layout.KINDS.values(), *([layout.SOUND_FOLDER] if sound else [])]
+    names = [*layout.KINDS.values(), layout.SOUND_FOLDER]
     paths = [f"{layout.PARTS[part].upstream}/{name}" for part in parts for name in names]
-    size = sum(MEGABYTES[part]["pictures"] + sound * MEGABYTES[part]["sound"] for part in parts)
-    return Plan(tuple(parts), (*paths, *EXTRAS), size)
+    return Plan(tuple(parts), (*paths, *EXTRAS), sum(MEGABYTES[part] for part in parts))
 
 
 def check_disk(folder: Path, megabytes: int) -> None:

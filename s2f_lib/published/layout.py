@@ -18,11 +18,11 @@ from s2f_lib import io
 KINDS = {
     "true": "Face_ori",  # the speaker's picture, cut from the video
     "f2f": "Face_f2f",  # the authors' decoder on the feature of that picture
-    "s2f": "Face_exg0",  # the authors' decoder on the feature predicted from the voice
+    "s2f_0": "Face_exg0",  # the authors' decoder on the feature predicted from the voice
     "s2f_07": "Face_exg0.7",  # the same, the feature exaggerated by 0.7
     "s2f_14": "Face_exg1.4",  # the same, exaggerated by 1.4 (not in every copy)
 }
-REQUIRED = ("true", "f2f", "s2f", "s2f_07")  # a clip is whole when it has these and its sound
+REQUIRED = ("true", "f2f", "s2f_0", "s2f_07")  # a clip is whole when it has these and its sound
 SOUND_FOLDER, SOUND_ENDINGS = "Wav", (".wav", ".flac")
 ENVIRONMENT = "S2F_PUBLISHED"  # names the folder, where no parameter does
 

@@ -1,0 +1,118 @@
+"""How far do 900 real pairs go? Small heads on a frozen voice feature, against the authors' own pictures.
+
+Everything is scored alike: the voice of each clip against the true faces of all clips of other speakers, by heads that
+saw neither the clip nor its speaker. The settings of a head are chosen inside the training folds only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from s2f_lib.evaluate import statistics
+from s2f_lib.published import matching
+from s2f_lib.published.findings import Findings
+from s2f_lib.published.heads import LikelihoodHead, RidgeHead
+from s2f_lib.published.similarity import centred_cosine, rank_histogram
+
+ALPHAS, SHRINKS = (1000.0, 2000.0, 4000.0, 8000.0), (0.4, 0.6, 0.8)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """N clips with a voice feature, the true face, and the authors' picture made from the same voice."""
+
+    voice: np.ndarray  # (N, V)
+    face: np.ndarray  # (N, F), of the true face
+    authors: np.ndarray  # (N, F), of the authors' S2F picture
+    speakers: np.ndarray  # (N,)
+    sex: np.ndarray  # (N,) label of the true face by the classifier
+
+    def __len__(self) -> int:
+        return len(self.voice)
+
+
+def ridge(alpha: float = 1000.0) -> Callable:
+    """A ``make`` for `matching.out_of_fold`: ridge regression with a fixed penalty, nothing chosen."""
+    return lambda voice, face, speakers: RidgeHead(alpha).fit(voice, face)
+
+
+def best() -> Callable:
+    """A ``make``: the likelihood head, its two settings chosen by an inner cross-validation."""
+    grid = [(alpha, shrink) for alpha in ALPHAS for shrink in SHRINKS]
+    return matching.chosen([lambda a=alpha, s=shrink: LikelihoodHead(a, s) for alpha, shrink in grid])
+
+
+def contestants(pairs: Pairs) -> dict[str, Callable[[int], np.ndarray]]:
+    """Name -> function of the repeat's seed that gives scores (N, N).
+
+    ``authors`` are scored as they are, by centred cosine. ``authors_calibrated`` gives them what our heads have: a
+    likelihood head from the feature of their picture to that of the true face, trained and tested in the same folds.
+    ``gender_only`` knows nothing but the gender label of the *true* face: what a perfect gender classifier would reach.
+    """
+
+    def folds(make: Callable, voice: np.ndarray) -> Callable[[int], np.ndarray]:
+        return lambda seed: matching.out_of_fold(make, voice, pairs.face, pairs.speakers, seed=seed)
+
+    label = (pairs.sex == "female").astype(float)[:, None]
+    return {
+        "ridge": folds(ridge(), pairs.voice),
+        "best": folds(best(), pairs.voice),
+        "authors": lambda seed: centred_cosine(pairs.authors, pairs.face),
+        "authors_calibrated": folds(best(), pairs.authors),
+        "both": folds(best(), np.hstack([_even(pairs.voice), _even(pairs.authors)])),
+        "gender_only": folds(ridge(1.0), label),
+    }
+
+
+def measure(pairs: Pairs, findings: Findings, repeats: int = matching.REPEATS, progress: bool = True) -> None:
+    """Run every contestant, add its numbers, and the differences from the authors with paired intervals."""
+    from tqdm import tqdm
+
+    per_clip = {}
+    for name, scores in tqdm(contestants(pairs).items(), desc="heads", disable=not progress):
+        found = [scores(seed) for seed in range(1 if name == "authors" else repeats)]
+        ranks = [matching.ranks(one, pairs.speakers) for one in found]
+        within = [matching.ranks(one, pairs.speakers, pairs.sex) for one in found]
+        per_clip[name] = matching.measures(ranks)
+        findings.update(name, matching.intervals(per_clip[name], pairs.speakers))
+        same = {f"{key}_same_gender": value for key, value in matching.measures(within).items()}
+        per_clip[name] |= same
+        findings.update(name, matching.intervals(same, pairs.speakers))
+        findings.tables[f"ranks_{name}"] = np.sum([rank_histogram(one) for one in ranks], axis=0).tolist()
+    for name in ("ridge", "best"):
+        for rival in ("authors", "authors_calibrated"):
+            for key in ("match_1_2", "top10_percent", "match_1_2_same_gender"):
+                gain = per_clip[name][key] - per_clip[rival][key]
+                findings.add(f"{name}_minus_{rival}_{key}", statistics.mean_interval(gain, pairs.speakers))
+    findings.tables["gallery"], findings.tables["repeats"] = len(pairs), repeats
+
+
+def learning_curve(pairs: Pairs, sizes: tuple[int, ...], repeats: int = 3, seed: int = 0) -> dict[str, list[float]]:
+    """1:2 matching and top-10 % of the likelihood head when only some of the training pairs are used.
+
+    Returns
+    -------
+    dict of the number of pairs (as text) to [match_1_2, top10_percent], means over repeats
+    """
+    curve = {}
+    for size in sizes:
+        found = []
+        for repeat in range(repeats):
+            rng = np.random.default_rng((seed, size, repeat))
+
+            def make(voice, face, speakers, rng=rng, size=size):
+                rows = rng.permutation(len(voice))[:size]
+                return LikelihoodHead(2000.0 * len(rows) / 800).fit(voice[rows], face[rows])
+
+            scores = matching.out_of_fold(make, pairs.voice, pairs.face, pairs.speakers, seed=repeat)
+            found.append(matching.ranks(scores, pairs.speakers))
+        means = matching.measures(found)
+        curve[str(size)] = [float(means["match_1_2"].mean()), float(means["top10_percent"].mean())]
+    return curve
+
+
+def _even(x: np.ndarray) -> np.ndarray:
+    return (x - x.mean()) / x.std()

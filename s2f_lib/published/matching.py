@@ -1,0 +1,111 @@
+"""From scores of voices against faces to 1:2 matching and top-K percent, on folds that share no speaker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from s2f_lib.evaluate import checks, statistics
+from s2f_lib.evaluate.retrieval import Ranks
+from s2f_lib.published.heads import Head
+
+PERCENTS = (1, 2, 5, 10)
+FOLDS, REPEATS = 10, 5
+
+
+def folds_by_speaker(speakers: Sequence, folds: int = FOLDS, seed: int = 0) -> np.ndarray:
+    """A fold number per clip, all clips of one speaker in the same one; shape (N,), values 0 .. folds - 1."""
+    _, number = np.unique(checks.column(speakers, "speakers"), return_inverse=True)
+    people = number.max() + 1
+    if people < folds:
+        raise ValueError(f"{people} speakers cannot fill {folds} folds; bring more clips or ask for fewer folds")
+    fold = np.empty(people, int)
+    fold[np.random.default_rng(seed).permutation(people)] = np.arange(people) % folds
+    return fold[number]
+
+
+def ranks(scores: np.ndarray, speakers: Sequence, groups: Sequence | None = None) -> Ranks:
+    """Rank every clip's own face among the faces of other speakers.
+
+    Parameters
+    ----------
+    scores : np.ndarray, shape (N, N)
+        Voice of clip i against face of clip j, higher for a likelier pair.
+    speakers : sequence of N
+        Other clips of the same speaker are no wrong answers: they are left out of the gallery.
+    groups : sequence of N, optional
+        Only faces of the same group (the same gender label, say) stay in the gallery.
+    """
+    scores = checks.features(scores, "scores")
+    if scores.shape[0] != scores.shape[1]:
+        raise ValueError(f"scores should be clips x clips, got {scores.shape}")
+    speakers = checks.column(speakers, "speakers", len(scores))
+    other = speakers[:, None] != speakers[None]
+    if groups is not None:
+        groups = checks.column(groups, "groups", len(scores))
+        other &= groups[:, None] == groups[None]
+    own = np.diag(scores)[:, None]
+    return Ranks(((scores > own) & other).sum(axis=1), ((scores == own) & other).sum(axis=1), other.sum(axis=1) + 1)
+
+
+def out_of_fold(
+    make: Callable[[np.ndarray, np.ndarray, np.ndarray], Head],
+    voice: np.ndarray,
+    face: np.ndarray,
+    speakers: Sequence,
+    folds: int = FOLDS,
+    seed: int = 0,
+) -> np.ndarray:
+    """Scores (N, N) in which every row comes from a head that saw neither that clip nor its speaker.
+
+    Parameters
+    ----------
+    make : callable
+        Takes the training voices, faces and speakers of one fold and gives a fitted head. All choosing of settings
+        happens in there (nested cross-validation), so that nothing is tuned on the clips it is tested on.
+    """
+    speakers = np.asarray(speakers)
+    fold = folds_by_speaker(speakers, folds, seed)
+    scores = np.empty((len(voice), len(voice)))
+    for test in (fold == number for number in range(folds)):
+        head = make(voice[~test], face[~test], speakers[~test])
+        scores[test] = head.score(voice[test], face)
+    return scores
+
+
+def chosen(candidates: Sequence[Callable[[], Head]], folds: int = 5, seed: int = 0) -> Callable:
+    """A ``make`` for `out_of_fold` that picks the best candidate by an inner cross-validation, then fits it on all.
+
+    Best means the highest 1:2 matching on the inner test clips.
+    """
+
+    def make(voice: np.ndarray, face: np.ndarray, speakers: np.ndarray) -> Head:
+        results = [
+            ranks(out_of_fold(lambda v, f, _, new=new: new().fit(v, f), voice, face, speakers, folds, seed), speakers)
+            .match(2)
+            .mean()
+            for new in candidates
+        ]
+        return candidates[int(np.argmax(results))]().fit(voice, face)
+
+    return make
+
+
+def measures(found: Iterable[Ranks]) -> dict[str, np.ndarray]:
+    """Per clip: 1:2 matching and top-K percent, averaged over repeated cross-validations; each of shape (N,)."""
+    found = list(found)
+    out = {"match_1_2": np.mean([r.match(2) for r in found], axis=0)}
+    for percent in PERCENTS:
+        out[f"top{percent}_percent"] = 100 * np.mean([r.hit_percent(percent) for r in found], axis=0)
+    return out
+
+
+def intervals(per_clip: dict[str, np.ndarray], speakers: Sequence, seed: int = 0) -> dict[str, statistics.Interval]:
+    """Mean of each measure with its 95 % bootstrap interval, speakers drawn with all their clips."""
+    speakers = np.asarray(speakers)
+    out = {}
+    for name, values in per_clip.items():
+        kept = np.isfinite(values)
+        out[name] = statistics.mean_interval(values[kept], speakers[kept], seed=seed)
+    return out

