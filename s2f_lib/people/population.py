@@ -7,7 +7,6 @@ random sample a language that happens to be spoken by more women is enough to ma
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,19 +22,14 @@ from s2f_lib.people.causes import (
     EYE_COLOUR_SHARES,
     EYE_COLOURS,
     GROUPS,
-    HOME_LANGUAGES,
     LANGUAGES,
     MELANIN_OF_ANCESTRY,
     NODES,
     SEXES,
     VOICE_PARAMETERS,
 )
+from s2f_lib.people.quotas import AGE_BANDS, cells, languages, spread, stream
 
-AGE_BANDS = 7  # equal parts of the age range, about a decade each
-STEPS = {  # of the low-discrepancy draws, per person of a cell and per cell; irrational and unrelated to each other
-    "language": (0.6180339887498949, 0.41421356237309515),
-    "style": (0.7320508075688772, 0.2360679774997898),
-}
 STYLE_SHARE = 0.25  # of people belong to the invented subculture
 MAX_EXPLAINED = 0.95  # of the variance of a "unit" node
 
@@ -71,6 +65,7 @@ class Person:
     lip: float
     hair_darkness: float
     voice: dict = field(hash=False)
+    fixed: dict = field(default_factory=dict, hash=False)  # what earlier interventions have set
 
     def intervene(self, **changes) -> Person:
         """The same person, had one cause been different: everything downstream follows, all noise stays.
@@ -89,7 +84,7 @@ class Person:
         world = worlds.get(changes.pop("world", self.world))
         assigned = {k: changes.pop(k, getattr(self, k)) for k in ("sex", "age", "group", "language", "style")}
         columns = {k: np.array([v]) for k, v in assigned.items()}
-        return Population(self.seed, world, np.array([self.id]), columns, fixed=changes)[0]
+        return Population(self.seed, world, np.array([self.id]), columns, fixed=self.fixed | changes)[0]
 
 
 class Population:
@@ -113,16 +108,17 @@ class Population:
 
     def __init__(self, seed: int, world, ids: np.ndarray, assigned: dict, fixed: dict | None = None):
         self.seed, self.world, self.ids = int(seed), worlds.get(world), np.asarray(ids, int)
+        self.fixed = dict(fixed or {})
         _check_assigned(assigned)
-        _check_fixed(fixed or {})
+        _check_fixed(self.fixed)
         for name in ("sex", "group", "language"):
             setattr(self, name, np.asarray(assigned[name], dtype=str))
         self.age = np.asarray(assigned["age"], float)
         self.style = np.asarray(assigned["style"], int)
-        values = _evaluate(self, fixed or {})
+        values = _evaluate(self, self.fixed)
         self.ancestry = _ancestry(self)
         self.eye_colour = _eye_colour(self)
-        values["melanin"] = (fixed or {}).get("melanin", _melanin(self)) * np.ones(len(self.ids))
+        values["melanin"] = self.fixed.get("melanin", _melanin(self)) * np.ones(len(self.ids))
         self.face = {name: values[name] for name in (*BODY_AND_FACE, "melanin")}
         self.voice = {name: values[name] for name in VOICE_PARAMETERS}
         self.voice["idiolect"] = _uniform(self, "idiolect", 2**31)
@@ -161,12 +157,13 @@ class Population:
             ancestry=tuple(float(w) for w in self.ancestry[index]),
             eye_colour=str(self.eye_colour[index]),
             voice=voice,
+            fixed=self.fixed,
             **scores,
         )
 
     def _subset(self, where: np.ndarray) -> Population:
         part = object.__new__(Population)
-        part.seed, part.world = self.seed, self.world
+        part.seed, part.world, part.fixed = self.seed, self.world, self.fixed
         for name in ("ids", "sex", "age", "group", "language", "style", "ancestry", "eye_colour"):
             setattr(part, name, getattr(self, name)[where])
         part.face = {k: v[where] for k, v in self.face.items()}
@@ -213,69 +210,26 @@ def sample(n: int, world: str | worlds.World = "physiology", seed: int = 0) -> P
     if not isinstance(seed, (int, np.integer)) or seed < 0:
         raise ValueError(f"seed is {seed!r}; wanted a whole number, 0 or more")
     world, ids = worlds.get(world), np.arange(n)
-    sex, band, group = _cells(n, seed)
+    sex, band, group = cells(n, seed)
     low, high = AGE_RANGE
-    age = low + (high - low) * (band + _stream(seed, "age").random(n)) / AGE_BANDS
+    age = low + (high - low) * (band + stream(seed, "age").random(n)) / AGE_BANDS
     assigned = {"sex": np.array(SEXES)[sex], "age": age, "group": np.array(GROUPS)[group]}
-    assigned["language"] = _languages(sex, band, group, world, seed)
-    assigned["style"] = (_spread(sex, band, group, seed, "style") < STYLE_SHARE).astype(int)
+    assigned["language"] = languages(sex, band, group, world, seed)
+    assigned["style"] = (spread(sex, band, group, seed, "style") < STYLE_SHARE).astype(int)
     return Population(seed, world, ids, assigned)
 
 
-# ---- assignment by quotas
-
-
-def _stream(seed: int, name: str) -> np.random.Generator:
-    """Random numbers of one quantity; adding a quantity to the model never changes another one."""
-    return np.random.default_rng([int(seed), zlib.crc32(name.encode())])
+# ---- chance, one stream of random numbers per quantity
 
 
 def _uniform(population: Population, name: str, high: int) -> np.ndarray:
     last = int(population.ids.max()) + 1
-    return _stream(population.seed, name).integers(0, high, last)[population.ids]
+    return stream(population.seed, name).integers(0, high, last)[population.ids]
 
 
 def _normal(population: Population, name: str, width: int = 1) -> np.ndarray:
     last = int(population.ids.max()) + 1
-    return _stream(population.seed, name).standard_normal((last, width))[population.ids]
-
-
-def _cells(n: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Sex, age band and group in permuted blocks of 56: every 2 people are of both sexes, every 8 two of each group."""
-    blocks = -(-n // (8 * AGE_BANDS))
-    bands = _stream(seed, "bands").random((blocks, 2, len(GROUPS), AGE_BANDS)).argsort(axis=3)
-    groups = _stream(seed, "groups").random((blocks, AGE_BANDS, len(GROUPS))).argsort(axis=2)
-    first = _stream(seed, "sex").integers(0, 2, (blocks, AGE_BANDS, len(GROUPS)))
-    sex = np.stack([first, 1 - first], axis=3)  # (block, round, place, pair)
-    group = np.broadcast_to(groups[..., None], sex.shape)
-    block, turn = np.arange(blocks)[:, None, None, None], np.arange(AGE_BANDS)[None, :, None, None]
-    band = bands[block, sex, group, turn]
-    return sex.reshape(-1)[:n], band.reshape(-1)[:n], group.reshape(-1)[:n]
-
-
-def _spread(sex: np.ndarray, band: np.ndarray, group: np.ndarray, seed: int, name: str) -> np.ndarray:
-    """A number in [0, 1) per person, evenly spread inside every cell and over every margin of cells."""
-    cell = (group * 2 + sex) * AGE_BANDS + band
-    order = np.argsort(cell, kind="stable")
-    start = np.searchsorted(cell[order], cell[order])
-    turn = np.empty(len(cell), int)
-    turn[order] = np.arange(len(cell)) - start  # how many came before in the same cell
-    per_turn, per_cell = STEPS[name]
-    return (turn * per_turn + cell * per_cell + _stream(seed, name).random()) % 1.0
-
-
-def _languages(sex, band, group, world: worlds.World, seed: int) -> np.ndarray:
-    """Language of each person: a home language of the group with probability `world.home_language`."""
-    u = _spread(sex, band, group, seed, "language")
-    language = np.empty(len(group), dtype="<U8")
-    for g, name in enumerate(GROUPS):
-        home = HOME_LANGUAGES[name]
-        away = tuple(x for x in LANGUAGES if x not in home)
-        p = [world.home_language / len(home)] * len(home) + [(1 - world.home_language) / len(away)] * len(away)
-        here = group == g
-        slot = np.searchsorted(np.cumsum(p)[:-1], u[here], side="right")
-        language[here] = np.array(home + away)[slot]
-    return language
+    return stream(population.seed, name).standard_normal((last, width))[population.ids]
 
 
 # ---- structural equations

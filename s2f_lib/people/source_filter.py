@@ -8,6 +8,8 @@ friction are white noise shaped frame by frame.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from s2f_lib.people.habits import COLOUR_KNOTS, Habits
@@ -115,44 +117,72 @@ def _fixed_spectra(voice, habits, upper, upper_width, frequency):
     return spectra.reshape(-1, len(frequency))
 
 
-def _voice(tracks, voice, habits, rng, moving, width, upper, upper_width, f0, phase, level) -> np.ndarray:
+class _Pulses(NamedTuple):
+    """Everything about the glottal pulses of a clip, one row per pulse."""
+
+    start: np.ndarray  # sample of the closing instant
+    row: np.ndarray  # row of the fixed spectra: effort and fraction of a sample
+    frame: np.ndarray
+    amplitude: np.ndarray  # float32
+    width: np.ndarray  # (pulses, 3) Hz, bandwidths of the moving formants
+    nose: np.ndarray  # squared radius of the nasal zero, Hz^2
+    stiffness: np.ndarray  # of the glottal formant, (rad/s)^2
+    loss: np.ndarray  # of the glottal formant, rad/s
+    mouth: np.ndarray  # Hz, zero of the closed mouth
+    closed: np.ndarray  # bool, nasal consonants
+
+    def part(self, first: int) -> _Pulses:
+        return _Pulses(*(column[first : first + CHUNK] for column in self))
+
+
+def _pulses(tracks, voice, rng, width, f0, phase, level) -> _Pulses:
     time, frame, period, amplitude = _pulse_times(tracks, voice, rng, f0, phase, level)
-    amplitude = (SAMPLE_RATE * amplitude).astype(np.float32)
-    frequency = np.fft.rfftfreq(PULSE_FFT, 1 / SAMPLE_RATE).astype(np.float32)
-    spectra = _fixed_spectra(voice, habits, upper, upper_width, frequency)
     nasal = np.clip(tracks.nasal[frame] + voice["nasality"] * (tracks.vowel[frame] > 0.5), 0, 1)
-    pulse_width = width[frame] * (1 + nasal[:, None] * np.array([1.2, 0.8, 0.5]))
     open_quotient = voice["oq"] + 0.10 * (tracks.voicing[frame] < 0.4) + 0.03 * rng.standard_normal(len(time))
     glottal = np.pi / (np.clip(open_quotient, 0.35, 0.95) * period)  # the glottal formant, rad/s
     damping = -glottal / np.tan(np.pi * voice["am"])
     start = np.floor(time).astype(int)
     effort = np.clip(np.round((tracks.gain[frame] - EFFORTS[0]) / (EFFORTS[1] - EFFORTS[0])), 0, len(EFFORTS) - 1)
     row = effort.astype(int) * (FRACTIONS + 1) + np.round((time - start) * FRACTIONS).astype(int)
-    zero = (voice["fnp"] * (1 + 0.75 * nasal)) ** 2 + (NASAL_BANDWIDTH / 2) ** 2
+    nose = (voice["fnp"] * (1 + 0.75 * nasal)) ** 2 + (NASAL_BANDWIDTH / 2) ** 2
+    columns = [x.astype(np.float32)[:, None] for x in (nose, glottal**2 + damping**2, -2 * damping)]
+    pulse_width = width[frame] * (1 + nasal[:, None] * np.array([1.2, 0.8, 0.5]))
     mouth = tracks.nasal_zero[frame] * REFERENCE_VTL / voice["vtl"]
-    closed = tracks.nasal_zero[frame] > 800  # nasal consonants: the closed mouth adds a zero
-    columns = [x.astype(np.float32)[:, None] for x in (zero, glottal**2 + damping**2, -2 * damping)]
+    closed = tracks.nasal_zero[frame] > 800
+    amplitude = (SAMPLE_RATE * amplitude).astype(np.float32)
+    return _Pulses(start, row, frame, amplitude, pulse_width, *columns, mouth, closed)
+
+
+def _voice(tracks, voice, habits, rng, moving, width, upper, upper_width, f0, phase, level) -> np.ndarray:
+    frequency = np.fft.rfftfreq(PULSE_FFT, 1 / SAMPLE_RATE).astype(np.float32)
+    spectra = _fixed_spectra(voice, habits, upper, upper_width, frequency)
+    pulses = _pulses(tracks, voice, rng, width, f0, phase, level)
     out = np.zeros(len(phase) + 2 * PULSE_FFT)
-    omega = (2 * np.pi * frequency)[None]
-    for first in range(0, len(time), CHUNK):
-        part = slice(first, min(first + CHUNK, len(time)))
-        zeros, stiffness, loss = (c[part] for c in columns)
-        below = inverse_tract(moving[frame[part]], pulse_width[part], frequency)
-        factor = np.empty_like(below)
-        factor.real, factor.imag = stiffness - omega**2, loss * omega
-        below *= factor
-        pulse = spectra[row[part]] / below
-        factor.real, factor.imag = 1 - (frequency**2)[None] / zeros, (NASAL_BANDWIDTH * frequency)[None] / zeros
-        pulse *= factor
-        shut = np.flatnonzero(closed[part])
-        if len(shut):
-            at = mouth[part][shut][:, None]
-            pulse[shut] *= inverse_tract(at, np.full_like(at, 180.0), frequency)
-            pulse[shut] /= inverse_tract(1.25 * at, np.full_like(at, 260.0), frequency)
-        wave = np.fft.irfft(pulse, PULSE_FFT, axis=1) * amplitude[part, None]
-        for j, place in enumerate(start[part] - CLOSING + PULSE_FFT):
+    for first in range(0, len(pulses.start), CHUNK):
+        part = pulses.part(first)
+        spectrum = _pulse_spectra(part, spectra[part.row], moving, frequency)
+        wave = np.fft.irfft(spectrum, PULSE_FFT, axis=1) * part.amplitude[:, None]
+        for j, place in enumerate(part.start - CLOSING + PULSE_FFT):
             out[place : place + PULSE_FFT] += wave[j]
     return out[PULSE_FFT : PULSE_FFT + len(phase)]
+
+
+def _pulse_spectra(part: _Pulses, fixed: np.ndarray, moving: np.ndarray, frequency: np.ndarray) -> np.ndarray:
+    """Spectra of some pulses: what is fixed, over glottal formant and moving formants, times the zeros of the nose."""
+    omega = (2 * np.pi * frequency)[None]
+    below = inverse_tract(moving[part.frame], part.width, frequency)
+    factor = np.empty_like(below)
+    factor.real, factor.imag = part.stiffness - omega**2, part.loss * omega
+    below *= factor
+    spectrum = fixed / below
+    factor.real, factor.imag = 1 - (frequency**2)[None] / part.nose, (NASAL_BANDWIDTH * frequency)[None] / part.nose
+    spectrum *= factor
+    shut = np.flatnonzero(part.closed)
+    if len(shut):
+        at = part.mouth[shut][:, None]
+        spectrum[shut] *= inverse_tract(at, np.full_like(at, 180.0), frequency)
+        spectrum[shut] /= inverse_tract(1.25 * at, np.full_like(at, 260.0), frequency)
+    return spectrum
 
 
 def _shaped_noise(white: np.ndarray, starts: np.ndarray, spectra: np.ndarray, step: int) -> np.ndarray:
