@@ -131,9 +131,9 @@ def main(arguments: list[str] | None = None) -> int:
     """The command; gives its exit status."""
     options = _parser().parse_args(arguments)
     if options.sweep:
-        from s2f_lib.training import sweep
+        from s2f_lib.training import sweep_report
 
-        return sweep.main(options.sweep, options.only, options.workers)
+        return sweep_report.main(options.sweep, options.only, options.workers)
     changes = dict(_assignment(text) for text in options.set)
     config = make_config(options.preset, options.loss, seed=options.seed, **changes)
     out = options.out or Path("runs") / f"{Path(options.preset).stem}-{Path(options.loss).stem}-{options.seed}"

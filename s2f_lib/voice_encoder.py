@@ -53,6 +53,15 @@ class EncoderConfig:
             "hidden": 512,
             "first_layer": "rectifiers",
         },
+        "standard": {
+            "name": "standard",
+            "channels": (32, 48, 64, 64, 64, 96, 128, 192, 192),
+            "kernels": ((4, 4),) * 5 + ((2, 4), (1, 4), (1, 4), (1, 4)),
+            "strides": ((4, 4), (2, 2), (1, 1), (1, 1), (1, 1), (1, 1), (1, 1), (1, 2), (1, 2)),
+            "pools": (1, 1, 2, 2, 1, 1, 1, 1, 1),
+            "hidden": 512,
+            "first_layer": "rectifiers",
+        },
     }
 
     def __post_init__(self):
@@ -180,16 +189,20 @@ class VoiceEncoder(nn.Module):
         Tensor, shape (B, feature_dim)
             v_s. It is not bounded and not normalised, although its target is never negative.
         """
+        if sound.dim() == 2 and self.config.input == "magnitude":
+            return self.network(self._long_enough(magnitude_of_sound(sound)))
         x = sound if sound.dim() == 4 else self.spectrogram(sound)
         if x.dim() != 4 or x.shape[1] != 2 or x.shape[3] != N_BINS:
             raise ValueError(
                 f"expected waveforms (B, samples) or spectrograms (B, 2, frames, {N_BINS}), got {tuple(sound.shape)}"
             )
+        x = self._long_enough(x)
+        return self.network(magnitude(x) if self.config.input == "magnitude" else x)
+
+    def _long_enough(self, x: Tensor) -> Tensor:
         if x.shape[2] < shortest_clip(self.config):
             layer_walk(self.config, x.shape[2])  # raises, and says where the clip runs out
-        if self.config.input == "magnitude":
-            x = magnitude(x)
-        return self.network(x)
+        return x
 
     def network(self, x: Tensor) -> Tensor:
         """Everything behind the spectrogram; the part that torch.compile can take, see `compile_network`."""
@@ -228,6 +241,16 @@ def magnitude(spectrogram: Tensor) -> Tensor:
     """
     square = spectrogram.abs().clamp_min(1e-6).pow(2 / audio.POWER).sum(dim=1, keepdim=True)
     return square.pow(audio.POWER / 2)
+
+
+def magnitude_of_sound(waveform: Tensor) -> Tensor:
+    """`magnitude` of the spectrogram of waveforms (B, samples), (B, 1, T, 257), with one power instead of three."""
+    with torch.autocast(waveform.device.type, enabled=False):
+        sound = waveform.float() if waveform.is_floating_point() else waveform.float() / 32_768
+        window = torch.hann_window(audio.WIN_LENGTH, device=sound.device)
+        frames = sound.unfold(-1, audio.WIN_LENGTH, audio.HOP_LENGTH) * window
+        spectrum = torch.view_as_real(torch.fft.rfft(frames, n=audio.N_FFT))
+        return spectrum.square().sum(dim=-1).clamp_min(1e-20).pow(audio.POWER / 2)[:, None]
 
 
 @torch.no_grad()

@@ -124,6 +124,12 @@ def test_the_magnitude_variant_cannot_see_the_phase(tiny):
     assert not torch.allclose(with_phase._block(0, spectrogram), with_phase._block(0, -spectrogram), atol=0.1)
 
 
+def test_the_magnitude_straight_from_the_sound_is_the_same():
+    sound = noise(2)
+    expected = voice_encoder.magnitude(audio.compressed_spectrogram(sound))
+    assert torch.allclose(voice_encoder.magnitude_of_sound(sound), expected, rtol=1e-3, atol=1e-4)
+
+
 def test_the_magnitude_is_the_compressed_size_of_the_complex_number():
     parts = torch.tensor([3.0, -4.0]).sign() * torch.tensor([3.0, 4.0]).pow(0.3)
     assert voice_encoder.magnitude(parts.view(1, 2, 1, 1)).item() == pytest.approx(5**0.3, rel=1e-5)

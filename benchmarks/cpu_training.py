@@ -1,0 +1,147 @@
+"""One optimiser step on the CPU: our trainer against a plain loop, and the data pipeline against the network.
+
+    python -m benchmarks.cpu_training               # about 5 minutes on 2 quiet cores; writes results/cpu_training.json
+    python -m benchmarks.cpu_training --no-paper    # without the paper's network (its step takes ten seconds)
+
+The plain loop is what one would write first: the same network, float32, NCHW, eager, Adam as it comes, no prefetch.
+Both sides take turns, so that a busy minute hurts both, and medians are compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+
+from s2f_lib import io, train
+from s2f_lib.losses import VoiceLoss
+from s2f_lib.training.data import ArraySource, Plan
+from s2f_lib.training.loop import Trainer, make_encoder
+
+FEATURE_DIM, CLASSES, DECODER = 4096, 512, 1000
+
+
+def main() -> None:
+    """Measure and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=7, help="timed steps of each side (default 7)")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--no-paper", action="store_true", help="leave the paper's network out")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    begun = time.perf_counter()
+    metrics, intervals = quick_numbers(options.repeats)
+    if not options.no_paper:
+        ratio, low, high = step_ratio("paper", 2, max(2, options.repeats // 3))
+        metrics["paper_step_ratio_vs_plain"], intervals["paper_step_ratio_vs_plain"] = ratio, (low, high)
+    path = io.write_record(
+        "cpu_training",
+        command="python -m benchmarks.cpu_training" + (" --no-paper" if options.no_paper else ""),
+        n=options.repeats,
+        metrics=metrics,
+        intervals=intervals,
+        seconds=time.perf_counter() - begun,
+        notes="A step ratio is the plain loop's time over ours: above 1, ours is faster; medians of alternating steps, "
+        f"interval = quartiles of the pairs. 6 s clips, {options.threads} threads. data_pipeline_headroom is the rate "
+        "of the data pipeline alone over quick_clips_per_s.",
+    )
+    for name, value in metrics.items():
+        print(f"{name:28s} {value:8.2f}")
+    print(f"→ {path}")
+
+
+def quick_numbers(repeats: int) -> tuple[dict, dict]:
+    """Rate of ``quick`` at batch 32, its step against the plain one, and how much faster the data come."""
+    ratio, low, high = step_ratio("quick", 32, repeats)
+    source = random_clips(128)
+    config = settings("quick", 32, max_steps=repeats + 3)
+    trainer = Trainer(config, source, **layers())
+    trainer.fit()  # the first steps choose kernels
+    trainer.step, trainer.seconds, begun = 0, 0.0, time.perf_counter()
+    trainer.fit()
+    rate = config.max_steps * 32 / (time.perf_counter() - begun)
+    pipeline = median_time(lambda batches: next(batches), source.batches(Plan(32, random_start=True)), repeats)
+    metrics = {
+        "quick_clips_per_s": rate,
+        "quick_step_ratio_vs_plain": ratio,
+        "data_pipeline_clips_per_s": 32 / pipeline,
+        "data_pipeline_headroom": 32 / pipeline / rate,
+    }
+    return metrics, {"quick_step_ratio_vs_plain": (low, high)}
+
+
+def step_ratio(preset: str, batch_size: int, repeats: int) -> tuple[float, float, float]:
+    """Time of a plain step over time of ours on the same batches: median, and quartiles of the pairs."""
+    source = random_clips(2 * batch_size)
+    config = settings(preset, batch_size)
+    batches = list(itertools.islice(source.batches(Plan(batch_size)), 2))
+    trainer = Trainer(config, source, **layers())
+    trainer.network.train()
+    plain = plain_loop(config, source)
+    for step in (trainer.train_step, plain):
+        step(batches[0])
+    pairs = np.array(
+        [[seconds(plain, b), seconds(trainer.train_step, b)] for b, _ in zip(batches * repeats, range(repeats))]
+    )
+    ratios = pairs[:, 0] / pairs[:, 1]
+    middle = float(np.median(pairs[:, 0]) / np.median(pairs[:, 1]))
+    low, high = np.quantile(ratios, (0.25, 0.75))
+    return middle, min(float(low), middle), max(float(high), middle)
+
+
+def plain_loop(config: train.TrainConfig, source: ArraySource) -> Callable:
+    """A step as one would write it first."""
+    encoder = make_encoder(config, source).train()
+    loss = VoiceLoss(config.loss, **layers())
+    optimizer = torch.optim.AdamW(encoder.parameters(), lr=1e-3)
+
+    def step(batch):
+        batch = {k: v.float() if v.dtype == torch.float16 else v for k, v in batch.items()}
+        optimizer.zero_grad()
+        total, _ = loss(encoder(encoder.spectrogram(batch["waveform"])), batch)
+        total.backward()
+        optimizer.step()
+        return total.item()
+
+    return step
+
+
+def settings(preset: str, batch_size: int, max_steps: int = 100) -> train.TrainConfig:
+    """The paper's loss on six seconds of complex input, evaluated never."""
+    return train.make_config(
+        "quick", "paper", encoder=preset, batch_size=batch_size, max_steps=max_steps, log_every=100
+    )
+
+
+def layers() -> dict:
+    """Random frozen layers of the usual sizes."""
+    return {"f_dec": nn.Linear(FEATURE_DIM, DECODER), "f_vgg": nn.Linear(FEATURE_DIM, CLASSES)}
+
+
+def random_clips(n: int) -> ArraySource:
+    """Noise: how long a step takes does not depend on what is said."""
+    rng = np.random.default_rng(0)
+    sound = rng.integers(-3000, 3000, (n, 96_000), dtype=np.int16)
+    v_f = rng.random((n, FEATURE_DIM), dtype=np.float32).astype(np.float16)
+    return ArraySource(sound, v_f, rng.standard_normal((n, CLASSES)).astype(np.float16), np.arange(n))
+
+
+def seconds(step: Callable, argument) -> float:
+    """Wall time of one call."""
+    begun = time.perf_counter()
+    step(argument)
+    return time.perf_counter() - begun
+
+
+def median_time(step: Callable, argument, repeats: int) -> float:
+    """Median wall time of several calls."""
+    return float(np.median([seconds(step, argument) for _ in range(repeats)]))
+
+
+if __name__ == "__main__":
+    main()

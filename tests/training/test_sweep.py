@@ -1,0 +1,115 @@
+"""The study of the loss: variants that differ in one thing, a fair rate for each, verdicts by a stated rule."""
+
+import numpy as np
+import pytest
+
+from s2f_lib import config, train
+from s2f_lib.training import sweep, sweep_report
+
+
+def differing(a, b):
+    a, b = (config.to_dict(x) for x in (a, b))
+    return {key for key in a if a[key] != b[key]}
+
+
+def test_the_full_variant_is_the_published_loss():
+    full = sweep.variants()["full"]
+    assert full.loss == train.LossConfig()
+    assert not full.rederive_at
+
+
+@pytest.mark.parametrize("name", [n for n in sweep.variants() if n not in ("full", "published_optimiser")])
+def test_a_variant_changes_one_thing(name):
+    variants = sweep.variants()
+    assert len(differing(variants[name], variants["full"])) == 1
+
+
+def test_the_published_optimiser_sees_as_many_clips():
+    variants = sweep.variants()
+    published, full = variants["published_optimiser"], variants["full"]
+    paper = train.make_config("paper")
+    for key in ("batch_size", "beta1", "beta2", "epsilon", "schedule", "weight_decay"):
+        assert getattr(published, key) == getattr(paper, key), key
+    assert published.batch_size * published.max_steps == full.batch_size * full.max_steps
+    assert published.loss == full.loss
+
+
+def test_l1_has_no_other_term():
+    assert sweep.variants()["l1"].loss.weights() == {"l1": 1.0}
+
+
+def test_an_unknown_study_is_refused():
+    with pytest.raises(ValueError, match="loss_ablation"):
+        sweep.variants("pitch")
+
+
+def test_steps_to_a_target_lie_between_two_evaluations():
+    curve = [[10, 50.0, 0], [20, 40.0, 0], [30, 39.0, 0]]
+    assert sweep.steps_to(curve, 45.0) == 15
+    assert sweep.steps_to(curve, 60.0) == 10
+    assert np.isnan(sweep.steps_to(curve, 30.0))
+
+
+def test_the_rate_with_the_smallest_angle_wins_and_failures_never_do():
+    results = [
+        {"variant": "l1", "rate": 1e-3, "final_angle_deg": 30.0, "failed": ""},
+        {"variant": "l1", "rate": 1e-2, "final_angle_deg": 20.0, "failed": "not finite"},
+        {"variant": "l1", "rate": 1e-4, "final_angle_deg": 35.0, "failed": ""},
+    ]
+    assert sweep.best_rate(results) == 1e-3
+    with pytest.raises(ValueError, match="every learning rate failed"):
+        sweep.best_rate(results[1:2])
+
+
+def test_verdicts_follow_the_permutation_test():
+    assert sweep_report.verdict([5, 6, 7, 8, 9], [1, 2, 3, 4, 4.5]) == 1.0
+    assert sweep_report.verdict([1, 2, 3, 4, 4.5], [5, 6, 7, 8, 9]) == 0.0
+    assert sweep_report.verdict([1, 3, 5, 7, 9], [2, 4, 6, 8, 10]) == 0.5
+    assert sweep_report.verdict([10, 11, 12], [1, 2, 3]) == 0.5  # three seeds can never reach 5 %
+
+
+def test_a_log_is_summarised():
+    lines = [
+        {"kind": "train", "step": s, "loss": 10.0 - s, "gradient_norm": 2.0, "seconds": 1.0 * s} for s in (1, 2, 3)
+    ]
+    lines.append({"kind": "train", "step": 4, "loss": 20.0, "gradient_norm": 4.0, "seconds": 4.0})
+    lines.append({"kind": "validation", "step": 4, "angle_deg": 33.0, "top10_percent": 12.0, "seconds": 5.0})
+    numbers = sweep.summarise(lines)
+    assert numbers["spikes"] == 1
+    assert numbers["gradient_norm_cv"] == pytest.approx(np.std([2, 2, 2, 4]) / 2.5)
+    assert (numbers["final_angle_deg"], numbers["top10_percent"], numbers["seconds"]) == (33.0, 12.0, 5.0)
+
+
+def test_a_study_runs_resumes_and_reports(clips, layers, settings, tmp_path, monkeypatch):
+    tiny = {
+        "full": settings("normalized", max_steps=4, evaluate_every=2),
+        "l1": settings("l1", max_steps=4, evaluate_every=2),
+    }
+    study = sweep.Study(seeds=(0,), main_seeds=(0, 1), rates=(1e-3, 1e-2), search_share=0.5)
+    monkeypatch.setattr(sweep, "variants", lambda name="loss_ablation": tiny)
+    monkeypatch.setattr(sweep, "_material", lambda study: (clips, clips, layers))
+    monkeypatch.setenv("S2F_RESULTS", str(tmp_path / "results"))
+    results, rates = sweep.run_study(study, tmp_path / "runs", workers=1)
+    assert [(r["variant"], r["seed"]) for r in results] == [("full", 0), ("l1", 0), ("full", 1), ("l1", 1)]
+    assert set(rates) == {"full", "l1"}
+
+    def never(*args, **kwargs):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(train, "run", never)
+    again, _ = sweep.run_study(study, tmp_path / "runs", workers=1)
+    assert again == results
+    start = sweep_report.mean_feature_angle(clips.mean_feature, clips.v_f)
+    target = sweep_report.target_angle(results, start)
+    timed = sweep_report.add_speed(results, target, {name: c.max_steps for name, c in tiny.items()})
+    path = sweep_report.write(timed, study, start, target, 1.0, "python -m s2f_lib.train --sweep loss_ablation")
+    record = __import__("json").loads(path.read_text())
+    assert {"full.final_angle_deg", "l1.gradient_norm_cv", "verdict_l1_slower"} <= set(record["metrics"])
+    mean = np.mean([r["final_angle_deg"] for r in results if r["variant"] == "l1"])
+    assert record["metrics"]["l1.final_angle_deg"] == pytest.approx(mean, abs=1e-5)
+
+
+def test_the_mean_features_angle_by_hand():
+    assert sweep_report.mean_feature_angle(np.array([1.0, 0.0]), np.array([[1.0, 1.0], [0.0, 2.0]])) == pytest.approx(
+        67.5
+    )
