@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from s2f_lib import hub, io
 from s2f_lib.config import SEEDS
+from s2f_lib.evaluate.command import load_encoder, results_in
 
 
 def parser() -> argparse.ArgumentParser:
@@ -49,24 +47,15 @@ def main(arguments: list[str] | None = None) -> int:
         if options.corpus == "synthetic":
             n, metrics, intervals, notes = _synthetic(options, encoder, recogniser)
         else:
-            from s2f_lib.evaluate import recorded
+            from s2f_lib.evaluate import folder
 
-            n, metrics, intervals, notes = recorded.run(options.corpus, encoder)
+            n, metrics, intervals, notes = folder.run(options.corpus, encoder)
     except (FileNotFoundError, KeyError, ValueError) as error:
         print(f"not evaluated: {error}", file=sys.stderr)
         return 1
     path = write(options, n, metrics, intervals, notes, time.time() - started)
     print(f"{len(metrics)} numbers of {n} clips in {time.time() - started:.0f} s -> {path}")
     return 0
-
-
-def load_encoder(name: str):
-    """An encoder by its name in the hub, or from a file written by `voice_encoder.save`."""
-    if name.endswith(".safetensors"):
-        from s2f_lib import voice_encoder
-
-        return voice_encoder.load(name)
-    return hub.load(name)
 
 
 def _synthetic(options: argparse.Namespace, encoder, recogniser) -> tuple:
@@ -117,19 +106,6 @@ def write(options: argparse.Namespace, n: int, metrics: dict, intervals: dict, n
             seconds=seconds,
             notes=notes,
         )
-
-
-@contextlib.contextmanager
-def results_in(path: str | Path) -> Iterator[str]:
-    """Let records go to the folder of ``path`` for a while; gives the record's name."""
-    path, before = Path(path), os.environ.get("S2F_RESULTS")
-    os.environ["S2F_RESULTS"] = str(path.resolve().parent)
-    try:
-        yield path.stem
-    finally:
-        os.environ.pop("S2F_RESULTS")
-        if before is not None:
-            os.environ["S2F_RESULTS"] = before
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from s2f_lib.config import SEEDS
 from s2f_lib.evaluate import (
     attributes,
     ceilings,
+    command,
     effects,
     likelihood,
     listener,
@@ -86,11 +87,15 @@ class Stage:
         return self._features(self.test("physiology"))
 
     @cached_property
-    def truth(self) -> pd.DataFrame:
-        """Attributes of the test people's true canonical faces."""
+    def canonical(self) -> tuple[np.ndarray, np.ndarray]:
+        """True canonical faces of the test people at the decoder's size, and their landmarks in [0, 1]."""
         size = material.decode(self.decoder, self.test_v_f[:1])[0].shape[1]
-        people = self.test("physiology")
-        return effects.true_attributes(*material.canonical_faces(people, size, self.workers), people.table())
+        return material.canonical_faces(self.test("physiology"), size, self.workers)
+
+    @cached_property
+    def truth(self) -> pd.DataFrame:
+        """Attributes of those faces."""
+        return effects.true_attributes(*self.canonical, self.test("physiology").table())
 
     def draw(self, v: np.ndarray) -> pd.DataFrame:
         """Attributes of the faces that the decoder draws for features (N, D)."""
@@ -329,8 +334,6 @@ def run(stage: Stage, encoder) -> tuple[dict, dict]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the audit and write its record; returns the exit status."""
-    from s2f_lib.evaluate import __main__ as evaluation
-
     parser = argparse.ArgumentParser(prog="python -m s2f_lib.evaluate.audit", description=__doc__.split("\n\n")[0])
     parser.add_argument("--people", type=int, default=1000, help="test people, default 1000")
     parser.add_argument("--train-people", type=int, default=1500, help="people the listeners learn from, default 1500")
@@ -342,13 +345,13 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.time()
     try:
         networks = [hub.load(name) for name in ("synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic")]
-        encoder = evaluation.load_encoder(options.weights)
+        encoder = command.load_encoder(options.weights)
     except (FileNotFoundError, KeyError, ValueError) as error:
         print(f"not audited: {error}", file=sys.stderr)
         return 1
     stage = Stage(*networks, options.train_people, options.people, options.workers, not options.quiet)
     metrics, ends = run(stage, encoder)
-    with evaluation.results_in(options.out) as name:
+    with command.results_in(options.out) as name:
         path = io.write_record(
             name,
             command=COMMAND,

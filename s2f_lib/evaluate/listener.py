@@ -69,7 +69,8 @@ def _pitch(power: np.ndarray) -> np.ndarray:
     window = np.fft.irfft(np.abs(np.fft.rfft(np.hanning(WIN_LENGTH), N_FFT)) ** 2)
     lags = np.arange(int(SAMPLE_RATE / PITCH_RANGE[1]), int(SAMPLE_RATE / PITCH_RANGE[0]))
     ratio = autocorrelation[:, lags] / (window[lags] * autocorrelation[:, :1] + 1e-12)
-    octaves = np.log2(SAMPLE_RATE / lags[ratio.argmax(axis=1)])
+    cost = 0.03 * np.log2(lags / lags[0])  # of two equal peaks the shorter period is meant, not its double
+    octaves = np.log2(SAMPLE_RATE / lags[(ratio - cost).argmax(axis=1)])
     low, middle, high = np.percentile(octaves, [25, 50, 75])
     return np.array([middle, high - low])
 

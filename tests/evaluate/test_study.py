@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from s2f_lib.evaluate import __main__ as command
+from s2f_lib.evaluate import __main__ as evaluation
 from s2f_lib.evaluate import material, robustness, study, synthetic
 
 
@@ -84,15 +84,15 @@ def test_short_clips_are_repeated_from_the_beginning():
 
 
 def test_command_explains_missing_weights(capsys):
-    assert command.main(["--weights", "no-such-weights"]) == 1
+    assert evaluation.main(["--weights", "no-such-weights"]) == 1
     assert "no-such-weights" in capsys.readouterr().err
-    assert command.main(["--people", "5"]) == 2
+    assert evaluation.main(["--people", "5"]) == 2
     assert "at least 100" in capsys.readouterr().err
 
 
 def test_record_goes_where_it_is_asked(tmp_path):
-    options = command.parser().parse_args(["--out", str(tmp_path / "evaluation_small.json")])
-    path = command.write(options, 5, {"x": 1.0}, {}, "", 1.0)
+    options = evaluation.parser().parse_args(["--out", str(tmp_path / "evaluation_small.json")])
+    path = evaluation.write(options, 5, {"x": 1.0}, {}, "", 1.0)
     record = json.loads(path.read_text())
     assert path.parent == tmp_path
     assert record["command"].startswith("python -m s2f_lib.evaluate --corpus synthetic")

@@ -1,0 +1,57 @@
+"""Evaluate an encoder on a corpus folder of your own: real or synthetic, with shards that hold v_f.
+
+Without known causes there is no perfect listener and, without labels, no demographics-only baseline; what is left is
+the encoder against the mean feature, random pairs and chance.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from s2f_lib import corpus
+from s2f_lib.evaluate import material, retrieval, similarity
+
+MOST = 5000  # clips in the gallery, as the paper
+
+
+def features(source, encoder, seconds: float | None = None, most: int = MOST) -> tuple[np.ndarray, ...]:
+    """v_s, v_f, speaker numbers of the first ``most`` clips of a source with ``take(rows)`` and a length."""
+    v_s, v_f, speakers = [], [], []
+    cut = None if seconds is None else material.first_seconds(seconds)
+    for start in range(0, min(len(source), most), 32):
+        batch = source.take(np.arange(start, min(start + 32, len(source), most)))
+        waveform = np.asarray(batch["waveform"])
+        if not np.issubdtype(waveform.dtype, np.floating):
+            waveform = waveform.astype(np.float32) / 32_768
+        v_s.append(material.encode(encoder, waveform if cut is None else cut(waveform)))
+        v_f.append(np.asarray(batch["v_f"], np.float32))
+        speakers.append(np.asarray(batch["speaker"]))
+    if not v_s:
+        raise ValueError("the corpus has no test clips with a face feature; run data_scripts.extract_features first")
+    return np.concatenate(v_s), np.concatenate(v_f), np.concatenate(speakers)
+
+
+def run(path: str | Path, encoder) -> tuple[int, dict, dict, str]:
+    """Numbers for a corpus folder: (clips, metrics, intervals, notes); see ``python -m s2f_lib.evaluate``."""
+    clips = corpus.open(path)
+    test = clips.source("test")
+    v_s, v_f, speakers = features(test, encoder)
+    short = features(test, encoder, seconds=3.0)[0]
+    predictions = {
+        "6_s": v_s,
+        "3_s": short,
+        "mean_feature": similarity.mean_feature(clips.source("train").mean_feature()[None], len(v_f)),
+        "random_pair": v_f[similarity.another_person(len(v_f), people=speakers)],
+    }
+    metrics, intervals = {}, {}
+    for name, row in similarity.table(predictions, v_f, speakers).iterrows():
+        metrics[f"angle_deg_{name}"], intervals[f"angle_deg_{name}"] = row["angle_deg"], [row["low"], row["high"]]
+    for suffix, queries in (("", v_s), ("_3s", short)):
+        for name, row in retrieval.summary(retrieval.rank(queries, v_f), speakers).items():
+            metrics[name + suffix], intervals[name + suffix] = row["value"], [row["low"], row["high"]]
+            metrics[f"{name}_chance"] = row["chance"]
+    people = len(np.unique(speakers))
+    notes = f"{len(v_f)} test clips of {people} speakers; only the exact clip counts as a hit; intervals draw speakers."
+    return len(v_f), metrics, intervals, notes

@@ -1,0 +1,134 @@
+"""Short tables out of long records, for pages and for the documents: a record may hold hundreds of numbers."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from s2f_lib import io
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOT_RUN = "not run yet"
+EVALUATION = {  # rows of the short evaluation table: text -> metric, scale, unit
+    "angle to the true feature, 6 s": ("angle_deg_6_s", 1, "°"),
+    "... of the mean feature": ("angle_deg_mean_feature", 1, "°"),
+    "... of demographics alone": ("angle_deg_demographics", 1, "°"),
+    "... of the perfect listener": ("angle_deg_perfect_listener", 1, "°"),
+    "face in the first 10 % of the gallery": ("top10_percent", 100, "%"),
+    "... by demographics alone": ("top10_percent_demographics", 100, "%"),
+    "... by the perfect listener": ("top10_percent_perfect_listener", 100, "%"),
+    "face in the first 5 of the gallery (R@5)": ("recall_at_5", 100, "%"),
+    "median rank": ("median_rank", 1, ""),
+    "1:2 matching, everybody": ("match_1_2", 100, "%"),
+    "1:2 matching, same sex": ("match_1_2_same_sex", 100, "%"),
+    "sex label of the S2F face as assigned": ("sex_s2f", 100, "%"),
+    "age decade of the S2F face as assigned": ("decade_s2f", 100, "%"),
+    "group of the S2F face as assigned (chance 25 %)": ("group_s2f", 100, "%"),
+    "median craniofacial r, S2F with F2F, pooled": ("median_r_s2f_x_f2f_pooled", 1, ""),
+    "median craniofacial r, S2F with truth, sex and age taken out": ("median_r_s2f_x_truth_adjusted", 1, ""),
+}
+WORLD_COLUMNS = ("physiology", "confounded", "confounded_only", "null")
+WORLD_ROWS = {
+    "skin": "skin_r",
+    "hair colour": "hair_r",
+    "nose width": "nose_r",
+    "jaw width": "jaw_r",
+    "age": "age_r",
+    "sex (share right)": "sex_right",
+}
+
+
+def from_record(record: str, pattern: str) -> pd.DataFrame:
+    """Numbers of a record whose name matches a regular expression from its beginning to its end.
+
+    Parameters
+    ----------
+    record : str
+        ``results/<record>.json``.
+    pattern : str
+        Groups in it become the index (several groups: several levels); without a group, the whole name.
+
+    Returns
+    -------
+    pandas.DataFrame with ``value``, ``low``, ``high`` (NaN without an interval); empty where the record was not run
+    """
+    import pandas as pd
+
+    found = io.read_record(record)
+    rows = {}
+    for name, value in (found["metrics"] if found else {}).items():
+        match = re.fullmatch(pattern, name)
+        if match:
+            low, high = found["intervals"].get(name, (np.nan, np.nan))
+            key = match.groups() or name
+            rows[key if len(key) != 1 or isinstance(key, str) else key[0]] = {"value": value, "low": low, "high": high}
+    if not rows:
+        return pd.DataFrame(columns=["value", "low", "high"])
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def evaluation() -> str:
+    """The main numbers of ``results/evaluation_synthetic.json`` as a Markdown table."""
+    found = io.read_record("evaluation_synthetic")
+    if found is None:
+        return f"*`results/evaluation_synthetic.json`: {NOT_RUN}.*"
+    rows = ["| measure | value | 95 % interval |", "|---|---|---|"]
+    for text, (name, scale, unit) in EVALUATION.items():
+        if name in found["metrics"]:
+            rows.append(f"| {text} | {_number(found['metrics'][name], scale, unit)} | {_ends(found, name, scale)} |")
+    return "\n".join([*rows, "", _source(found)])
+
+
+def errors() -> str:
+    """Angle and share of right sex labels of the shipped encoder by sex, group and decade, as a Markdown table."""
+    found = io.read_record("ethics")
+    if found is None:
+        return f"*`results/ethics.json`: {NOT_RUN}.*"
+    rows = ["| people | angle to the true feature | 95 % interval | sex label right |", "|---|---|---|---|"]
+    for name in found["metrics"]:
+        match = re.fullmatch(r"(error_by_group_(sex|group|decade)_(\w+))_angle_deg", name)
+        if match:
+            right = found["metrics"][f"{match[1]}_sex_right"]
+            label = match[3].upper() if match[2] == "group" else match[3]
+            angle = _number(found["metrics"][name], 1, "°")
+            rows.append(f"| {match[2]} {label} | {angle} | {_ends(found, name, 1)} | {100 * right:.0f} % |")
+    return "\n".join([*rows, "", _source(found)])
+
+
+def worlds() -> str:
+    """What follows the voice in which world, light listener, as a Markdown table."""
+    found = io.read_record("ethics")
+    if found is None:
+        return f"*`results/ethics.json`: {NOT_RUN}.*"
+    rows = ["| attribute of the drawn face | " + " | ".join(WORLD_COLUMNS) + " |", "|---" * 5 + "|"]
+    for text, key in WORLD_ROWS.items():
+        cells = [f"{found['metrics'][f'{key}_{world}']:.2f}" for world in WORLD_COLUMNS]
+        rows.append(f"| {text} | " + " | ".join(cells) + " |")
+    return "\n".join([*rows, "", _source(found)])
+
+
+def _number(value: float, scale: float, unit: str) -> str:
+    text = f"{scale * value:.2f}" if not unit and abs(value) < 1 else f"{scale * value:.1f}"
+    return text + (" %" if unit == "%" else unit)
+
+
+def _ends(found: dict, name: str, scale: float) -> str:
+    if name not in found["intervals"]:
+        return "–"
+    low, high = found["intervals"][name]
+    digits = 2 if scale == 1 and abs(high) < 1 else 1
+    return f"{scale * low:.{digits}f} to {scale * high:.{digits}f}"
+
+
+def _source(found: dict) -> str:
+    return (
+        f"N = {found['n']:,}, seeds {', '.join(map(str, found['seeds']))}; recorded {found['date'][:10]} by "
+        f"`{found['command']}`."
+    )
+
+
+TABLES = {"evaluation": evaluation, "errors": errors, "worlds": worlds}

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+import torch
+
+from s2f_lib.evaluate import folder
+
+
+class Source:
+    """Forty clips of ten speakers; the first sample of a clip tells its feature."""
+
+    def __init__(self, n=40):
+        self.v_f = np.abs(np.random.default_rng(0).normal(size=(n, 8))).astype(np.float32) + 0.1
+
+    def __len__(self):
+        return len(self.v_f)
+
+    def mean_feature(self):
+        return self.v_f.mean(axis=0)
+
+    def take(self, rows, seconds=None, shifts=None):
+        waveform = np.zeros((len(rows), 96_000), np.int16)
+        waveform[:, :8] = self.v_f[rows] * 1000
+        return {"waveform": torch.from_numpy(waveform), "v_f": torch.from_numpy(self.v_f[rows]), "speaker": rows // 4}
+
+
+class Corpus:
+    def __init__(self, n=40):
+        self.n = n
+
+    def source(self, split):
+        return Source(self.n)
+
+
+def encoder(waveform):
+    return waveform[:, :8] * 32.768
+
+
+def test_a_perfect_encoder_finds_every_clip(monkeypatch):
+    monkeypatch.setattr(folder.corpus, "open", lambda path: Corpus())
+    n, metrics, intervals, notes = folder.run("x", encoder)
+    assert n == 40
+    assert "10 speakers" in notes
+    assert metrics["recall_at_1"] == 1
+    assert metrics["angle_deg_6_s"] < 0.2 < metrics["angle_deg_mean_feature"] < metrics["angle_deg_random_pair"]
+    assert metrics["match_1_2_chance"] == 0.5
+    assert set(intervals) <= set(metrics)
+
+
+def test_an_empty_test_part_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(folder.corpus, "open", lambda path: Corpus(0))
+    with pytest.raises(ValueError, match="extract_features"):
+        folder.run("x", encoder)

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+
+from s2f_lib import io
+from s2f_lib.evaluate import summaries
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    monkeypatch.setenv("S2F_RESULTS", str(tmp_path))
+    return tmp_path
+
+
+def test_absent_records_say_not_run_yet(results):
+    for table in summaries.TABLES.values():
+        assert "not run yet" in table()
+    assert summaries.from_record("ethics", ".*").empty
+
+
+def test_numbers_are_those_of_the_record(results):
+    metrics = {name: 0.25 for name, _, _ in summaries.EVALUATION.values()} | {"angle_deg_6_s": 31.26}
+    io.write_record(
+        "evaluation_synthetic",
+        command="python -m s2f_lib.evaluate",
+        n=1000,
+        metrics=metrics,
+        intervals={"angle_deg_6_s": [30.5, 32.0]},
+        seconds=1,
+    )
+    table = summaries.evaluation()
+    assert "| angle to the true feature, 6 s | 31.3° | 30.5 to 32.0 |" in table
+    assert "| face in the first 10 % of the gallery | 25.0 % | – |" in table
+    assert "N = 1,000" in table
+    found = summaries.from_record("evaluation_synthetic", r"angle_deg_(\w+)")
+    assert found.loc["6_s", "high"] == 32.0
+    assert np.isnan(found.loc["demographics", "low"])
+
+
+def test_errors_are_by_group(results):
+    metrics = {f"error_by_group_group_{g}_angle_deg": 30.0 + i for i, g in enumerate("abcd")}
+    metrics |= {f"error_by_group_group_{g}_sex_right": 0.9 for g in "abcd"}
+    metrics |= {f"{key}_{world}": 0.1 for key in summaries.WORLD_ROWS.values() for world in summaries.WORLD_COLUMNS}
+    io.write_record("ethics", command="python -m s2f_lib.evaluate.audit", n=10, metrics=metrics, seconds=1)
+    assert "| group D | 33.0° | – | 90 % |" in summaries.errors()
+    assert "| skin | 0.10 | 0.10 | 0.10 | 0.10 |" in summaries.worlds()
