@@ -77,10 +77,10 @@ ROOMS = {
     "foundation": ("config", "hub", "io", "audio", "media"),
     "people": ("people",),
     "faces": ("faces",),
-    "corpus": ("corpus", "published"),
+    "corpus": ("corpus",),
     "learning": ("voice_encoder", "losses", "train", "training"),
     "evaluate": ("evaluate",),
-    "book": ("plotting", "widgets", "explorers", "idea", "parameters", "pages", "blocks", "cli"),
+    "book": ("plotting", "widgets", "published", "idea", "parameters", "pages", "blocks", "cli"),
 }
 
 
@@ -139,9 +139,13 @@ def _interval(interval: list[float] | None) -> str:
 def refreshed(text: str) -> str:
     """The text with every block filled from its record."""
 
+    from s2f_lib.evaluate import summaries  # short tables out of long records
+
+    tables = {**summaries.TABLES, **TABLES}
+
     def fill(match: re.Match) -> str:
         name = match["name"]
-        body = TABLES[name]() if name in TABLES else record_table(name)
+        body = tables[name]().strip() if name in tables else record_table(name)
         return f"{match[1]}\n{body}\n\n{match[4]}"
 
     return BLOCK.sub(fill, text)
