@@ -1,0 +1,67 @@
+"""What all commands share: their options, their errors, their look at the disk."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ERRORS = (ValueError, OSError, RuntimeError, ImportError)
+
+
+def parser(description: str, *, needs_input: bool = True) -> argparse.ArgumentParser:
+    """A parser with the options of every command: folder in, folder out, --limit --jobs --dry-run --overwrite."""
+    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    if needs_input:
+        made.add_argument("source", type=Path, help="folder (or file) to read")
+    made.add_argument("out", type=Path, help="folder to write; made if it is missing")
+    made.add_argument(
+        "--limit", type=positive, default=None, help="stop after about so many clips; a later call goes on"
+    )
+    made.add_argument("--jobs", type=positive, default=1, help="processes on this machine (default %(default)s)")
+    made.add_argument("--dry-run", action="store_true", help="say what would be done and write nothing")
+    made.add_argument("--overwrite", action="store_true", help="throw away what the out folder holds and begin anew")
+    made.add_argument("--quiet", action="store_true", help="no progress bar")
+    return made
+
+
+def positive(text: str) -> int:
+    """A whole number of at least 1."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+def guarded(main: Callable[[], int], errors: tuple = ERRORS) -> int:
+    """Run a command; an expected error is one sentence on stderr and exit status 2, an unexpected one a traceback."""
+    try:
+        return main()
+    except KeyboardInterrupt:
+        print("stopped; what is complete is kept, the same command goes on", file=sys.stderr)
+        return 130
+    except errors as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def check_space(folder: Path, wanted: float) -> None:
+    """Raise OSError if the disk has less free space than will be needed."""
+    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    free = shutil.disk_usage(existing).free
+    if free < wanted:
+        raise OSError(
+            f"about {megabytes(wanted)} are needed and {megabytes(free)} are free on the disk of {existing}; "
+            "choose another folder, or make less"
+        )
+
+
+def megabytes(size: float) -> str:
+    """Bytes for people.
+
+    >>> megabytes(2_500_000), megabytes(3.3e11)
+    ('3 MB', '330.0 GB')
+    """
+    return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"

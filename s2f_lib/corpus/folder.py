@@ -1,0 +1,113 @@
+"""A corpus on disk, opened by folder or by name."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from s2f_lib import io
+from s2f_lib.corpus import manifest, shards, splits
+from s2f_lib.corpus.stream import ShardSource
+
+__all__ = ["Corpus", "open"]
+
+DEFAULT = {"people": 60, "world": "physiology", "seed": 0, "pictures": 2, "clips": 2, "size": 96}  # "synthetic"
+
+
+class Corpus:
+    """A folder made by ``data_scripts``.
+
+    Attributes
+    ----------
+    folder : Path
+    info : dict
+        ``corpus.json``: kind, settings, shards.
+    manifest : list of dict
+        One row per clip: clip_id, speaker_id, video_id, split, status, reason, and what else is known.
+    splits : dict
+        "train", "validation", "test" -> speaker ids.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        If the folder holds no corpus, an unfinished one, or one whose parts share a speaker.
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        path = self.folder / "corpus.json"
+        if not path.exists():
+            raise FileNotFoundError(
+                f"no corpus in {self.folder} (corpus.json is missing); make one with python -m "
+                "data_scripts.make_synthetic, or finish data_scripts.build_shards"
+            )
+        self.info = json.loads(path.read_text(encoding="utf-8"))
+        self.manifest = manifest.read(self.folder / "manifest.csv")
+        self.splits = splits.load(self.folder / "splits.json")
+        splits.check(self.splits, [row for row in self.manifest if row["status"] == "ok"])
+
+    def __len__(self) -> int:
+        return sum(row["status"] == "ok" for row in self.manifest)
+
+    def source(self, split: str = "train", window: int = 16) -> ShardSource:
+        """Batches of a part for `s2f_lib.train`; see `ShardSource`."""
+        chosen = self._shards(split)
+        speakers = {speaker: i for i, speaker in enumerate(sorted(itertools.chain(*self.splits.values())))}
+        return ShardSource([(self.folder / "shards" / s["name"], s["clips"]) for s in chosen], speakers, window)
+
+    def clips(self, split: str = "train", endings: tuple[str, ...] | None = None) -> Iterator[dict]:
+        """Clips of a part, one after the other: {"clip_id", "wav": int16, "jpg": uint8, "json": ..., ...}."""
+        for shard in self._shards(split):
+            for key, sample in shards.read_samples(self.folder / "shards" / shard["name"], endings):
+                yield {"clip_id": key} | sample
+
+    def summary(self):
+        """Table (pandas.DataFrame): speakers, clips, hours and megabytes of each part."""
+        import pandas as pd
+
+        rows = {}
+        for name in splits.SPLITS:
+            clips = [row for row in self.manifest if row["split"] == name and row["status"] == "ok"]
+            size = sum(shard["bytes"] for shard in self.info["shards"] if shard["split"] == name)
+            hours = sum(float(row.get("seconds") or 6.0) for row in clips) / 3600
+            speakers = len({row["speaker_id"] for row in clips})
+            rows[name] = {
+                "speakers": speakers,
+                "clips": len(clips),
+                "hours": round(hours, 2),
+                "MB": round(size / 1e6, 1),
+            }
+        return pd.DataFrame(rows).T
+
+    def verify(self) -> None:
+        """Raise ValueError if a shard is missing or is not the one that was written (SHA-256)."""
+        for shard in self.info["shards"]:
+            path = self.folder / "shards" / shard["name"]
+            if not path.exists() or io.sha256(path) != shard["sha256"]:
+                raise ValueError(f"{path} is missing or has changed since it was written; make it again")
+
+    def _shards(self, split: str) -> list[dict]:
+        if split not in splits.SPLITS:
+            raise ValueError(f"no part {split!r}; there are {', '.join(splits.SPLITS)}")
+        return [shard for shard in self.info["shards"] if shard["split"] == split]
+
+
+def open(name: str | Path) -> Corpus:
+    """Open a corpus.
+
+    Parameters
+    ----------
+    name : str or Path
+        Folder of a corpus, or "synthetic": a small one (60 people), made in the cache folder on first use (about a
+        minute) and found there afterwards.
+    """
+    if str(name) != "synthetic":
+        return Corpus(name)
+    from s2f_lib.corpus import synthetic
+
+    folder = io.cache_dir() / "corpora" / "synthetic-{people}-{world}-{seed}".format(**DEFAULT)
+    if not (folder / "corpus.json").exists():
+        synthetic.make(folder, synthetic.SyntheticConfig(**DEFAULT), progress=False)
+    return Corpus(folder)

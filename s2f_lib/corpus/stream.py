@@ -1,0 +1,149 @@
+"""Training reads shards as a stream: shuffled, shared over processes, and the same after a restart."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from s2f_lib.audio import SAMPLE_RATE
+from s2f_lib.corpus.shards import Shard
+
+__all__ = ["ShardSource"]
+
+OPEN_SHARDS = 16  # kept open at a time
+MEAN_CLIPS = 4096  # read for the mean feature
+
+
+class ShardSource:
+    """Batches of one part of a corpus, as `s2f_lib.train` wants them.
+
+    An epoch takes the shards in a random order, a window of them at a time, and shuffles the clips of a window. What
+    `batches` gives depends only on the plan and the step, so a run that starts again at any step goes on as if nothing
+    had happened, and several processes together see exactly what one would.
+
+    Parameters
+    ----------
+    shards : sequence of (path, number of clips)
+        In a fixed order.
+    speakers : dict
+        speaker_id -> number.
+    window : int
+        Shards shuffled together; more is better mixed, fewer read more in sequence.
+    """
+
+    def __init__(self, shards: Sequence[tuple[Path, int]], speakers: dict[str, int], window: int = 16):
+        if not shards:
+            raise ValueError("this part of the corpus has no shard")
+        self.paths = [Path(path) for path, _ in shards]
+        self.sizes = np.array([clips for _, clips in shards])
+        self.speakers, self.window = speakers, window
+        self._open: OrderedDict[int, Shard] = OrderedDict()
+        self._epochs: dict[tuple, tuple] = {}
+
+    def __len__(self) -> int:
+        return int(self.sizes.sum())
+
+    @property
+    def mean_feature(self) -> np.ndarray:
+        """Mean of v_f over at most 4,096 evenly spaced clips, (D,) float32."""
+        rows = np.unique(np.linspace(0, len(self) - 1, min(len(self), MEAN_CLIPS)).astype(int))
+        return np.mean([self._member(row, "v_f.npy") for row in rows], axis=0, dtype=np.float64).astype(np.float32)
+
+    def batches(self, plan, start: int = 0) -> Iterator[dict]:
+        """Endless batches from step `start` on; `plan` is a `s2f_lib.training.data.Plan`."""
+        step = start
+        while True:
+            rows = self.rows(plan.seed, step * plan.batch_size, plan.batch_size)
+            shifts = np.zeros(plan.batch_size, int)
+            if plan.random_start:
+                shifts = np.random.default_rng((plan.seed, 2, step)).integers(1 << 30, size=plan.batch_size)
+            yield self.take(plan.share(rows), plan.seconds, plan.share(shifts))
+            step += 1
+
+    def rows(self, seed: int, first: int, count: int) -> np.ndarray:
+        """Numbers of the clips at places first ... first + count - 1 of the endless shuffled sequence."""
+        rows = []
+        while len(rows) < count:
+            epoch, place = divmod(first + len(rows), len(self))
+            starts, windows = self._epoch(seed, epoch)
+            number = int(np.searchsorted(starts, place, side="right")) - 1
+            order = self._shuffled(seed, epoch, number, windows[number])
+            rows.extend(order[place - starts[number] :][: count - len(rows)])
+        return np.array(rows)
+
+    def take(self, rows: np.ndarray, seconds: float | None = None, shifts: np.ndarray | None = None) -> dict:
+        """The batch of these clips: waveform int16 (B, T), v_f, logits if stored, speaker, clip."""
+        import torch
+
+        waves = [self._sound(row) for row in rows]
+        if shifts is not None:
+            waves = [np.roll(wave, -(shift % len(wave))) if shift else wave for wave, shift in zip(waves, shifts)]
+        length = None if seconds is None else round(seconds * SAMPLE_RATE)
+        batch = {"waveform": torch.from_numpy(np.stack([wave[:length] for wave in waves]))}
+        for name, ending in (("v_f", "v_f.npy"), ("logits", "logits.npy")):
+            if ending in self._endings(rows[0]):
+                features = np.stack([self._member(row, ending) for row in rows])
+                batch[name] = torch.from_numpy(features.astype(np.float32))
+        speakers = [self.speakers[self._member(row, "json")["speaker_id"]] for row in rows]
+        batch["speaker"] = torch.tensor(speakers, dtype=torch.int64)
+        batch["clip"] = torch.as_tensor(np.asarray(rows), dtype=torch.int64)
+        return batch
+
+    def _epoch(self, seed: int, epoch: int) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Where the windows of an epoch start, and the shards of each."""
+        if (seed, epoch) not in self._epochs:
+            order = np.random.default_rng((seed, 0, epoch)).permutation(len(self.paths))
+            windows = [order[i : i + self.window] for i in range(0, len(order), self.window)]
+            sizes = [self.sizes[window].sum() for window in windows]
+            self._epochs = {(seed, epoch): (np.concatenate([[0], np.cumsum(sizes)[:-1]]), windows)}
+        return self._epochs[seed, epoch]
+
+    def _shuffled(self, seed: int, epoch: int, number: int, shards: np.ndarray) -> np.ndarray:
+        """Numbers of the clips of a window, shuffled."""
+        key = (seed, epoch, number)
+        if getattr(self, "_window", (None,))[0] != key:
+            firsts = np.concatenate([[0], np.cumsum(self.sizes)[:-1]])
+            rows = np.concatenate([firsts[shard] + np.arange(self.sizes[shard]) for shard in shards])
+            self._window = (key, np.random.default_rng((seed, 1, epoch, number)).permutation(rows))
+        return self._window[1]
+
+    def _place(self, row: int) -> tuple[Shard, str]:
+        """The open shard of a clip and the clip's key."""
+        number = int(np.searchsorted(np.cumsum(self.sizes), row, side="right"))
+        if number not in self._open:
+            while len(self._open) >= OPEN_SHARDS:
+                self._open.popitem(last=False)[1].close()
+            shard = Shard(self.paths[number])
+            if len(shard.keys) != self.sizes[number]:
+                shard.close()
+                raise ValueError(
+                    f"{self.paths[number]} holds {len(shard.keys)} clips, corpus.json says {self.sizes[number]}; "
+                    "build the shards again"
+                )
+            self._open[number] = shard
+        self._open.move_to_end(number)
+        shard = self._open[number]
+        return shard, shard.keys[row - int(self.sizes[:number].sum())]
+
+    def _endings(self, row: int) -> set[str]:
+        shard, key = self._place(row)
+        return set(shard.members[key])
+
+    def _member(self, row: int, ending: str) -> object:
+        shard, key = self._place(row)
+        if ending == "v_f.npy" and ending not in shard.members[key]:
+            raise ValueError(
+                f"{shard.path} has no face features; add them with python -m data_scripts.extract_features"
+            )
+        return shard.read(key, ending)
+
+    def _sound(self, row: int) -> np.ndarray:
+        """int16 sound of a clip, whichever way it is stored."""
+        return self._member(row, "wav" if "wav" in self._endings(row) else "flac")
+
+    def __getstate__(self):
+        """Open files stay behind when a source goes to another process."""
+        return self.__dict__ | {"_open": OrderedDict()}

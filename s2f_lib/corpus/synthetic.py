@@ -1,0 +1,238 @@
+"""Write a corpus of synthetic people: known faces and voices, nobody's biometrics, the same bytes for the same seed."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from s2f_lib import config, io
+from s2f_lib.corpus import engine, manifest, shards, splits
+
+__all__ = ["SyntheticConfig", "make", "plan"]
+
+PEOPLE_PER_SHARD = 16
+
+
+@dataclass(frozen=True)
+class SyntheticConfig:
+    """Settings of a synthetic corpus; the corpus is a function of them and nothing else."""
+
+    people: int = 1000  # 80 % train, 10 % validation, 10 % test
+    world: str = "physiology"  # which arrows lead from body to voice, see s2f_lib.people.worlds
+    seed: int = 0  # of the population
+    pictures: int = 4  # in-the-wild pictures of each person; shared out over the clips
+    clips: int = 2  # six-second clips of each person
+    size: int = 128  # pixels, side of a picture
+    sound: str = "wav"  # or "flac": half the size, not readable with the standard library
+
+    def __post_init__(self):
+        for name, least in (("people", 1), ("pictures", 0), ("clips", 1), ("size", 16)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
+        if self.sound not in ("wav", "flac"):
+            raise ValueError(f"sound must be 'wav' or 'flac', got {self.sound!r}")
+
+
+@dataclass(frozen=True)
+class ShardPlan:
+    """One shard to make: a few people of one part."""
+
+    name: str
+    split: str
+    people: tuple[int, ...]  # places in the population
+
+
+def plan(settings: SyntheticConfig) -> tuple[dict[str, list[str]], list[ShardPlan]]:
+    """Who is in which part, and which shards that makes."""
+    names = [_speaker(i) for i in range(settings.people)]
+    parts = splits.make([{"speaker_id": name, "video_id": ""} for name in names], seed=settings.seed)
+    plans = []
+    for split in splits.SPLITS:
+        people = [int(name[1:]) for name in parts[split]]
+        for number, first in enumerate(range(0, len(people), PEOPLE_PER_SHARD)):
+            plans.append(ShardPlan(f"{split}-{number:06d}.tar", split, tuple(people[first : first + PEOPLE_PER_SHARD])))
+    return parts, plans
+
+
+def make(
+    folder: str | Path,
+    settings: SyntheticConfig,
+    *,
+    jobs: int = 1,
+    limit: int | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> list[dict]:
+    """Make a corpus, or go on making it: what is there and complete is kept.
+
+    A shard is written under a temporary name and renamed when it is complete, so a run may be killed at any moment and
+    started again; the result is the same to the byte (on one machine).
+
+    Parameters
+    ----------
+    folder : str or Path
+    settings : SyntheticConfig
+    jobs : int
+        Processes.
+    limit : int, optional
+        Stop after about so many clips (whole shards); another call goes on. ``corpus.json`` is written when all
+        shards are there.
+    overwrite : bool
+        Throw away a corpus that is already in the folder.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    list of dict
+        The manifest.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds a corpus with other settings.
+    OSError
+        If the folder cannot be written or the disk is full; complete shards stay, nothing half-written does.
+    """
+    folder = Path(folder)
+    population = _population(settings.people, settings.world, settings.seed)
+    parts, plans = plan(settings)
+    with engine.lock(folder):
+        _prepare(folder, settings, overwrite)
+        missing = [shard for shard in plans if not (folder / "shards" / shard.name).exists()]
+        if limit is not None:
+            missing = missing[: -(-limit // (PEOPLE_PER_SHARD * settings.clips))]
+        tasks = [(str(folder), settings, shard) for shard in missing]
+        for _ in engine.run(_make_shard, tasks, jobs=jobs, progress=progress, unit="shard"):
+            pass
+        return _finish(folder, settings, population, parts, plans)
+
+
+@functools.lru_cache(maxsize=2)
+def _population(count: int, world: str, seed: int):
+    """The people; once per process."""
+    from s2f_lib import people
+
+    return people.sample(count, world=world, seed=seed)
+
+
+def _prepare(folder: Path, settings: SyntheticConfig, overwrite: bool) -> None:
+    """Make the folder, or check that what it holds has these settings."""
+    note = folder / "settings.json"
+    if overwrite:
+        engine.remove(folder, ("corpus.json", "manifest.csv", "splits.json", "settings.json", "shards/*.tar"))
+    if note.exists():
+        found = config.load(SyntheticConfig, note)
+        if found != settings:
+            fields = [
+                f.name for f in dataclasses.fields(settings) if getattr(found, f.name) != getattr(settings, f.name)
+            ]
+            told = ", ".join(f"{name} {getattr(found, name)}, not {getattr(settings, name)}" for name in fields)
+            raise ValueError(f"{folder} holds another corpus ({told}); choose another folder or --overwrite")
+    elif (folder / "corpus.json").exists():
+        raise ValueError(f"{folder} holds a corpus of another kind; choose another folder")
+    engine.remove(folder, ("shards/.*.partial.tar",))  # left by a run that was killed
+    config.save(settings, note)
+
+
+def _make_shard(task: tuple[str, SyntheticConfig, ShardPlan]) -> str:
+    """Write one shard."""
+    folder, settings, shard = task
+    population = _population(settings.people, settings.world, settings.seed)
+    shards.write_shard(Path(folder) / "shards" / shard.name, _samples(settings, shard, population))
+    return shard.name
+
+
+def _samples(settings: SyntheticConfig, shard: ShardPlan, population) -> Iterator[tuple[str, dict]]:
+    """Clips of a shard: sound, pictures, and who it is."""
+    from s2f_lib import people
+    from s2f_lib.people.speech import speak
+
+    for index in shard.people:
+        person = population[index]
+        for clip in range(settings.clips):
+            sample = {settings.sound: np.asarray(speak(person, clip, sentences=_sentences(shard.split)))}
+            for place, item in enumerate(_pictures(settings, clip)):
+                ending = "jpg" if place == 0 else f"{place}.jpg"
+                sample[ending] = people.render_wild(person, item, size=settings.size)
+            sample["json"] = _row(settings, shard, person, clip) | {"pictures": _pictures(settings, clip)}
+            yield _clip(index, clip), sample
+
+
+def _pictures(settings: SyntheticConfig, clip: int) -> list[int]:
+    """Pictures dealt out to a clip: each picture goes to one clip; with fewer pictures than clips they are reused."""
+    if not settings.pictures:
+        return []
+    return list(range(clip, settings.pictures, settings.clips)) or [clip % settings.pictures]
+
+
+def _row(settings: SyntheticConfig, shard: ShardPlan, person, clip: int) -> dict:
+    """What the manifest and the clip's JSON say about a clip."""
+    index = int(person.id)
+    return {
+        "clip_id": _clip(index, clip),
+        "speaker_id": _speaker(index),
+        "video_id": f"{_speaker(index)}v{clip}",
+        "split": shard.split,
+        "status": "ok",
+        "reason": "",
+        "seconds": 6.0,
+        "sex": str(person.sex),
+        "age": round(float(person.age), 2),
+        "group": str(person.group),
+        "language": str(person.language),
+        "world": settings.world,
+        "seed": settings.seed,
+        "item": clip,
+        "sentences": _sentences(shard.split),
+    }
+
+
+def _finish(folder: Path, settings: SyntheticConfig, population, parts: dict, plans: list[ShardPlan]) -> list[dict]:
+    """Write manifest and splits, and corpus.json last, when every shard is there."""
+    rows, made = [], []
+    for shard in plans:
+        path = folder / "shards" / shard.name
+        there = path.exists()
+        for index in shard.people:
+            for clip in range(settings.clips):
+                row = _row(settings, shard, population[index], clip)
+                rows.append(row if there else row | {"status": "waiting", "reason": "not made yet"})
+        if there:
+            clips, size = len(shard.people) * settings.clips, path.stat().st_size
+            made.append({"name": shard.name, "split": shard.split, "clips": clips, "bytes": size})
+    splits.save(folder / "splits.json", parts)
+    manifest.write(folder / "manifest.csv", rows)
+    if len(made) == len(plans):
+        for shard in made:
+            shard["sha256"] = io.sha256(folder / "shards" / shard["name"])
+        about = {
+            "kind": "synthetic",
+            "about": "computer-made people; no picture or voice identifies anybody",
+            "settings": config.to_dict(settings),
+            "sentences": "train speakers say other sentences than validation and test speakers",
+            "shards": made,
+        }
+        with io.atomic_write(folder / "corpus.json", "w") as file:
+            json.dump(about, file, indent=1)
+            file.write("\n")
+    return rows
+
+
+def _sentences(split: str) -> str:
+    """Validation and test speakers say sentences that nobody says in training."""
+    return "train" if split == "train" else "test"
+
+
+def _speaker(index: int) -> str:
+    return f"p{index:07d}"
+
+
+def _clip(index: int, clip: int) -> str:
+    return f"{_speaker(index)}c{clip}"
