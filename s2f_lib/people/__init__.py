@@ -1,21 +1,35 @@
-"""Synthetic people: faces and voices from the same known person."""
+"""Synthetic people: faces and voices from the same known person.
 
-from s2f_lib.people.batch import iterate_pictures, render_many
-from s2f_lib.people.head import landmarks
+``sample`` draws a population, ``render_canonical`` and ``render_wild`` make pictures, ``speak`` makes six seconds of
+speech; all of it follows from ``(seed, person, item)``. Nobody real is in here: shapes come from CC0 shape targets and
+random numbers, skin and hair are painted by formulas, voices are synthesised.
+
+The renderer and the synthesiser are compiled by numba; they are imported when they are first used, so that looking at a
+population costs nothing.
+"""
+
+from importlib import import_module
+
 from s2f_lib.people.population import Person, Population, sample
-from s2f_lib.people.render import render_canonical, render_wild
 
-__all__ = [
-    "Person",
-    "Population",
-    "iterate_pictures",
-    "landmarks",
-    "render_canonical",
-    "render_many",
-    "render_wild",
-    "sample",
-    "vary",
-]
+_FIRST_USED = {
+    "iterate_pictures": "batch",
+    "landmarks": "head",
+    "render_canonical": "render",
+    "render_many": "batch",
+    "render_wild": "render",
+    "speak": "speech",
+    "speak_many": "speech",
+}
+__all__ = ["Person", "Population", "sample", "vary", *_FIRST_USED]
+
+
+def __getattr__(name: str):
+    if name not in _FIRST_USED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_FIRST_USED[name]}"), name)
+    globals()[name] = value
+    return value
 
 
 def vary(person: Person, **changes) -> Person:
@@ -25,7 +39,8 @@ def vary(person: Person, **changes) -> Person:
     ----------
     person : Person
     **changes
-        ``sex``, ``age``, ``group``, ``language``, ``world``, any face score (``jaw=2.0``) or voice parameter.
+        ``sex``, ``age``, ``group``, ``language``, ``style``, ``world``, ``melanin``, any face score (``jaw=2.0``) or
+        voice parameter (``vtl=18.5``).
 
     Returns
     -------

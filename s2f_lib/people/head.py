@@ -17,9 +17,10 @@ OPPOSITE = {
     "incr": "decr", "up": "down", "out": "in", "forward": "backward", "convex": "concave", "uncompress": "compress",
 }  # fmt: skip
 ASYMMETRIES = (
-    "brown-1", "brown-2", "cheek-1", "cheek-2", "ear-1", "eye-1", "eye-3", "eye-4", "jaw-1", "jaw-2", "mouth-1", "mouth-2",
-    "nose-1", "nose-2", "nose-3",
+    "brown-1", "brown-2", "cheek-1", "cheek-2", "ear-1", "eye-1", "eye-3", "eye-4", "jaw-1", "jaw-2", "mouth-1",
+    "mouth-2", "nose-1", "nose-2", "nose-3",
 )  # fmt: skip
+PIVOT = np.array([0, -0.35, -0.55], np.float32)  # decimetres; the head turns about this point
 SHAPE_STREAM, LOOK_STREAM, WILD_STREAM = 11, 12, 1000  # third entry of the seed of each kind of random number
 
 

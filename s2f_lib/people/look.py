@@ -37,9 +37,15 @@ STYLES = {
     "male_afro": {"buzz": 56, "afro_s": 28, "afro": 2, "none": 12, "crop": 2},
     "male_receding": {"horseshoe": 36, "slick_rec": 20, "crop_rec": 34, "none": 10},
     "male_receding_afro": {"horseshoe": 25, "crop_rec": 25, "none": 50},
-    "female": {"long": 24, "long_side": 22, "long_wavy": 20, "bob": 16, "bob_bang": 10, "tied": 3, "bun": 3, "pixie": 2},
-    "female_old": {"bob": 36, "pixie": 8, "curly_s": 10, "bun": 5, "long_side": 19, "tied": 3, "bob_bang": 10, "long": 9},
-    "female_afro": {"afro": 16, "afro_l": 32, "afro_s": 4, "bun": 5, "tied": 3, "long": 14, "long_wavy": 16, "bob_bang": 10},
+    "female": {
+        "long": 24, "long_side": 22, "long_wavy": 20, "bob": 16, "bob_bang": 10, "tied": 3, "bun": 3, "pixie": 2,
+    },
+    "female_old": {
+        "bob": 36, "pixie": 8, "curly_s": 10, "bun": 5, "long_side": 19, "tied": 3, "bob_bang": 10, "long": 9,
+    },
+    "female_afro": {
+        "afro": 16, "afro_l": 32, "afro_s": 4, "bun": 5, "tied": 3, "long": 14, "long_wavy": 16, "bob_bang": 10,
+    },
 }  # fmt: skip
 BEARDS = {
     "most": {"none": 34, "stubble": 26, "beard_short": 16, "beard_full": 10, "goatee": 8, "stache": 6},
@@ -61,7 +67,7 @@ class Appearance:
     hair_style: str
     beard: str
     brow_style: str
-    params: dict  # entries of `shading.PARAMS` that belong to the person
+    params: dict  # entries of `paint.PARAMS` that belong to the person
     brow_width: float
     lash_width: float
     iris_size: float
@@ -118,7 +124,7 @@ def _grey(person, u: float, z: float) -> float:
 
 
 def _ageing(person, u: np.ndarray, z: np.ndarray) -> dict:
-    """Wrinkles, spots, circles under the eyes: entries of `shading.PARAMS`."""
+    """Wrinkles, spots, circles under the eyes: entries of `paint.PARAMS`."""
     amount = 1.8 * np.clip((person.age - 25) / 47, 0, 1.15)
     params = {}
     for i, name in enumerate(("w_fore", "w_crow", "w_naso", "w_mar", "w_eye", "w_cheek")):
@@ -131,9 +137,8 @@ def _ageing(person, u: np.ndarray, z: np.ndarray) -> dict:
 
 def _moles(rng: np.random.Generator, melanin: float) -> np.ndarray:
     """Up to four moles somewhere on the face, in coordinates of the template."""
-    moles = np.stack(
-        [rng.uniform(-0.55, 0.55, 4), rng.uniform(-1.0, 0.5, 4), rng.uniform(0.012, 0.026, 4), rng.uniform(0.5, 1, 4)], 1
-    )
+    x, y = rng.uniform(-0.55, 0.55, 4), rng.uniform(-1.0, 0.5, 4)
+    moles = np.stack([x, y, rng.uniform(0.012, 0.026, 4), rng.uniform(0.5, 1, 4)], 1)
     on_eye = (np.abs(np.abs(moles[:, 0]) - 0.29) < 0.18) & (np.abs(moles[:, 1]) < 0.1)
     moles[(np.arange(4) >= rng.poisson(1.2 * (1 - 0.6 * melanin))) | on_eye, 2] = 0
     return moles.astype(np.float32)
@@ -206,7 +211,9 @@ def _beard_shadow(person, beard: str, u: float) -> float:
     return shadow * (0.7 if person.ancestry[1] > 0.55 else 1.0)
 
 
-def picture_appearance(person, usual: Appearance, rng: np.random.Generator) -> Appearance:
+def picture_appearance(
+    person, usual: Appearance, rng: np.random.Generator, restyle: float | None = None
+) -> Appearance:
     """The look in one wild picture: make-up and stubble of the day, sometimes another hair style.
 
     Parameters
@@ -216,10 +223,13 @@ def picture_appearance(person, usual: Appearance, rng: np.random.Generator) -> A
         From `appearance`.
     rng : np.random.Generator
         The stream of the picture.
+    restyle : float, optional
+        Chance of another hair style than usual; by default `RESTYLE`.
     """
+    restyle = RESTYLE[person.sex] if restyle is None else restyle
     u = rng.random(9)
     params, style = dict(usual.params), usual.hair_style
-    if u[0] < RESTYLE[person.sex] and not params["receding"]:
+    if u[0] < restyle and not params["receding"]:
         style = hair_style(person, 1.0, u[1])[0]
     if person.sex == "female":
         worn = float(u[2] < (0.75 if usual.params["eye_makeup"] else 0.25))

@@ -178,9 +178,8 @@ def draw_strands(
             x1, y1, z1 = screen[i + 1, 0], screen[i + 1, 1], screen[i + 1, 2]
             wide = root_width + (tip_width - root_width) * (k + 0.5) / (steps - 1.0)
             half = 0.5 * scale * wide / (1.0 if shadow else 0.5 * (z0 + z1))
-            if half < 0.5 and not shadow:
-                if ((s * 2654435761) & 0xFFFF) / 65536.0 > 2 * half:
-                    continue
+            if half < 0.5 and not shadow and ((s * 2654435761) & 0xFFFF) / 65536.0 > 2 * half:
+                continue
             dx, dy = x1 - x0, y1 - y0
             length = np.sqrt(dx * dx + dy * dy) + 1e-6
             segment = first_id + s * (steps - 1) + k
@@ -190,7 +189,8 @@ def draw_strands(
                 for y in range(top, bottom + 1):
                     t = (y + 0.5 - y0) / dy
                     centre, z = x0 + t * dx, z0 + t * (z1 - z0)
-                    left, right = max(0, int(np.ceil(centre - h - 0.5))), min(width - 1, int(np.floor(centre + h - 0.5)))
+                    left = max(0, int(np.ceil(centre - h - 0.5)))
+                    right = min(width - 1, int(np.floor(centre + h - 0.5)))
                     for x in range(left, right + 1):
                         if z < depth[y, x]:
                             depth[y, x] = z
@@ -203,7 +203,8 @@ def draw_strands(
                 for x in range(left, right + 1):
                     t = (x + 0.5 - x0) / dx
                     centre, z = y0 + t * dy, z0 + t * (z1 - z0)
-                    top, bottom = max(0, int(np.ceil(centre - h - 0.5))), min(height - 1, int(np.floor(centre + h - 0.5)))
+                    top = max(0, int(np.ceil(centre - h - 0.5)))
+                    bottom = min(height - 1, int(np.floor(centre + h - 0.5)))
                     for y in range(top, bottom + 1):
                         if z < depth[y, x]:
                             depth[y, x] = z

@@ -1,7 +1,7 @@
 """Pictures of synthetic people: ``render_canonical`` and ``render_wild``, with true two-dimensional landmarks.
 
-Every picture is computed from the person and the number of the picture alone, so it can be made again anywhere. It shows
-nobody: the shape is a random point of a linear model, the skin is painted by formulas.
+Every picture is computed from the person and the number of the picture alone, so it can be made again anywhere. It
+shows nobody: the shape is a random point of a linear model, the skin is painted by formulas.
 """
 
 import io
@@ -9,96 +9,41 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from s2f_lib.people import shading
-from s2f_lib.people.head import WILD_STREAM, asset, coefficients, head_model, random_stream
+from s2f_lib.people import paint, shading, strands
+from s2f_lib.people.head import PIVOT, WILD_STREAM, asset, coefficients, head_model, random_stream
 from s2f_lib.people.look import Appearance, appearance, picture_appearance
-from s2f_lib.people.raster import draw_depth, draw_strands, draw_triangles, place_strands, vertex_normals
+from s2f_lib.people.raster import draw_depth, draw_triangles, vertex_normals
 from s2f_lib.people.scene import Scene, background, canonical_scene, wild_scene
 
 SUPERSAMPLING = 2  # samples per pixel and axis
 SIZES = (16, 1024)  # pixels, smallest and largest side
-PIVOT = np.array([0, -0.35, -0.55], np.float32)  # the head turns about this point
 BACKDROP = np.array([0.52, 0.54, 0.56])
 SHADOW_EXTENT = 3.8  # decimetres covered by the shadow map
-# material, width at the root and at the tip (decimetres)
-STRANDS = {
-    "hair": (shading.HAIR_M, 0.026, 0.013),
-    "brow": (shading.BROW_M, 0.0055, 0.003),
-    "beard": (shading.BEARD_M, 0.011, 0.006),
-    "lash": (shading.LASH_M, 0.005, 0.002),
-    "glasses": (shading.LASH_M, 0.030, 0.030),
-}
 
 
 @cache
-def _look_asset() -> dict:
-    """Masks, occlusion and strands in the types the kernels want."""
+def _skin_asset() -> tuple[np.ndarray, np.ndarray, dict]:
+    """Mask stack (uint8 H, W, 27), its place in UV space, and ambient occlusion (N, 2) for each hair style."""
     arrays = asset("look")
-    names = [str(n) for n in arrays["mask_names"]]
-    if tuple(names) != shading.MASKS:
-        raise RuntimeError(f"the packaged look asset has masks {names}, the renderer wants {list(shading.MASKS)}")
-    strands = {}
-    for key in arrays:
-        if key.endswith("_p"):
-            name = key[:-2]
-            strands[name] = (
-                arrays[key].astype(np.float32),
-                arrays[name + "_i"].astype(np.int32),
-                arrays[name + "_w"].astype(np.float32),
-            )
+    names = tuple(str(n) for n in arrays["mask_names"])
+    if names != paint.MASKS:
+        raise RuntimeError(f"the packaged look asset has masks {names}, the renderer wants {paint.MASKS}")
     bare = arrays["ao"].astype(np.float32) / 255
     under = {"none": np.ones_like(bare)}
-    under |= {str(n)[2:]: 0.12 + 0.88 * h.astype(np.float32) / 255 for n, h in zip(arrays["hocc_n"], arrays["hocc"])}
+    for name, hair in zip(arrays["hocc_n"], arrays["hocc"], strict=True):
+        under[str(name)[2:]] = 0.12 + 0.88 * hair.astype(np.float32) / 255
     occlusion = {style: np.ascontiguousarray(np.stack([bare, u], 1)) for style, u in under.items()}
-    return {"strands": strands, "occlusion": occlusion, "masks": arrays["masks"], "box": arrays["box"]}
-
-
-@lru_cache(maxsize=512)
-def _strand_table(groups: tuple) -> tuple:
-    """For each line segment: first point, position along the strand, its length, strand number and material."""
-    point, along, length, number, material, start = [], [], [], [], [], 0
-    for kind, name in groups:
-        n, steps = _look_asset()["strands"][name][0].shape[:2]
-        point.append((np.arange(n)[:, None] * steps + np.arange(steps - 1) + start).ravel())
-        along.append(np.tile(np.arange(steps - 1) / (steps - 1), n))
-        length.append(np.full(n * (steps - 1), 1 / (steps - 1)))
-        number.append(np.repeat(np.arange(n), steps - 1))
-        material.append(np.full(n * (steps - 1), STRANDS[kind][0]))
-        start += n * steps
-    types = (np.int32, np.float32, np.float32, np.int32, np.int32)
-    parts = (point, along, length, number, material)
-    return (*(np.concatenate(p).astype(t) for p, t in zip(parts, types, strict=True)), start)
-
-
-def _strand_groups(look: Appearance) -> list[tuple[str, str, float]]:
-    groups = [] if look.hair_style == "none" else [("hair", f"h_{look.hair_style}", 1.0)]
-    groups += [("brow", f"f_brow_{look.brow_style}", look.brow_width), ("lash", "f_lash", look.lash_width)]
-    if look.glasses:
-        groups.append(("glasses", "f_glasses", look.glasses))
-    if look.beard not in ("none", "stubble"):
-        groups.append(("beard", f"f_{look.beard}", 1.0))
-    return groups
-
-
-def _shape_brow(strands: np.ndarray, params: dict) -> np.ndarray:
-    """Lift, arch and thicken the template's brow strands as the painted underlay is (see `shading._brow_cover`)."""
-    x, y = np.abs(strands[..., 0]), strands[..., 1]
-    curve = np.interp(x, shading.BROW_X, shading.BROW_Y)
-    moved = strands.copy()
-    shift = params["brow_lift"] + params["brow_arch"] * np.exp(-(((x - 0.38) / 0.12) ** 2))
-    moved[..., 1] = curve + (y - curve) * min(params["brow_thickness"], 1.25) + shift
-    moved[..., 2] -= np.clip(shift, -0.05, 0.05) * 0.25  # the forehead leans back
-    return moved
+    return arrays["masks"], arrays["box"], occlusion
 
 
 def _parameters(look: Appearance, scene: Scene) -> np.ndarray:
-    """The parameter vector of the shading kernel, in the order of `shading.PARAMS`."""
-    p = np.zeros(len(shading.PARAMS), np.float32)
+    """The parameter vector of the shading kernel, in the order of `paint.PARAMS`."""
+    p = np.zeros(len(paint.PARAMS), np.float32)
     cover = {"none": 0.18, "buzz": 0.88}.get(look.hair_style, 0.95)
     values = look.params | scene.collar | {"scalp_cover": cover, "bald_top": float(look.hair_style == "horseshoe")}
     values["beard_zone"] = {"goatee": 2.0, "stache": 3.0}.get(look.beard, 1.0)
     for name, value in values.items():
-        p[shading.P[name]] = value
+        p[paint.P[name]] = value
     return p
 
 
@@ -149,57 +94,40 @@ def _eyes(vertices: np.ndarray, scene: Scene, turn: np.ndarray, iris_size: float
     return centre, forward.astype(np.float32), float(np.arcsin(0.0575 * iris_size / radius))
 
 
+def _shadows(world, hair: strands.Strands, key_dir, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Depth map seen from the key light, and its frame (see `shading.shade`)."""
+    side = int(np.clip(size * 0.75, 128, 320))
+    frame = _shadow_frame(key_dir, side)
+    shadow_map = np.full((side, side), 1e9, np.float32)
+    draw_depth(_from_light(world, key_dir, frame), head_model().triangles, shadow_map)
+    triangle_id, bary, *_ = _buffers(size)
+    hair.draw_shadow(_from_light(hair.points, key_dir, frame), frame[2, 2], triangle_id, bary, shadow_map)
+    return shadow_map, frame
+
+
 def _draw(vertices: np.ndarray, look: Appearance, scene: Scene, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Linear RGB and coverage (size, size, 4), and all vertices in pixels (N, 3)."""
-    model, parts = head_model(), _look_asset()
+    model = head_model()
+    masks, box, occlusion = _skin_asset()
     turn, shift = scene.rotation.astype(np.float32), np.asarray(scene.shift, np.float32)
-    groups = _strand_groups(look)
-    *segments, n_points = _strand_table(tuple((kind, name) for kind, name, _ in groups))
-    moved = (vertices - model.template).astype(np.float32)
-    points, tangents = np.empty((n_points, 3), np.float32), np.empty((n_points, 3), np.float32)
-    row = 0
-    for kind, name, _ in groups:
-        strands, index, weight = parts["strands"][name]
-        if kind == "brow":
-            strands = _shape_brow(strands, look.params)
-        row = place_strands(strands, index, weight, moved, turn, shift, PIVOT, points, tangents, row)
+    hair = strands.place(look, vertices, turn, shift)
     normals = np.zeros_like(vertices, dtype=np.float32)
     vertex_normals(vertices, model.triangles, normals)
     world = ((vertices - PIVOT) @ turn.T + shift).astype(np.float32)
-    screen, strand_screen = _project(world, scene, size), _project(points, scene, size)
+    screen = _project(world, scene, size)
     triangle_id, bary, depth, height_mm, image = _buffers(size)
     triangle_id[:], depth[:], image[:] = -1, 1e9, 0
     draw_triangles(screen, model.triangles, triangle_id, bary, depth, True)
-    key_dir = scene.light[shading.KEY_DIR]
-    shadow_size = int(np.clip(size * 0.75, 128, 320))
-    frame = _shadow_frame(key_dir, shadow_size)
-    shadow_map = np.full((shadow_size, shadow_size), 1e9, np.float32)
-    draw_depth(_from_light(world, key_dir, frame), model.triangles, shadow_map)
-    strand_light = _from_light(points, key_dir, frame)
-    row, first = 0, len(model.triangles)
-    for kind, name, wider in groups:
-        n, steps = parts["strands"][name][0].shape[:2]
-        _, root, tip = STRANDS[kind]
-        draw_strands(
-            strand_screen, row, n, steps, root * wider, tip * wider, scene.focal * size, triangle_id, bary, depth, first,
-            1, False,
-        )  # fmt: skip
-        if kind in ("hair", "glasses"):
-            every = 3 if kind == "hair" else 1
-            draw_strands(
-                strand_light, row, n, steps, root * 2, tip * 2, frame[2, 2], triangle_id, bary, shadow_map, 0, every, True
-            )
-        row, first = row + n * steps, first + n * (steps - 1)
+    hair.draw(_project(hair.points, scene, size), scene.focal * size, triangle_id, bary, depth)
+    shadow_map, frame = _shadows(world, hair, scene.light[paint.KEY_DIR], size)
     params = _parameters(look, scene)
+    mesh = model.part, model.uv, model.uv_triangles
+    paint.bump_heights(triangle_id, bary, len(model.triangles), *mesh, masks, box, params, height_mm)
     colours = [look.skin, look.hair, look.brow, look.iris, look.lipstick, scene.cloth, look.beard_colour]
-    box, masks = parts["box"], parts["masks"]
-    shading.bump_heights(
-        triangle_id, bary, len(model.triangles), model.part, model.uv, model.uv_triangles, masks, box, params, height_mm
-    )
     camera = [scene.distance, scene.focal * size, scene.distance / (scene.focal * size) * 100]
     shading.shade(
         triangle_id, bary, depth, height_mm, image, model.triangles, model.uv_triangles, model.part, normals @ turn.T,
-        model.uv, parts["occlusion"][look.hair_style], model.template, masks, box, *segments, tangents, params,
+        model.uv, occlusion[look.hair_style], model.template, masks, box, *hair.segments, hair.tangents, params,
         np.asarray(colours, np.float32), look.moles, *_eyes(vertices, scene, turn, look.iris_size), scene.light, frame,
         shadow_map, np.asarray(camera, np.float32),
     )  # fmt: skip
@@ -264,7 +192,9 @@ def render_canonical(person, size: int = 128, return_landmarks: bool = False):
     return (image, landmarks) if return_landmarks else image
 
 
-def render_wild(person, item: int, size: int = 128, return_landmarks: bool = False):
+def render_wild(
+    person, item: int, size: int = 128, return_landmarks: bool = False, restyle: float | None = None
+):
     """Picture number `item` of a person, as found on the web: any pose, light, expression, background, quality.
 
     Parameters
@@ -274,6 +204,8 @@ def render_wild(person, item: int, size: int = 128, return_landmarks: bool = Fal
         Number of the picture, 0 or more; the same number gives the same picture.
     size : int, 16 to 1024
     return_landmarks : bool
+    restyle : float, optional
+        Chance, 0 to 1, of another hair style than the person's usual one; by default 0.1 for men, 0.2 for women.
 
     Returns
     -------
@@ -292,7 +224,7 @@ def render_wild(person, item: int, size: int = 128, return_landmarks: bool = Fal
     vertices, usual = _identity(person)
     rng = random_stream(person, WILD_STREAM + int(item))
     scene = wild_scene(rng)
-    look = picture_appearance(person, usual, rng)
+    look = picture_appearance(person, usual, rng, restyle)
     rgb, cover, landmarks = _picture(head_model().express(vertices, scene.expression), look, scene, size)
     image = _lens(rgb + (1 - cover) * background(rng, size), rng)
     return (image, landmarks) if return_landmarks else image

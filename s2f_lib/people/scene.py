@@ -20,7 +20,7 @@ class Scene:
     shift: tuple
     focal: float  # in picture widths
     distance: float
-    light: np.ndarray  # rows of `shading.KEY_DIR` ... ambient
+    light: np.ndarray  # rows of `paint.KEY_DIR` ... ambient
     gaze: tuple = (0.0, 0.0)  # radians in the head's frame
     look_at_camera: bool = True
     expression: dict = field(default_factory=dict)

@@ -75,7 +75,7 @@ OLD = {  # times 0 at 30 years, 1 at 77
 }  # fmt: skip
 GROUP = {  # the invented group B has features of its own, so that it is more than a blend
     "B": {
-        "nose-hump": 0.55, "nose-curve": -0.30, "nose-scale-depth": 0.25, "eye-corner2": 0.40, "eyebrows-trans-up": -0.3,
-        "cheek-bones": 0.35, "forehead-trans": 0.30, "chin-cleft": 0.20,
+        "nose-hump": 0.55, "nose-curve": -0.30, "nose-scale-depth": 0.25, "eye-corner2": 0.40,
+        "eyebrows-trans-up": -0.3, "cheek-bones": 0.35, "forehead-trans": 0.30, "chin-cleft": 0.20,
     },
 }  # fmt: skip
