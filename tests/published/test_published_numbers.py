@@ -1,0 +1,127 @@
+"""The published tables and what follows from them; numbers worked out by others are in the comments."""
+
+import numpy as np
+import pytest
+
+from s2f_lib.evaluate import statistics
+from s2f_lib.published import labels, paper, shapes, similarity
+from s2f_lib.published.pictures import Pictures
+
+
+def test_agreement_and_constant_predictors_follow_from_the_matrices():
+    rows = {row["attribute"]: row for row in paper.table()}
+    assert rows["gender"]["s2f"] == pytest.approx(0.940, abs=5e-4)
+    assert rows["gender"]["f2f"] == pytest.approx(0.946, abs=5e-4)
+    assert rows["gender"]["constant"] == pytest.approx(0.626, abs=5e-4)
+    assert rows["ethnicity"]["s2f"] == pytest.approx(0.476, abs=5e-4)
+    assert rows["ethnicity"]["s2f"] < rows["ethnicity"]["constant"] == pytest.approx(0.502, abs=5e-4)
+    assert rows["ethnicity"]["s2f_balanced"] == pytest.approx(0.338, abs=1e-3)
+    assert rows["age_same_decade"]["s2f"] == pytest.approx(0.286, abs=5e-4)
+    assert rows["age_same_decade"]["s2f"] < rows["age_same_decade"]["constant"] == pytest.approx(0.294, abs=5e-4)
+    assert rows["age_within_one"]["s2f"] == pytest.approx(0.713, abs=5e-4)
+    assert rows["age_within_one"]["f2f"] == pytest.approx(0.896, abs=5e-4)
+    assert rows["age_within_one"]["constant"] == pytest.approx(0.757, abs=5e-4)
+    assert rows["age_within_one"]["constant_answer"] == "30"
+
+
+def test_the_hundred_true_ranks_say_what_r_at_k_means():
+    assert len(paper.TRUE_RANKS) == 100
+    assert min(paper.TRUE_RANKS) == 2
+    assert max(paper.TRUE_RANKS) == 4849
+    assert np.median(paper.TRUE_RANKS) == 550
+    assert [paper.recall_at_rank(paper.TRUE_RANKS, k) for k in (1, 2, 5, 10)] == [0, 1, 1, 2]
+    assert [paper.top_percent_recall(paper.TRUE_RANKS, k) for k in (1, 2, 5, 10)] == [10, 13, 31, 46]
+    of_100 = [paper.recall_in_smaller_gallery(paper.TRUE_RANKS, k) for k in (1, 2, 5, 10)]
+    assert of_100 == pytest.approx([8.6, 14.4, 30.1, 47.3], abs=0.06)
+
+
+def test_recall_in_a_smaller_gallery_is_what_drawing_gives():
+    rng = np.random.default_rng(0)
+    rank, gallery, size, k = 40, 300, 30, 3
+    draws = [1 + (rng.choice(gallery - 1, size - 1, replace=False) < rank - 1).sum() for _ in range(20_000)]
+    expected = 100 * np.mean(np.array(draws) <= k)
+    assert paper.recall_in_smaller_gallery(np.array([rank]), k, size, gallery) == pytest.approx(expected, abs=1.5)
+
+
+def test_a_wrong_matrix_is_refused():
+    with pytest.raises(ValueError, match=r"\(3, 3\), wanted 2 x 2: female, male"):
+        paper.agreement(np.eye(3), paper.GENDER_COUNTS)
+    with pytest.raises(ValueError, match="divide counts"):
+        paper.agreement(10 * np.eye(2), paper.GENDER_COUNTS)
+
+
+def test_interval_from_counts_is_the_bootstrap_over_clips():
+    rng = np.random.default_rng(1)
+    a = rng.integers(0, 2, 500)
+    b = np.where(rng.random(500) < 0.9, a, 1 - a)
+    counts = labels.count_matrix(a, b, (0, 1))
+    clips = statistics.mean_interval((a == b).astype(float), times=4000)
+    ours = labels.from_counts(counts)
+    assert ours.estimate == clips.estimate
+    assert (ours.low, ours.high) == pytest.approx((clips.low, clips.high), abs=0.006)
+
+
+def test_balanced_and_constant_from_counts():
+    counts = np.array([[80, 0, 0], [10, 0, 0], [0, 0, 0]])
+    assert labels.balanced(counts) == 0.5
+    assert labels.constant(counts) == pytest.approx(80 / 90)
+    assert labels.constant(counts, within=1) == 1
+    assert labels.from_counts(counts, within=1).estimate == 1
+    with pytest.raises(ValueError, match="square matrix of counts"):
+        labels.from_counts(np.zeros((2, 2)))
+
+
+def made_up_pictures(n=200, seed=0, shift=0.0, found=None):
+    rng = np.random.default_rng(seed)
+    status = np.where(np.ones(n, bool) if found is None else found, "ok", "no_face")
+    landmarks = rng.normal(100, 20, (n, 68, 2)) + shift
+    return Pictures(status, landmarks, rng.standard_normal((n, 128)), rng.random(n), rng.uniform(18, 70, n))
+
+
+def test_craniofacial_table_finds_equal_faces_equal_and_strangers_not():
+    faces = made_up_pictures()
+    same = shapes.table(faces, faces)
+    assert len(same) == 13
+    assert same["pooled"].to_numpy() == pytest.approx(1)
+    other = shapes.table(made_up_pictures(seed=1), faces)
+    assert other["pooled"].abs().max() < 0.3
+    assert (other["holm_pooled"] > 0.01).all()
+
+
+def test_pictures_without_a_face_are_left_out_and_counted():
+    missing = np.arange(200) >= 20
+    table = shapes.table(made_up_pictures(), made_up_pictures(found=missing))
+    assert set(table["n"]) == {180}
+
+
+def test_fisher_interval_covers_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(400):
+        x = rng.standard_normal(60)
+        y = 0.4 * x + np.sqrt(1 - 0.16) * rng.standard_normal(60)
+        low, high = shapes.fisher_interval(np.corrcoef(x, y)[0, 1], 60)
+        inside += low < 0.4 < high
+    assert inside / 400 == pytest.approx(0.95, abs=0.035)
+    with pytest.raises(ValueError, match="at least 4 pairs"):
+        shapes.fisher_interval(0.2, 3)
+
+
+def test_measures_and_published_values_have_the_same_names():
+    from s2f_lib import faces
+
+    assert {shapes.key_of(name) for name in faces.MEASURES} == set(paper.CRANIOFACIAL)
+    assert set(shapes.INDICES) < set(faces.MEASURES)
+
+
+def test_rank_histogram_sums_up_to_top_percent():
+    found = similarity.matching.ranks(np.eye(200) + np.random.default_rng(0).random((200, 200)), np.arange(200))
+    curve = similarity.top_percent(similarity.rank_histogram(found))
+    assert curve[-1] == 100
+    assert (np.diff(curve) >= 0).all()
+    assert curve[9] == pytest.approx(100 * found.top_percent(10), abs=1e-9)
+
+
+def test_centred_cosine_ignores_a_common_shift():
+    a, b = np.random.default_rng(0).standard_normal((2, 50, 8))
+    np.testing.assert_allclose(similarity.centred_cosine(a, b), similarity.centred_cosine(a + 100, b - 7), atol=1e-9)
