@@ -1,7 +1,9 @@
 # Two commands: `make test` and `make book`. Both make what they need first: a virtual environment with the exact pins.
-# Needs Python >= 3.11 and make; no compiler, no system library. Another place for the environment: make book VENV=/some/path
+# Needs Python >= 3.11 and make; no compiler, no system library. Another place for the environment: make book VENV=/some/path;
+# JOBS is the number of pages that `make test` runs at once.
 
 VENV ?= .venv
+JOBS ?= 2
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
     $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := $(abspath $(VENV))/bin
@@ -51,7 +53,7 @@ test: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(PYTEST) -q tests --durations=10
 	$(PYTEST) -q --doctest-modules s2f_lib data_scripts
-	$(if $(PAGES),$(PYTEST) -q --nbval-lax --nbval-cell-timeout=900 --durations=10 $(PAGES))
+	printf '%s\n' $(PAGES) | OMP_NUM_THREADS=1 xargs -n 1 -P $(JOBS) $(PYTEST) -q --nbval-lax --nbval-cell-timeout=900
 
 browser: $(INSTALLED)
 	$(PYTEST) tests/browser
