@@ -174,9 +174,9 @@ def _open(options) -> tuple:
         from s2f_lib.training.shards import corpus_sources
 
         return corpus_sources(options.corpus)
-    held_out = max(64, options.people // 8)
     which = PeopleSet(options.people, options.clips, world=options.world)
-    other = PeopleSet(held_out, 1, seed=settings.SEEDS["test"], world=options.world, sentences="test")
+    held_out = min(400, max(64, options.people // 8))
+    other = PeopleSet(held_out, 1, seed=synthetic.VALIDATION_SEED, world=options.world, sentences="test")
     return synthetic.source(which, workers=options.workers), synthetic.source(other, workers=options.workers)
 
 

@@ -25,7 +25,7 @@ class Study:
 
     name: str = "loss_ablation"
     people: int = 2000  # training speakers, one clip each
-    validation: int = 400  # speakers of the test seed, who say sentences that training never has
+    validation: int = 400  # other speakers, who say sentences that training never has
     seeds: tuple[int, ...] = (0, 1, 2)
     main_seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     rates: tuple[float, ...] = (5e-4, 2e-3, 8e-3)  # learning rates tried for every variant
@@ -199,7 +199,7 @@ def _material(study: Study) -> tuple:
 
         recogniser = hub.load("synthetic-vgg")
         seen = synthetic.PeopleSet(study.people, 1)
-        unseen = synthetic.PeopleSet(study.validation, 1, seed=settings.SEEDS["test"], sentences="test")
+        unseen = synthetic.PeopleSet(study.validation, 1, seed=synthetic.VALIDATION_SEED, sentences="test")
         sources = [synthetic.source(which, recogniser) for which in (seen, unseen)]
         _cache[study] = (*sources, train.frozen_layers(recogniser))
     return _cache[study]

@@ -1,0 +1,119 @@
+"""The shipped voice encoder on people it never heard, beside the best anybody could do with those voices.
+
+    python -m benchmarks.voice_encoder                  # about 15 minutes on 2 cores the first time, 2 from the cache
+    python -m benchmarks.voice_encoder --null 1500      # also trains the quick preset in the null world
+
+Writes ``results/voice_encoder.json``.
+
+Test: people of the test seed, one clip each, sentences that training never contains. Retrieval by cosine among their
+own wild pictures. The *perfect listener* predicts v_f from the true parameters of the voice and the language
+(`evaluate.ceilings`), learned from the same people that the encoder was trained on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+
+from s2f_lib import config, hub, io, train
+from s2f_lib.evaluate import ceilings, material, readers, retrieval, similarity, statistics
+from s2f_lib.training import synthetic, validate
+
+NAME = "voice-encoder-synthetic"
+
+
+def main() -> None:
+    """Measure and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--test-people", type=int, default=1000)
+    parser.add_argument("--people", type=int, default=12_000, help="people that the baselines learn from")
+    parser.add_argument("--null", type=int, default=0, metavar="PEOPLE", help="also train in the null world")
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    begun = time.perf_counter()
+    recogniser, encoder = hub.load("synthetic-vgg"), hub.load(NAME)
+    seen = synthetic.PeopleSet(options.people, 1)
+    unseen = synthetic.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
+    known = synthetic.face_targets(seen, recogniser, synthetic.folder_of(seen), options.workers)
+    test = synthetic.source(unseen, recogniser, workers=options.workers)
+    v_f, known_v_f = test.v_f.astype(np.float32), known.v_f.astype(np.float32)
+    guesses = {
+        "voice": validate.predict(encoder, test),
+        "mean_feature": similarity.mean_feature(known_v_f, len(v_f)),
+        **baselines(seen, unseen, known_v_f),
+    }
+    metrics, intervals = scores(guesses, v_f)
+    metrics |= decoded(guesses["voice"], v_f, unseen.population().table())
+    provenance = hub.describe(NAME)
+    metrics["clips_seen"] = provenance["clips_seen"]
+    metrics |= {f"validation_top10_at_{clips}_clips": top10 for clips, _, top10 in provenance.get("curve", [])}
+    if options.null:
+        metrics |= null_world(options.null, options.test_people, recogniser, options.workers)
+    command = "python -m benchmarks.voice_encoder" + (f" --null {options.null}" if options.null else "")
+    path = io.write_record(
+        "voice_encoder", command=command, n=len(v_f), metrics=metrics, intervals=intervals,
+        seconds=time.perf_counter() - begun, notes=provenance.get("about", "") + " Chance: top-10 % 10, top-1 % 1. "
+        f"Baselines and the perfect listener learn from {options.people} people, one picture each. "
+        "share_of_recoverable = (voice - chance) / (perfect listener - chance), in top-10 %. The curve over clips is "
+        "that of one run whose learning rate falls to zero at its end."
+        + ("" if options.null else " The null world was not run."),
+    )  # fmt: skip
+    for key in sorted(metrics):
+        print(f"{key:44s} {metrics[key]:10.3f}")
+    print(f"→ {path}")
+
+
+def baselines(seen: synthetic.PeopleSet, unseen: synthetic.PeopleSet, v_f: np.ndarray) -> dict[str, np.ndarray]:
+    """What demographics alone and a perfect listener predict for the test people."""
+    people, others = seen.population().table(), unseen.population().table()
+    demographics = ceilings.DemographicsOnly().fit(people, v_f)
+    listener = ceilings.PerfectListener().fit(people, v_f)
+    print(f"perfect listener: {listener.chosen_}, {listener.scores_}", flush=True)
+    return {"demographics": demographics.predict(others), "perfect_listener": listener.predict(others)}
+
+
+def scores(guesses: dict[str, np.ndarray], v_f: np.ndarray) -> tuple[dict, dict]:
+    """Retrieval and angle of every predictor; intervals by bootstrap over people."""
+    metrics, intervals = {}, {}
+    for name, guess in guesses.items():
+        ranks = retrieval.rank(guess, v_f)
+        tail = "" if name == "voice" else f"_{name}"
+        head = "" if name == "voice" else f"{name}_"
+        angle = statistics.mean_interval(similarity.angle_deg(guess, v_f))
+        metrics[f"angle_deg{tail}"], intervals[f"angle_deg{tail}"] = angle.estimate, (angle.low, angle.high)
+        for percent in (1, 5, 10):
+            hits = statistics.mean_interval(100 * ranks.hit_percent(percent))
+            key = f"{head}top{percent}_percent"
+            metrics[key], intervals[key] = hits.estimate, (hits.low, hits.high)
+        metrics[f"{head}median_rank_percent"] = 100 * ranks.median() / len(v_f)
+    gain = metrics["perfect_listener_top10_percent"] - 10
+    metrics["share_of_recoverable"] = (metrics["top10_percent"] - 10) / gain
+    return metrics, intervals
+
+
+def decoded(v_s: np.ndarray, v_f: np.ndarray, people) -> dict[str, float]:
+    """Assigned sex and age as a frozen classifier reads them off the decoded face: from the voice, and from v_f."""
+    decoder, reader = hub.load("decoder-synthetic-vgg"), hub.load("attributes-synthetic")
+    out = {}
+    for tail, feature in (("", v_s), ("_f2f", v_f)):
+        labels = readers.read(reader, material.decode(decoder, feature)[0])
+        out[f"sex_right{tail}"] = float((labels["sex"].to_numpy() == people["sex"].to_numpy()).mean())
+        out[f"age_r{tail}"] = float(np.corrcoef(labels["age"], people["age"])[0, 1])
+    return out
+
+
+def null_world(people: int, test_people: int, recogniser, workers: int) -> dict[str, float]:
+    """Train the quick preset where no voice knows any face: its retrieval has to be chance."""
+    seen = synthetic.PeopleSet(people, 1, world="null")
+    unseen = synthetic.PeopleSet(test_people, 1, seed=config.SEEDS["test"], world="null", sentences="test")
+    source, test = (synthetic.source(which, recogniser, workers=workers) for which in (seen, unseen))
+    settings = train.make_config("quick", "normalized", max_steps=300, seconds=3.0)
+    run = train.run(settings, source)
+    hits = 100 * retrieval.rank(validate.predict(run.encoder, test), test.v_f.astype(np.float32)).hit_percent(10)
+    return {"null_top10_percent": float(hits.mean()), "null_clips_seen": settings.max_steps * settings.batch_size}
+
+
+if __name__ == "__main__":
+    main()

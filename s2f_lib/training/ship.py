@@ -1,0 +1,103 @@
+"""Turn a finished run into weights of the hub: a small file, and a description that says where it comes from.
+
+python -m s2f_lib.training.ship runs/synthetic-standard --people 12000
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from s2f_lib import config, hub, io, voice_encoder
+from s2f_lib.training import checkpoint, log
+from s2f_lib.training.settings import TrainConfig
+from s2f_lib.voice_encoder import VoiceEncoder
+
+NAME = "voice-encoder-synthetic"
+
+
+def load_run(folder: str | Path) -> tuple[VoiceEncoder, TrainConfig, list[dict]]:
+    """Encoder, settings and log of a run, from its checkpoint.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds no checkpoint.
+    """
+    state = checkpoint.load(folder)
+    if state is None:
+        raise FileNotFoundError(f"{folder} holds no {checkpoint.NAME}; train first: python -m s2f_lib.train")
+    settings = config.load(TrainConfig, Path(folder) / "config.json")
+    width = state["encoder"]["fc2.bias"].numel()
+    encoder = VoiceEncoder(
+        voice_encoder.preset(settings.encoder, **({"feature_dim": width} | dict(settings.encoder_changes)))
+    )
+    encoder.load_state_dict(state["encoder"])
+    return encoder.eval(), settings, log.read(folder)
+
+
+def ship(folder: str | Path, people: int, name: str = NAME, recogniser: str = "synthetic-vgg", about: str = "") -> Path:
+    """Write ``<name>.safetensors`` (16-bit) and ``<name>.json`` into the hub's folder; gives the weights' path."""
+    encoder, settings, lines = load_run(folder)
+    path = hub.WEIGHTS / f"{name}.safetensors"
+    voice_encoder.save(encoder, path)
+    step = max(line["step"] for line in lines if line["kind"] == "train")
+    scores = [line for line in lines if line["kind"] == "validation"]
+    batch = settings.batch_size
+    entry = {
+        "name": name,
+        "kind": "voice encoder",
+        "file": path.name,
+        "sha256": io.sha256(path),
+        "size_mb": round(path.stat().st_size / 1e6, 2),
+        "licence": "Apache-2.0",
+        "source": "trained from scratch on synthetic people; nobody's voice or face",
+        "builder": "s2f_lib.voice_encoder:load",
+        "command": f"python -m s2f_lib.train --preset synthetic-standard --people {people} --clips 1 "
+        f"--out runs/synthetic-standard && python -m s2f_lib.training.ship runs/synthetic-standard --people {people}",
+        "commit": _commit(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "device": "CPU, 2 cores",
+        "record": "voice_encoder",
+        "recogniser": recogniser,
+        "recogniser_sha256": hub.describe(recogniser).get("sha256"),
+        "people": people,
+        "clips_seen": step * batch,
+        "steps": step,
+        "seconds": lines[-1].get("seconds"),
+        "settings": config.to_dict(settings),
+        "loss_weights": next((x["weights"] for x in lines if x["kind"] == "rederived"), settings.loss.weights()),
+        "curve": [[s["step"] * batch, round(s["angle_deg"], 3), round(s["top10_percent"], 2)] for s in scores],
+        "about": about,
+    }
+    with io.atomic_write(hub.WEIGHTS / f"{name}.json", "w") as file:
+        json.dump(entry, file, indent=2)
+        file.write("\n")
+    return path
+
+
+def _commit() -> str | None:
+    command = ("git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m s2f_lib.training.ship", description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path, help="folder of a run")
+    parser.add_argument("--people", type=int, required=True, help="speakers it was trained on")
+    parser.add_argument("--name", default=NAME)
+    parser.add_argument("--about", default="", help="a sentence on how it was trained")
+    options = parser.parse_args(arguments)
+    path = ship(options.run, options.people, options.name, about=options.about)
+    print(f"shipped {path.name}, {path.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
