@@ -114,9 +114,8 @@ def main(arguments: list[str] | None = None) -> int:
     start = time.perf_counter()
     population = people.sample(options.people, seed=config.SEEDS["test"])
     how = {"size": SIZE, "workers": options.workers}
-    name = f"test{options.people}"
-    wild = rendered(options.data / f"{name}-wild{ITEMS}-{SIZE}", population, kind="wild", items=range(ITEMS), **how)
-    canonical = rendered(options.data / f"{name}-canonical-{SIZE}", population, kind="canonical", **how)
+    wild = rendered(options.data / f"test-wild-{SIZE}", population, kind="wild", items=range(ITEMS), **how)
+    canonical = rendered(options.data / f"test-canonical-{SIZE}", population, kind="canonical", **how)
     recogniser, decoder = hub.load("synthetic-vgg"), hub.load("decoder-synthetic-vgg")
     v_f, _ = extract(recogniser, wild.pictures)
     gallery, _ = extract(recogniser, canonical.pictures[:, 0])

@@ -35,7 +35,8 @@ def rendered(
 ) -> PictureSet:
     """Pictures of a population, rendered into a folder the first time and mapped into memory from then on.
 
-    A call that was broken off continues where it stopped.
+    A call that was broken off continues where it stopped. A smaller set is taken out of a complete larger one: the
+    first people of a seed are the same however many there are.
 
     Parameters
     ----------
@@ -62,43 +63,51 @@ def rendered(
     ValueError
         If the folder holds another set; the message names the differences.
     """
-    from tqdm import tqdm
-
     folder, items = Path(folder), tuple(items) if kind == "wild" else (0,)
     what = {"seed": population.seed, "people": len(population), "kind": kind, "size": size, "items": list(items)}
     done = _done(folder, what)
-    shape = (len(population), len(items), size, size, 3)
-    if not (folder / "pictures.npy").exists():
+    if not (folder / "set.json").exists():
+        shape = (len(population), len(items), size, size, 3)
         folder.mkdir(parents=True, exist_ok=True)
         np.lib.format.open_memmap(folder / "pictures.npy", "w+", np.uint8, shape).flush()
         np.lib.format.open_memmap(folder / "landmarks.npy", "w+", np.float32, (*shape[:2], 68, 2)).flush()
+        _note(folder, what | {"done": 0})
     if done < len(population):
-        pictures = np.load(folder / "pictures.npy", mmap_mode="r+")
-        points = np.load(folder / "landmarks.npy", mmap_mode="r+")
-        stream = people.iterate_pictures(population[done:], items, size, kind, workers, return_landmarks=True)
-        noted = done
-        with tqdm(total=len(population), initial=done, unit="person", desc=kind, disable=not progress) as bar:
-            for part, part_points in stream:
-                pictures[done : done + len(part)], points[done : done + len(part)] = part, part_points / size
-                done += len(part)
-                bar.update(len(part))
-                if done - noted >= CHUNK or done == len(population):
-                    pictures.flush()
-                    points.flush()
-                    _note(folder, what | {"done": done})
-                    noted = done
-    return PictureSet(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in PictureSet._fields))
+        _render(folder, population, what, done, workers, progress)
+    arrays = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in PictureSet._fields)
+    return PictureSet(*(array[: len(population), : len(items)] for array in arrays))
+
+
+def _render(folder: Path, population: people.Population, what: dict, done: int, workers: int, progress: bool) -> None:
+    """Render what is missing, noting the progress now and then."""
+    from tqdm import tqdm
+
+    pictures, points = (np.load(folder / f"{name}.npy", mmap_mode="r+") for name in PictureSet._fields)
+    size, noted = what["size"], done
+    wanted = (population[done:], what["items"], size, what["kind"], workers)
+    stream = people.iterate_pictures(*wanted, return_landmarks=True)
+    with tqdm(total=len(population), initial=done, unit="person", desc=what["kind"], disable=not progress) as bar:
+        for part, part_points in stream:
+            pictures[done : done + len(part)], points[done : done + len(part)] = part, part_points / size
+            done += len(part)
+            bar.update(len(part))
+            if done - noted >= CHUNK or done == len(population):
+                pictures.flush()
+                points.flush()
+                _note(folder, what | {"done": done})
+                noted = done
 
 
 def _done(folder: Path, what: dict) -> int:
-    """How many people of this set are there already."""
+    """How many of the wanted people are there already; a complete larger set will do as well."""
     note = folder / "set.json"
     if not note.exists():
         return 0
     found = json.loads(note.read_text(encoding="utf-8"))
-    differences = [
-        f"{key} {found.get(key)!r} instead of {value!r}" for key, value in what.items() if found.get(key) != value
-    ]
+    complete = found["done"] == found["people"]
+    if complete and found["people"] >= what["people"] and found["items"][: len(what["items"])] == what["items"]:
+        found |= {"people": what["people"], "items": what["items"], "done": what["people"]}
+    differences = [f"{key} {found[key]!r} instead of {value!r}" for key, value in what.items() if found[key] != value]
     if differences:
         raise ValueError(f"{folder} holds other pictures ({'; '.join(differences)}); give another folder or delete it")
     return found["done"]

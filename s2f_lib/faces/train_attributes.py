@@ -31,7 +31,7 @@ __all__ = ["AttributeConfig", "agreement", "attribute_loss", "main", "train"]
 class AttributeConfig:
     """Settings of one training run."""
 
-    people: int = 4000
+    people: int = 3600
     picture_size: int = 112  # pixels; the same pictures as the decoder's
     steps: int = 1500
     batch_size: int = 64
@@ -112,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
     network = train(settings, canonical.pictures[:, 0], trained_on)
     seconds = time.perf_counter() - start
     tested_on = people.sample(options.test_people, seed=config.SEEDS["test"])
-    truth = rendered(options.data / f"test{options.test_people}-canonical-{settings.picture_size}", tested_on, **how)
+    truth = rendered(options.data / f"test-canonical-{settings.picture_size}", tested_on, **how)
     metrics = agreement(network, to_tensor(truth.pictures[:, 0]), tested_on)
     for name, value in metrics.items():
         print(f"{name}: {value:.4f}  ({options.test_people} people)")

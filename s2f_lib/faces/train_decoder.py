@@ -1,7 +1,8 @@
 """Train a face decoder: from features of wild pictures to the person's canonical face; then freeze and ship it.
 
     python -m s2f_lib.faces.train_decoder --recogniser synthetic-vgg --out runs/decoder-synthetic-vgg
-    python -m s2f_lib.faces.train_decoder --recogniser dlib --people 3000 --items 2 --out runs/decoder-dlib
+    python -m s2f_lib.faces.train_decoder --recogniser dlib --people 2400 --items 2 --steps 1000 \\
+        --start-from decoder-synthetic-vgg --out runs/decoder-dlib
     python -m s2f_lib.faces.train_decoder --people 48 --steps 20 --out runs/tiny    # a minute or two, to see it run
 
 The people come from the population seed "decoder": neither the recogniser nor the voice encoder nor the evaluation
@@ -31,7 +32,7 @@ from s2f_lib.faces.decoder_quality import quick_quality
 from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.recogniser import FaceRecogniser, extract, to_tensor
 
-__all__ = ["DecoderConfig", "Examples", "decoder_loss", "main", "prepare", "start_from_statistics", "train"]
+__all__ = ["DecoderConfig", "Examples", "decoder_loss", "main", "prepare", "train"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,10 +40,11 @@ class DecoderConfig:
     """Settings of one training run; saved beside its checkpoint."""
 
     recogniser: str = "synthetic-vgg"  # whose features are decoded
-    people: int = 4000  # of the population seed "decoder"
+    people: int = 3600  # of the population seed "decoder"
     items: int = 3  # wild pictures of each
     picture_size: int = 112  # pixels, of wild and canonical pictures
-    steps: int = 4000
+    start_from: str = ""  # a decoder of another recogniser, whose branches are kept as a start
+    steps: int = 2500
     batch_size: int = 48
     learning_rate: float = 2e-3  # AdamW, at its peak
     weight_decay: float = 0.02
@@ -61,6 +63,7 @@ class Examples(NamedTuple):
     textures: np.ndarray  # (n, S, S, 3) uint8, canonical pictures warped to the mean shape
     identity: np.ndarray  # (n, D') float16, the critic's feature of the true canonical picture
     mean_landmarks: Tensor  # (68, 2)
+    first_layer: np.ndarray | None = None  # (n, 1000), f_dec of the decoder to start from, for the same people
 
 
 def decoder_loss(decoder: FaceDecoder, v_f: Tensor, truth: dict, critic: FaceRecogniser, settings) -> dict[str, Tensor]:
@@ -95,12 +98,22 @@ def prepare(settings: DecoderConfig, data: Path, workers: int = 2) -> Examples:
     canonical = rendered(data / "decoder-canonical", population, kind="canonical", **how)
     wild = rendered(data / "decoder-wild", population, kind="wild", items=range(settings.items), **how)
     landmarks = torch.from_numpy(np.array(canonical.landmarks[:, 0]))
-    mean = landmarks.mean(dim=0)
+    start = hub.load(settings.start_from) if settings.start_from else None
+    mean = start.mean_landmarks if start else landmarks.mean(dim=0)
     key = f"{settings.people}x{settings.items}"
     features = _kept(data / f"decoder-{settings.recogniser}-{key}.npy", lambda: _features(settings.recogniser, wild))
     identity = _kept(data / f"decoder-identity-{settings.people}.npy", lambda: _identity(canonical))
-    textures = _kept(data / f"decoder-textures-{settings.people}.npy", lambda: _textures(canonical, landmarks, mean))
-    return Examples(features, landmarks, textures, identity, mean)
+    textures = _kept(
+        data / f"decoder-textures-{settings.people}{settings.start_from}.npy",
+        lambda: _textures(canonical, landmarks, mean),
+    )
+    if start is None:
+        return Examples(features, landmarks, textures, identity, mean)
+    other = settings.start_from.removeprefix("decoder-")
+    known = _kept(data / f"decoder-{other}-{key}.npy", lambda: _features(other, wild))
+    with torch.no_grad():
+        first_layer = start.f_dec(torch.from_numpy(np.array(known, dtype=np.float32)).mean(dim=1)).numpy()
+    return Examples(features, landmarks, textures, identity, mean, first_layer)
 
 
 def _kept(path: Path, make) -> np.ndarray:
@@ -157,11 +170,30 @@ def start_from_statistics(decoder: FaceDecoder, examples: Examples) -> None:
         last.bias.zero_()
 
 
+@torch.no_grad()
+def start_from_decoder(decoder: FaceDecoder, other: FaceDecoder, examples: Examples, ridge: float = 0.01) -> None:
+    """Take the branches of a trained decoder, and fit f_dec so that both first layers agree on the training people."""
+    kept = {key: value for key, value in other.state_dict().items() if not key.startswith("f_dec")}
+    decoder.load_state_dict(kept, strict=False)
+    features = torch.from_numpy(np.array(examples.features, dtype=np.float32))
+    target = torch.from_numpy(examples.first_layer).repeat_interleave(features.shape[1], dim=0)
+    features = features.flatten(0, 1)
+    mean, level = features.mean(dim=0), target.mean(dim=0)
+    centred = features - mean
+    gram = centred.T @ centred
+    gram += ridge * gram.diagonal().mean() * torch.eye(len(gram))
+    rows = torch.linalg.solve(gram, centred.T @ (target - level)).T
+    decoder.f_dec.weight.copy_(rows)
+    decoder.f_dec.bias.copy_(level - rows @ mean)
+
+
 def train(settings: DecoderConfig, out: Path, examples: Examples, device: str = "cpu") -> tuple[FaceDecoder, float]:
     """Train, or continue; gives the decoder and the seconds it took."""
     torch.manual_seed(settings.seed)
     decoder = FaceDecoder(DecoderShape(feature_dim=examples.features.shape[-1]))
     start_from_statistics(decoder, examples)
+    if settings.start_from:
+        start_from_decoder(decoder, hub.load(settings.start_from), examples)
     decoder = decoder.to(device, memory_format=torch.channels_last)
     critic = hub.load("synthetic-vgg", device)
 
@@ -209,8 +241,8 @@ def main(arguments: list[str] | None = None) -> int:
     decoder, seconds = train(settings, options.out, examples, options.device)
     tested_on = people.sample(options.test_people, seed=config.SEEDS["test"])
     how = {"size": settings.picture_size, "workers": options.workers}
-    wild = rendered(options.data / f"test{options.test_people}-wild-112", tested_on, kind="wild", items=(0,), **how)
-    canonical = rendered(options.data / f"test{options.test_people}-canonical-112", tested_on, kind="canonical", **how)
+    wild = rendered(options.data / f"test-wild-{settings.picture_size}", tested_on, kind="wild", items=(0,), **how)
+    canonical = rendered(options.data / f"test-canonical-{settings.picture_size}", tested_on, kind="canonical", **how)
     v_f, _ = extract(hub.load(settings.recogniser), wild.pictures[:, 0])
     metrics = quick_quality(decoder, v_f, canonical)
     for name, value in metrics.items():

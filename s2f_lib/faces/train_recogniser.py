@@ -36,13 +36,13 @@ class RecogniserConfig:
     people: int = 2000  # identities of the population seed "recogniser"
     items: int = 7  # wild pictures of each; the canonical picture is added as one more
     picture_size: int = 80  # pixels, as rendered
-    widths: tuple[int, ...] = (32, 64, 128, 128, 256)
+    widths: tuple[int, ...] = (16, 32, 64, 128, 256)
     first_stride: int = 2
-    image_size: int = 64  # pixels, as the network sees them
+    image_size: int = 80  # pixels, as the network sees them
     fc6: int = 256
     classes: int = 1000  # identities whose row of fc8 is shipped, the first ones
-    steps: int = 3000
-    batch_size: int = 96
+    steps: int = 2400
+    batch_size: int = 128
     learning_rate: float = 3e-3  # AdamW, at its peak
     weight_decay: float = 0.05
     scale: float = 20.0  # of the cosines, before the softmax
@@ -59,7 +59,7 @@ def cosface_loss(v_f: Tensor, weight: Tensor, identity: Tensor, scale: float, ma
 
     (B, D), (C, D), (B,) -> scalar.
     """
-    cosines = nn.functional.linear(nn.functional.normalize(v_f), nn.functional.normalize(weight))
+    cosines = v_f @ weight.T / (v_f.norm(dim=1, keepdim=True) * weight.norm(dim=1)).clamp_min(1e-6)
     handicap = margin * nn.functional.one_hot(identity, len(weight)).to(cosines)
     return nn.functional.cross_entropy(scale * (cosines - handicap), identity)
 
@@ -177,8 +177,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     network, seconds = train(settings, options.out, wild, canonical, options.device)
     tested_on = people.sample(options.test_people, seed=config.SEEDS["test"])
-    wild = rendered(options.data / "test-wild", tested_on, kind="wild", size=size, items=range(4), workers=workers)
-    canonical = rendered(options.data / "test-canonical", tested_on, kind="canonical", size=size, workers=workers)
+    wild = rendered(
+        options.data / f"test-wild-{size}", tested_on, kind="wild", size=size, items=range(4), workers=workers
+    )
+    canonical = rendered(
+        options.data / f"test-canonical-{size}", tested_on, kind="canonical", size=size, workers=workers
+    )
     metrics = quality(network, wild, canonical, tested_on)
     for name, value in metrics.items():
         print(f"{name}: {value:.4f}  ({options.test_people} people)")

@@ -60,7 +60,8 @@ def optimise(network: nn.Module, losses: Losses, settings, count: int, out: Path
     float
         Seconds of training, those before a break included.
     """
-    optimiser = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    rate, decay = settings.learning_rate, settings.weight_decay
+    optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=decay, fused=True)
     step, before = load_checkpoint(out / "checkpoint.pt", network, optimiser) if out else (0, 0.0)
     start, first, recent = time.perf_counter(), step, []
     for chosen in batches(count, settings.batch_size, step, settings.seed):

@@ -5,11 +5,18 @@ import pytest
 import torch
 
 from s2f_lib import hub
-from s2f_lib.faces.decoder import FaceDecoder, load_decoder, to_mean_shape
+from s2f_lib.faces.decoder import DecoderShape, FaceDecoder, load_decoder, to_mean_shape
 from s2f_lib.faces.decoder_quality import craniofacial_correlations, decode, texture_error, to_pictures
 from s2f_lib.faces.pictures import PictureSet
 from s2f_lib.faces.recogniser import to_tensor
-from s2f_lib.faces.train_decoder import DecoderConfig, Examples, decoder_loss, start_from_statistics, train
+from s2f_lib.faces.train_decoder import (
+    DecoderConfig,
+    Examples,
+    decoder_loss,
+    start_from_decoder,
+    start_from_statistics,
+    train,
+)
 from s2f_lib.faces.training import ship
 
 
@@ -131,3 +138,23 @@ def test_correlations_of_equal_landmarks_are_one(faces):
 
 def test_pictures_survive_the_way_to_tensors_and_back(faces):
     assert np.array_equal(to_pictures(to_tensor(faces[0])), faces[0])
+
+
+def test_a_decoder_can_start_from_the_branches_of_another():
+    """Features of another network that say the same: after the start, both decoders give the same face."""
+    rng = np.random.default_rng(0)
+    cause = rng.normal(size=(300, 6)).astype(np.float32)
+    first_kind, second_kind = (cause @ rng.normal(size=(6, dim)).astype(np.float32) for dim in (32, 20))
+    torch.manual_seed(0)
+    shape = {"first": 24, "hidden": 16, "map_size": 8, "channels": (8, 8)}
+    known = FaceDecoder(DecoderShape(feature_dim=32, **shape))
+    new = FaceDecoder(DecoderShape(feature_dim=20, **shape))
+    with torch.no_grad():
+        target = known.f_dec(torch.from_numpy(first_kind)).numpy()
+    features = second_kind[:, None].repeat(2, axis=1).astype(np.float16)
+    start_from_decoder(new, known, Examples(features, None, None, None, None, target), ridge=1e-6)
+    with torch.no_grad():
+        a = known.landmarks_and_texture(torch.from_numpy(first_kind[:5]))
+        b = new.landmarks_and_texture(torch.from_numpy(second_kind[:5]))
+    assert torch.allclose(a[0], b[0], atol=1e-3)
+    assert torch.allclose(a[1], b[1], atol=1e-3)
