@@ -40,7 +40,7 @@ def ridge(alpha: float = 1000.0) -> Callable:
 
 
 def best() -> Callable:
-    """A ``make``: the likelihood head, its two settings chosen by an inner cross-validation."""
+    """A ``make``: the likelihood head, its two settings chosen on left-out predictions of the training pairs."""
     grid = [(alpha, shrink) for alpha in ALPHAS for shrink in SHRINKS]
     return matching.chosen([lambda a=alpha, s=shrink: LikelihoodHead(a, s) for alpha, shrink in grid])
 

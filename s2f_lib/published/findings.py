@@ -53,3 +53,44 @@ def read_tables(name: str) -> dict[str, Any] | None:
     """Read the aggregate tables of a record; None means "not run yet"."""
     path = tables_path(name)
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What was recorded of one part: two records, and the tables that their numbers follow from."""
+
+    pictures: dict[str, Any]  # results/published_avspeech.json
+    tables: dict[str, Any]
+    heads: dict[str, Any]  # results/published_ridge.json
+    head_tables: dict[str, Any]
+
+    def number(self, name: str) -> float:
+        """A metric of the pictures' record."""
+        return self.pictures["metrics"][name]
+
+    def head(self, name: str) -> float:
+        """A metric of the heads' record."""
+        return self.heads["metrics"][name]
+
+
+RECORDS = {
+    "avspeech": ("published_avspeech", "published_ridge"),
+    "voxceleb": ("published_voxceleb", "published_vox_ridge"),
+}
+
+
+def recorded(part: str = "avspeech") -> Recorded:
+    """Read what was recorded of a part.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it was not measured yet; the message gives the command.
+    """
+    found = [read(name) for name in RECORDS[part] for read in (io.read_record, read_tables)]
+    if any(one is None for one in found):
+        raise FileNotFoundError(
+            f"the {part} part was not measured yet (no {' and '.join(RECORDS[part])} in {io.results_dir()}); with the "
+            f"published examples fetched, run: python -m s2f_lib.published measure --part {part}"
+        )
+    return Recorded(*found)

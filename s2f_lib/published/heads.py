@@ -25,6 +25,9 @@ class Head(Protocol):
     def score(self, voice: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Voice (Q, V) against faces (N, F): scores (Q, N), higher for a likelier pair."""
 
+    def score_left_out(self, faces: np.ndarray) -> np.ndarray:
+        """The training voices against faces, each voice predicted as if its own pair had been left out of the fit."""
+
 
 class _Linear:
     """Ridge regression on standardised voice features; the shared core of the linear heads."""
@@ -34,8 +37,8 @@ class _Linear:
             raise ValueError(f"alpha should be above 0, got {alpha}; it is what keeps a small corpus from overfitting")
         self.alpha = alpha
 
-    def _fit(self, voice: np.ndarray, face: np.ndarray) -> np.ndarray:
-        """Fit, and return the leave-one-out predictions of the centred training faces, shape (N, F)."""
+    def _fit(self, voice: np.ndarray, face: np.ndarray) -> None:
+        """Fit, and keep the leave-one-out predictions of the centred training faces, shape (N, F)."""
         voice, face = np.asarray(voice, float), np.asarray(face, float)
         if len(voice) != len(face) or len(voice) < 10:
             raise ValueError(f"need as many voices as faces and at least 10 pairs, got {len(voice)} and {len(face)}")
@@ -45,7 +48,7 @@ class _Linear:
         smoother = np.linalg.solve(x.T @ x + self.alpha * np.eye(x.shape[1]), x.T)
         self.weight = smoother @ y
         leverage = np.einsum("ij,ji->i", x, smoother)[:, None]
-        return (x @ self.weight - leverage * y) / (1 - leverage)
+        self.left_out = (x @ self.weight - leverage * y) / (1 - leverage)
 
     def _standardised(self, voice: np.ndarray) -> np.ndarray:
         return (np.asarray(voice, float) - self.voice_mean) / self.voice_scale
@@ -57,6 +60,14 @@ class _Linear:
     def predict(self, voice: np.ndarray) -> np.ndarray:
         """The expected face feature, shape (Q, F)."""
         return self.face_mean + self._offset(voice)
+
+    def score(self, voice: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        """Scores (Q, N) of voices against faces, higher for a likelier pair."""
+        return self._score_offset(self._offset(voice), np.asarray(faces, float))
+
+    def score_left_out(self, faces: np.ndarray) -> np.ndarray:
+        """The training voices against faces, each voice predicted as if its own pair had been left out of the fit."""
+        return self._score_offset(self.left_out, np.asarray(faces, float))
 
 
 class RidgeHead(_Linear):
@@ -73,9 +84,9 @@ class RidgeHead(_Linear):
         self._fit(voice, face)
         return self
 
-    def score(self, voice: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    def _score_offset(self, offset: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Cosine of predicted and given face, (Q, N)."""
-        return _unit(self._offset(voice)) @ _unit(np.asarray(faces, float) - self.face_mean).T
+        return _unit(offset) @ _unit(faces - self.face_mean).T
 
 
 class LikelihoodHead(_Linear):
@@ -111,10 +122,10 @@ class LikelihoodHead(_Linear):
 
     def fit(self, voice: np.ndarray, face: np.ndarray) -> LikelihoodHead:
         """Learn from pairs (N, V), (N, F)."""
-        left_out = self._fit(voice, face)
+        self._fit(voice, face)
         y = np.asarray(face, float) - self.face_mean
-        self.gain = float((left_out * y).sum() / (left_out**2).sum())
-        residual = y - self.gain * left_out
+        self.gain = float((self.left_out * y).sum() / (self.left_out**2).sum())
+        residual = y - self.gain * self.left_out
         level = (y**2).mean()
         self.precision_voice = self._precision(residual, level)
         self.precision_any = self._precision(y, level)
@@ -140,9 +151,9 @@ class LikelihoodHead(_Linear):
         """The expected face feature, shape (Q, F)."""
         return self.face_mean + self.gain * self._offset(voice)
 
-    def score(self, voice: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    def _score_offset(self, offset: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Log likelihood ratio up to a constant of the voice, (Q, N); comparable between faces."""
-        x, y = self.gain * self._offset(voice), np.asarray(faces, float) - self.face_mean
+        x, y = self.gain * offset, faces - self.face_mean
         own = np.einsum("nd,de,ne->n", y, self.precision_any - self.precision_voice, y) / 2
         return x @ self.precision_voice @ y.T + own
 
@@ -165,7 +176,14 @@ class Average:
 
     def score(self, voice: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Mean of the standardised scores, (Q, N)."""
-        scores = [head.score(voice, faces) for head in self.heads]
+        return self._mean([head.score(voice, faces) for head in self.heads])
+
+    def score_left_out(self, faces: np.ndarray) -> np.ndarray:
+        """The same for the training voices, each predicted as if left out."""
+        return self._mean([head.score_left_out(faces) for head in self.heads])
+
+    @staticmethod
+    def _mean(scores: list[np.ndarray]) -> np.ndarray:
         return np.mean([(s - s.mean(axis=1, keepdims=True)) / s.std(axis=1, keepdims=True) for s in scores], axis=0)
 
 

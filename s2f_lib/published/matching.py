@@ -74,20 +74,17 @@ def out_of_fold(
     return scores
 
 
-def chosen(candidates: Sequence[Callable[[], Head]], folds: int = 5, seed: int = 0) -> Callable:
-    """A ``make`` for `out_of_fold` that picks the best candidate by an inner cross-validation, then fits it on all.
+def chosen(candidates: Sequence[Callable[[], Head]]) -> Callable:
+    """A ``make`` for `out_of_fold` that picks the best candidate on the training pairs, each left out in turn.
 
-    Best means the highest 1:2 matching on the inner test clips.
+    Best means the highest 1:2 matching of the left-out predictions. Their leave-one-out form is exact and costs no
+    second fit, where an inner cross-validation would cost one per fold and candidate.
     """
 
     def make(voice: np.ndarray, face: np.ndarray, speakers: np.ndarray) -> Head:
-        results = [
-            ranks(out_of_fold(lambda v, f, _, new=new: new().fit(v, f), voice, face, speakers, folds, seed), speakers)
-            .match(2)
-            .mean()
-            for new in candidates
-        ]
-        return candidates[int(np.argmax(results))]().fit(voice, face)
+        fitted = [new().fit(voice, face) for new in candidates]
+        results = [ranks(head.score_left_out(face), speakers).match(2).mean() for head in fitted]
+        return fitted[int(np.argmax(results))]
 
     return make
 

@@ -10,10 +10,6 @@ import numpy as np
 from s2f_lib import io
 from s2f_lib.published import contest, findings, labels, layout, paper, pictures, shapes, similarity, voices
 
-RECORDS = {
-    "avspeech": ("published_avspeech", "published_ridge"),
-    "voxceleb": ("published_voxceleb", "published_vox_ridge"),
-}
 SHORT_NAMES = {  # the comparison that the short names of the record stand for
     "gender_f2f_s2f": "gender_f2f_s2f_07",
     "age_same_decade": "age_same_decade_f2f_s2f_07",
@@ -76,7 +72,7 @@ def pairs_of(folder: str | Path, part: str, limit: int | None = None, progress: 
     )
 
 
-def write_part(folder: str | Path, part: str, progress: bool = True) -> None:
+def write_part(folder: str | Path, part: str, repeats: int = contest.matching.REPEATS, progress: bool = True) -> None:
     """Measure a part completely and write its two records and their tables."""
     command = f"python -m s2f_lib.published measure --part {part}"
     started = time.perf_counter()
@@ -88,18 +84,18 @@ def write_part(folder: str | Path, part: str, progress: bool = True) -> None:
         "age_same_decade and age_within_one compare it with F2F. Retrieval: centred cosine among faces of other "
         "speakers; top percents in percent."
     )
-    _write(RECORDS[part][0], command, found, int(found.metrics["n_clips"]), (0,), started, notes)
+    _write(findings.RECORDS[part][0], command, found, int(found.metrics["n_clips"]), (0,), started, notes)
     started = time.perf_counter()
     pairs = pairs_of(folder, part, progress=progress)
     found = findings.Findings()
     found.add("n_pairs", len(pairs))
-    contest.measure(pairs, found, progress=progress)
+    contest.measure(pairs, found, repeats, progress)
     found.tables["learning_curve"] = contest.learning_curve(pairs, tuple(n for n in CURVE if n < 0.9 * len(pairs)))
     notes = (
-        f"{contest.matching.FOLDS}-fold cross-validation by speaker, repeated; 'best' is set in inner folds only. "
-        "Gallery: true faces of all other speakers. 1:2 matching as a share, top percents in percent."
+        f"{contest.matching.FOLDS}-fold cross-validation by speaker, repeated; the settings of 'best' come from its "
+        "training pairs only. Gallery: true faces of all other speakers. 1:2 matching as a share, top-K in percent."
     )
-    _write(RECORDS[part][1], command, found, len(pairs), range(contest.matching.REPEATS), started, notes)
+    _write(findings.RECORDS[part][1], command, found, len(pairs), range(repeats), started, notes)
 
 
 def _write(name: str, command: str, found: findings.Findings, n: int, seeds, started: float, notes: str) -> None:

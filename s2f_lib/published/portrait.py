@@ -153,6 +153,20 @@ def average_face(
     return (images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
 
 
+def missing(head: str | Path | None = None) -> str:
+    """What is needed before a recording can become a face; empty when everything is here."""
+    from s2f_lib import hub
+
+    entry = next((entry for entry in hub.available() if entry["name"] == DECODER), None)
+    if entry is None or not entry["present"]:
+        return f"the decoder {DECODER!r} is not among the weights here: python -m s2f_lib.faces.train_decoder --help"
+    try:
+        load(head)
+    except FileNotFoundError as error:
+        return str(error)
+    return ""
+
+
 def draw(recording: str | Path, head: str | Path | None, out: str | Path) -> Path:
     """Write the marked face of a recording as PNG."""
     from s2f_lib import audio, plotting

@@ -28,7 +28,7 @@ def test_ridge_predicts_what_scikit_learn_predicts():
 def test_left_out_predictions_are_those_of_fits_without_the_clip():
     voice, face, _ = made_up(40)
     head = RidgeHead(5.0)
-    quick = head._fit(voice, face)
+    quick = head.fit(voice, face).left_out
     x, y = head._standardised(voice), face - face.mean(0)
     for i in (0, 17, 39):
         rest = np.arange(40) != i
@@ -135,11 +135,13 @@ def test_ranks_leave_out_other_clips_of_the_speaker_and_other_groups():
     assert found.size.tolist() == [2, 2, 3, 1]
 
 
-def test_inner_choice_takes_the_candidate_that_works():
+def test_the_choice_on_training_pairs_takes_the_candidate_that_works():
     voice, face, speakers = made_up(200, 2.0)
-    make = matching.chosen([lambda: RidgeHead(1e9 * 1.0), lambda: LikelihoodHead(20.0), lambda: Blind()])
-    assert isinstance(make(voice, face, speakers), LikelihoodHead | RidgeHead)
     assert isinstance(matching.chosen([Blind, lambda: RidgeHead(20.0)])(voice, face, speakers), RidgeHead)
+    assert not isinstance(matching.chosen([Blind, lambda: RidgeHead(20.0)])(voice, face, speakers), Blind)
+    few = matching.chosen([lambda: RidgeHead(0.01), lambda: RidgeHead(30.0)])
+    noise = np.random.default_rng(0).standard_normal((200, 150))  # many useless numbers: the small penalty overfits
+    assert few(np.hstack([voice, noise]), face, speakers).alpha == 30
 
 
 class Blind(RidgeHead):
@@ -148,8 +150,8 @@ class Blind(RidgeHead):
     def __init__(self):
         super().__init__(1.0)
 
-    def score(self, voice, faces):
-        return np.zeros((len(voice), len(faces)))
+    def _score_offset(self, offset, faces):
+        return np.zeros((len(offset), len(faces)))
 
 
 def test_constant_scores_are_at_chance():

@@ -1,0 +1,102 @@
+"""A small upload (and, in Colab, record) widget: a voice of the reader's in, an average face out. Needs a kernel."""
+
+from __future__ import annotations
+
+import base64
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from s2f_lib.published import portrait
+
+RECORD_SECONDS = 6
+COLAB_RECORDER = """
+(async () => {
+  const stream = await navigator.mediaDevices.getUserMedia({audio: true});
+  const recorder = new MediaRecorder(stream), pieces = [];
+  recorder.ondataavailable = (event) => pieces.push(event.data);
+  recorder.start();
+  await new Promise((done) => setTimeout(done, SECONDS * 1000));
+  const stopped = new Promise((done) => (recorder.onstop = done));
+  recorder.stop();
+  await stopped;
+  stream.getTracks().forEach((track) => track.stop());
+  const reader = new FileReader();
+  reader.readAsDataURL(new Blob(pieces));
+  await new Promise((done) => (reader.onload = done));
+  return reader.result;
+})()
+"""
+
+
+def listener(head: str | Path | None = None) -> Any:
+    """An upload button that draws the faces of a recording; in Colab a button that records six seconds too.
+
+    Parameters
+    ----------
+    head : str or Path, optional
+        File written by ``python -m s2f_lib.published train``.
+
+    Returns
+    -------
+    ipywidgets.Widget
+        Says what is missing where the head or the decoder is not on this machine. Nothing is uploaded anywhere but to
+        the kernel that runs the page, and nothing is kept.
+    """
+    import ipywidgets
+
+    if reason := portrait.missing(head):
+        return ipywidgets.Label(f"Not ready here: {reason}")
+    upload = ipywidgets.FileUpload(accept="audio/*,video/*", multiple=False, description="A recording")
+    shown = ipywidgets.Output()
+
+    def show(data: bytes, ending: str) -> None:
+        shown.clear_output()
+        with shown:
+            draw(data, ending, head)
+
+    def uploaded(change: dict) -> None:
+        if change["new"]:
+            show(bytes(change["new"][0]["content"]), Path(change["new"][0]["name"]).suffix)
+
+    upload.observe(uploaded, names="value")
+    buttons = [upload]
+    if _in_colab():
+        record = ipywidgets.Button(description=f"Record {RECORD_SECONDS} s", icon="microphone")
+        record.on_click(lambda _: show(record_in_colab(), ".webm"))
+        buttons.append(record)
+    return ipywidgets.VBox([ipywidgets.HBox(buttons), shown])
+
+
+def draw(data: bytes, ending: str, head: str | Path | None = None) -> None:
+    """Show the marked faces of a recording's bytes, or one sentence saying what is wrong with it."""
+    from IPython.display import display
+    from matplotlib import pyplot as plt
+
+    from s2f_lib import audio, plotting
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"recording{ending or '.wav'}"
+        path.write_bytes(data)
+        try:
+            faces = portrait.average_face(audio.load(path), head)
+        except ValueError as error:
+            print(f"this recording cannot be used: {error}")
+            return
+    columns = {f"exaggerated {alpha:g}": faces[[i]] for i, alpha in enumerate((0.0, portrait.EXAGGERATION, 1.4))}
+    figure = plotting.face_grid(columns, rule="Average of people who sound alike", size=2.0)
+    display(figure)
+    plt.close(figure)
+
+
+def record_in_colab(seconds: int = RECORD_SECONDS) -> bytes:
+    """Record from the reader's microphone in Colab; the browser asks for permission first."""
+    from google.colab import output
+
+    return base64.b64decode(output.eval_js(COLAB_RECORDER.replace("SECONDS", str(seconds))).split(",")[1])
+
+
+def _in_colab() -> bool:
+    import sys
+
+    return "google.colab" in sys.modules

@@ -1,0 +1,178 @@
+"""From files to records: a miniature of both parts with made-up measurements, and a few real pictures if here."""
+
+import json
+import zlib
+
+import numpy as np
+import pytest
+
+from s2f_lib import io
+from s2f_lib.published import cache, findings, layout, pictures, voices
+from s2f_lib.published.__main__ import main
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty cache folder and an empty results folder."""
+    monkeypatch.setenv("S2F_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("S2F_RESULTS", str(tmp_path / "results"))
+    return tmp_path
+
+
+def test_a_damaged_picture_is_a_status_and_is_counted(authors, home):
+    from PIL import Image
+
+    folder = authors / "figures/avspeech_res/Face_ori"
+    files = sorted(folder.glob("*.jpg"))
+    files[0].write_bytes(files[0].read_bytes()[:200])
+    files[1].write_bytes(b"<html>rate limit</html>")
+    Image.new("RGB", (64, 64)).save(files[2])
+    found = pictures.pictures(layout.open_part(authors, "avspeech").head(4), "true", progress=False)
+    assert found.status.tolist() == ["unreadable", "unreadable", "no_face", "no_face"]
+    assert np.isnan(found.feature).all()
+    assert not found.ok.any()
+
+
+def test_a_damaged_or_silent_recording_is_a_status(tmp_path):
+    import soundfile
+
+    (tmp_path / "cut.wav").write_bytes(b"RIFF")
+    soundfile.write(tmp_path / "silent.wav", np.zeros(16_000), 16_000)
+    assert [
+        voices.STATUS[int(voices.measure_voice(tmp_path / name)["status"])] for name in ("cut.wav", "silent.wav")
+    ] == [
+        "unreadable",
+        "silent",
+    ]
+    with pytest.raises(ValueError, match="is the microphone on"):
+        voices.voice_feature(np.zeros(16_000))
+    with pytest.raises(ValueError, match=r"at least 0.5 s"):
+        voices.voice_feature(np.ones(100))
+
+
+def test_a_file_is_measured_once_and_again_when_it_changes(home, tmp_path):
+    calls = []
+
+    def count(path):
+        calls.append(path)
+        return {"x": np.arange(3)}
+
+    file = tmp_path / "a.bin"
+    file.write_bytes(b"one")
+    (tmp_path / "copy.bin").write_bytes(b"one")
+    for path in (file, file, tmp_path / "copy.bin"):
+        np.testing.assert_array_equal(cache.cached("test-1", path, count)["x"], [0, 1, 2])
+    assert len(calls) == 1
+    file.write_bytes(b"two")
+    cache.cached("test-1", file, count)
+    cache.cached("test-2", file, count)
+    assert len(calls) == 3
+    stored = next((home / "home/published/test-1").rglob("*.npz"))
+    stored.write_bytes(stored.read_bytes()[:20])
+    cache.cached("test-1", file, count)
+    cache.cached("test-1", tmp_path / "copy.bin", count)
+    assert len(calls) == 4
+
+
+@pytest.fixture
+def made_up(monkeypatch):
+    """Measurements that depend on the file's name only: every clip's pictures resemble each other, and its voice."""
+
+    def seed(path):
+        return np.random.default_rng(zlib.crc32(path.stem.encode()))
+
+    def picture(path):
+        rng = seed(path)
+        own, landmarks = rng.standard_normal(128), rng.normal(100, 20, (68, 2))
+        noise = np.random.default_rng(len(str(path)))
+        return {
+            "status": np.array(0 if rng.random() < 0.95 else 1),
+            "landmarks": landmarks + noise.normal(0, 5, (68, 2)),
+            "feature": own + 0.5 * noise.standard_normal(128),
+            "female": np.array(rng.random()),
+            "age": np.array(rng.uniform(20, 70)),
+        }
+
+    def voice(path):
+        own = seed(path).standard_normal(128)
+        return {"status": np.array(0), "feature": np.concatenate([own, np.zeros(128)]) + 0.1}
+
+    monkeypatch.setattr(pictures, "measure_picture", picture)
+    monkeypatch.setattr(voices, "measure_voice", voice)
+
+
+@pytest.mark.parametrize("part", list(layout.PARTS))
+def test_both_parts_end_in_records_without_a_name_in_them(part, home, made_up, write_tree, capsys):
+    clips, known = 240, layout.PARTS[part].clips
+    names = {
+        "avspeech": [f"made_up-{i // 2:03d}_{i:03d}.000000-{i + 6:03d}.000000" for i in range(clips)],
+        "voxceleb": [f"{i // 2 % 2}014Made_Up_Jr._{i // 2}_made_up-{i:03d}_{i:07d}" for i in range(clips)],
+    }[part]
+    write_tree(home / "data", part, names, empty=True)
+    assert main(["measure", "--data", str(home / "data"), "--part", part, "--quiet", "--repeats", "1"]) == 0
+    assert f"240 whole clips of {known}" in capsys.readouterr().out
+    found = findings.recorded(part)
+    assert found.number("n_clips") == 240
+    assert 150 < found.number("n_faces") < 240
+    assert found.number("gender_f2f_s2f") == 1
+    assert ("gender_named_true" in found.pictures["metrics"]) == (part == "voxceleb")
+    assert 0.5 < found.head("best_match_1_2") <= 1
+    low, high = found.heads["intervals"]["ridge_top10_percent"]
+    assert low <= found.head("ridge_top10_percent") <= high
+    assert sum(found.head_tables["ranks_ridge"]) == found.heads["n"] * found.head_tables["repeats"]
+    written = "".join(path.read_text() for path in io.results_dir().rglob("*.json"))
+    assert "made_up" not in written.lower()
+    assert all(np.isfinite(value) for value in found.pictures["metrics"].values())
+
+
+def test_what_was_not_measured_says_so(home):
+    with pytest.raises(FileNotFoundError, match="published measure --part voxceleb"):
+        findings.recorded("voxceleb")
+    assert main(["measure", "--data", str(home), "--part", "avspeech"]) == 1
+
+
+def test_a_metric_may_not_be_measured_twice():
+    found = findings.Findings()
+    found.add("x", 1)
+    with pytest.raises(ValueError, match="measured twice"):
+        found.add("x", 2)
+
+
+def test_real_examples_on_a_few_clips(examples, home):
+    """The tools themselves, on the first 16 published clips, without any cache: bounded to well under a minute."""
+    part = layout.open_part(examples, "avspeech").head(16)
+    kinds = {kind: pictures.pictures(part, kind, progress=False) for kind in ("true", "f2f", "s2f_07")}
+    assert kinds["f2f"].ok.all()
+    assert kinds["s2f_07"].ok.all()
+    assert kinds["true"].ok.sum() >= 12
+    assert (kinds["f2f"].sex == kinds["s2f_07"].sex).mean() >= 0.7
+    both = kinds["true"].ok
+    own = np.linalg.norm(kinds["true"].feature - kinds["f2f"].feature, axis=1)[both]
+    other = np.linalg.norm(kinds["true"].feature - np.roll(kinds["f2f"].feature, 1, axis=0), axis=1)[both]
+    assert (own < 0.6).mean() > 0.8
+    assert np.median(other) > 0.7
+    heard = voices.voices(part.head(3), progress=False)
+    assert heard.ok.all()
+    np.testing.assert_allclose(np.linalg.norm(heard.feature, axis=1), 1, atol=1e-5)
+
+
+def test_recorded_numbers_belong_to_these_examples(examples):
+    found = findings.recorded("avspeech")
+    assert found.number("n_clips") == len(layout.open_part(examples, "avspeech"))
+
+
+def test_tables_and_records_say_the_same():
+    """The aggregates in ``results/tables`` give the recorded metrics again, so the page is live without the data."""
+    from s2f_lib.published import labels, similarity
+
+    found = findings.recorded("avspeech")
+    for name, counts in found.tables.items():
+        if name.startswith("gender_"):
+            again = labels.from_counts(np.array(counts))
+            assert again.estimate == pytest.approx(found.number(name), abs=1e-9)
+            assert (again.low, again.high) == pytest.approx(found.pictures["intervals"][name], abs=0.02)
+    for name, row in found.tables["craniofacial_f2f_s2f_07"].items():
+        assert row["pooled"] == pytest.approx(found.number(f"craniofacial_{name.replace(' ', '_')}"), abs=1e-4)
+    curve = similarity.top_percent(found.tables["ranks_true_f2f"])
+    assert curve[9] == pytest.approx(found.number("retrieval_true_f2f_top10_percent"), abs=1.0)
+    assert json.dumps(found.tables, allow_nan=False)
