@@ -27,6 +27,36 @@ def parser(description: str, *, needs_input: bool = True) -> argparse.ArgumentPa
     return made
 
 
+def cluster(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """Add --scheduler, for steps that may run on many machines."""
+    made.add_argument(
+        "--scheduler",
+        default=None,
+        help="address of a Dask cluster (tcp://host:8786); by default --jobs Dask processes on this machine",
+    )
+    return made
+
+
+def engine_options(options: argparse.Namespace) -> dict:
+    """What `s2f_lib.corpus.steps.run` wants to know of the command line."""
+    scheduler = options.scheduler or ("dask" if options.jobs > 1 else None)
+    return {
+        "jobs": options.jobs,
+        "scheduler": scheduler,
+        "limit": options.limit,
+        "overwrite": options.overwrite,
+        "progress": not options.quiet,
+    }
+
+
+def ending(verb: str, rows: list[dict], folder: Path) -> int:
+    """Print the last line, whose counts add up; the exit status is not 0 when nothing was made."""
+    from s2f_lib.corpus import manifest
+
+    print(f"{manifest.summary_line(verb, rows)} -> {folder}/manifest.csv")
+    return 0 if any(row["status"] == "ok" for row in rows) else 1
+
+
 def positive(text: str) -> int:
     """A whole number of at least 1."""
     number = int(text)
@@ -61,7 +91,7 @@ def check_space(folder: Path, wanted: float) -> None:
 def megabytes(size: float) -> str:
     """Bytes for people.
 
-    >>> megabytes(2_500_000), megabytes(3.3e11)
+    >>> megabytes(2_600_000), megabytes(3.3e11)
     ('3 MB', '330.0 GB')
     """
     return f"{size / 1e6:.0f} MB" if size < 1e9 else f"{size / 1e9:.1f} GB"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -44,7 +45,8 @@ def run(
         Processes on this machine.
     scheduler : str, optional
         None: a plain process pool. "dask": a Dask cluster on this machine, with its dashboard. An address
-        (``tcp://host:8786``): the cluster that runs there, started by dask-jobqueue, dask-kubernetes or by hand.
+        (``tcp://host:8786``): the cluster that runs there, started by dask-jobqueue, dask-kubernetes or by hand; its
+        machines must see the same folders under the same names.
     progress : bool
         Show a bar on stderr.
     unit : str
@@ -117,10 +119,15 @@ def _on_dask(function: Callable, tasks: Sequence, jobs: int, scheduler: str) -> 
         raise ImportError("a Dask cluster needs dask and distributed; pip install 's2f-lib[data]'") from error
 
     with contextlib.ExitStack() as stack:
+        cluster = None
         if scheduler == "dask":
-            cluster = LocalCluster(n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address=":0")
+            cluster = LocalCluster(
+                n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+            )
             scheduler = stack.enter_context(cluster)
         client = stack.enter_context(Client(scheduler, set_as_default=False))
+        if cluster is not None:  # the link opens a live view where bokeh is installed
+            print(f"Dask on this machine, dashboard at {client.dashboard_link}", file=sys.stderr)
         ahead = max(jobs, sum(client.ncores().values())) * AHEAD
         places = iter(range(len(tasks)))
         running: dict[str, int] = {}

@@ -1,0 +1,53 @@
+"""Say how many clips each step kept, why the others were lost, and whether some groups are lost more than others.
+
+    python -m data_scripts.corpus_report data/avspeech/3_features data/avspeech/report
+
+Reads the manifest of any step; the counts add up to the list it began with. Writes report.md and report.json.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from data_scripts import _common
+from s2f_lib import io
+from s2f_lib.corpus import manifest, report
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; gives the exit status."""
+    options = _common.parser(__doc__).parse_args(arguments)
+    rows = manifest.read(options.source / "manifest.csv")[: options.limit]
+    funnel = report.funnel(rows)
+    text = "# What became of the clips\n\n" + _table(funnel)
+    by_label = {}
+    for label in ("sex", "country", "language", "group"):
+        if any(row.get(label) for row in rows):
+            by_label[label] = report.survival(rows, label)
+            text += f"\n## By {label}, as labelled by the publishers\n\n" + _table(by_label[label])
+    print(text)
+    if options.dry_run:
+        return 0
+    with io.atomic_write(options.out / "report.md", "w") as file:
+        file.write(text)
+    with io.atomic_write(options.out / "report.json", "w") as file:
+        tables = {"funnel": funnel, **by_label}
+        json.dump({name: json.loads(table.to_json(orient="index")) for name, table in tables.items()}, file, indent=1)
+    return 0
+
+
+def _table(table) -> str:
+    """A Markdown table."""
+    lines = [
+        "| " + " | ".join([table.index.name or "", *table.columns]) + " |",
+        "|" + "---|" * (len(table.columns) + 1),
+    ]
+    for name, row in table.iterrows():
+        values = [f"{v:.3f}" if isinstance(v, float) and v != int(v) else str(v) for v in row]
+        lines.append("| " + " | ".join([str(name), *values]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(_common.guarded(main))

@@ -1,0 +1,51 @@
+"""Fetch the clips of AVSpeech that still exist, and list those that do not, with the reason.
+
+    python -m data_scripts.download_avspeech avspeech_train.csv data/avspeech/1_clips --limit 200 --dry-run
+    python -m data_scripts.download_avspeech avspeech_train.csv data/avspeech/1_clips --limit 200 --jobs 4
+
+The list (YouTube id, start, end, x, y; no header) is published by AVSpeech's authors under CC BY 4.0; the videos belong
+to their makers, and the host's terms apply to you. Only the seconds that the list names are asked for, at most 480
+lines high. Be polite: keep --wait, and few --jobs. A second call goes on where the first stopped; "gone" is not tried
+again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+from data_scripts import _common
+from s2f_lib.corpus import avspeech, steps
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; gives the exit status."""
+    options = _parser().parse_args(arguments)
+    rows = avspeech.read_list(options.source)
+    size = sum(avspeech.list_sizes([row for row in rows if row["status"] == "ok"][: options.limit]))
+    wrong = Counter(str(row["reason"]) for row in rows if row["status"] != "ok")
+    told = "".join(f", {n} {reason}" for reason, n in wrong.items())
+    videos = len({row["video_id"] for row in rows if row["status"] == "ok"})
+    print(f"{len(rows)} clips of {videos} videos listed{told}; up to {_common.megabytes(size)} to fetch in this call")
+    if options.dry_run:
+        print(f"dry run: nothing is written to {options.out}")
+        return 0
+    _common.check_space(options.out, size)
+    step = avspeech.download_step(
+        address=options.address, cookies=options.cookies, wait=options.wait, timeout=options.timeout
+    )
+    done = steps.run(step, rows, options.out, group=avspeech.by_video, **_common.engine_options(options))
+    return _common.ending("fetched", done, options.out)
+
+
+def _parser():
+    parser = _common.cluster(_common.parser(__doc__))
+    parser.add_argument("--address", default=avspeech.ADDRESS, help="where a video is, with {video_id} (%(default)s)")
+    parser.add_argument("--cookies", default=None, help="cookies file for yt-dlp, if the host asks for a login")
+    parser.add_argument("--wait", type=float, default=1.0, help="seconds before each video, per process (%(default)s)")
+    parser.add_argument("--timeout", type=float, default=20.0, help="seconds without an answer (%(default)s)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(_common.guarded(main))

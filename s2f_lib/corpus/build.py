@@ -1,0 +1,138 @@
+"""Shards out of pairs and features: the folder that training reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from s2f_lib import io
+from s2f_lib.corpus import engine, manifest, splits
+from s2f_lib.corpus.shards import decode, write_shard
+from s2f_lib.corpus.steps import Row, inside
+
+__all__ = ["CLIPS_PER_SHARD", "build"]
+
+CLIPS_PER_SHARD = 1000  # about 150 MB
+FILES = {
+    "flac": "pairs/{}.flac",
+    "jpg": "pairs/{}.jpg",
+    "v_f.npy": "features/{}.v_f.npy",
+    "logits.npy": "features/{}.logits.npy",
+}
+KEPT = ("clip_id", "speaker_id", "video_id", "sex", "country", "seconds", "frame_at")  # of a row, in the shard's JSON
+
+
+def build(
+    pairs: str | Path,
+    features: str | Path | None,
+    parts: dict[str, list[str]],
+    out: str | Path,
+    *,
+    clips_per_shard: int = CLIPS_PER_SHARD,
+    sound: str = "flac",
+    jobs: int = 1,
+    scheduler: str | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+    about: dict | None = None,
+) -> list[Row]:
+    """Write shards, manifest, splits and corpus.json; shards that are complete are kept.
+
+    Parameters
+    ----------
+    pairs, features : str or Path
+        Folders of `crop_faces` and `extract_features` (None: a corpus without features).
+    parts : dict
+        Splits, see `s2f_lib.corpus.splits`.
+    out : str or Path
+    clips_per_shard : int
+    sound : {"flac", "wav"}
+        WAV is twice as large, and training reads it with the standard library alone.
+    about : dict, optional
+        Goes into corpus.json.
+
+    Raises
+    ------
+    ValueError
+        If a speaker or a video would be in two parts, or `out` holds shards of other clips.
+    """
+    if sound not in ("flac", "wav"):
+        raise ValueError(f"sound must be 'flac' or 'wav', got {sound!r}")
+    out, rows = Path(out), manifest.read(Path(features or pairs) / "manifest.csv")
+    good = [row for row in rows if row["status"] == "ok"]
+    splits.check(parts, good)
+    part_of = {speaker: name for name, members in parts.items() for speaker in members}
+    rows = [{**row, "split": part_of.get(row["speaker_id"], "")} for row in rows]
+    shards = list(_plan([row for row in rows if row["status"] == "ok"], clips_per_shard))
+    with engine.lock(out):
+        _prepare(out, shards, sound, overwrite)
+        roots = [str(Path(folder).resolve()) for folder in (pairs, features) if folder]
+        missing = [(name, clips) for name, clips in shards if not (out / "shards" / name).exists()]
+        tasks = [(str(out), roots, name, clips, sound) for name, clips in missing]
+        for _ in engine.run(_write, tasks, jobs=jobs, scheduler=scheduler, progress=progress, unit="shard"):
+            pass
+        _finish(out, rows, parts, shards, about or {})
+    return rows
+
+
+def _plan(rows: Sequence[Row], size: int) -> Iterator[tuple[str, list[Row]]]:
+    """Shards of each part; clips in the order of a hash, so that a shard is already mixed."""
+    for split in splits.SPLITS:
+        clips = sorted(
+            (row for row in rows if row["split"] == split),
+            key=lambda row: hashlib.sha256(str(row["clip_id"]).encode()).digest(),
+        )
+        for number, first in enumerate(range(0, len(clips), size)):
+            yield f"{split}-{number:06d}.tar", clips[first : first + size]
+
+
+def _prepare(out: Path, shards: list, sound: str, overwrite: bool) -> None:
+    """Check that what is there belongs to the same plan."""
+    plan = [sound, *([name, [row["clip_id"] for row in clips]] for name, clips in shards)]
+    plan = hashlib.sha256(json.dumps(plan).encode())
+    note = out / "plan.json"
+    if overwrite:
+        engine.remove(out, ("plan.json", "corpus.json", "manifest.csv", "splits.json", "shards/*.tar"))
+    engine.remove(out, ("shards/.*.partial.tar",))
+    if note.exists() and json.loads(note.read_text())["plan"] != plan.hexdigest():
+        raise ValueError(f"{out} holds shards of other clips; choose another folder or --overwrite")
+    with io.atomic_write(note, "w") as file:
+        json.dump({"plan": plan.hexdigest()}, file)
+
+
+def _write(task: tuple) -> str:
+    """One shard."""
+    out, roots, name, clips, sound = task
+    samples = ((str(row["clip_id"]), _sample(roots, row, sound)) for row in clips)
+    write_shard(Path(out) / "shards" / name, samples)
+    return name
+
+
+def _sample(roots: list[str], row: Row, sound: str) -> dict[str, object]:
+    """Everything that is known of a clip."""
+    sample: dict[str, object] = {}
+    for ending, pattern in FILES.items():
+        root = roots[0] if pattern.startswith("pairs") else roots[-1]
+        path = inside(root, pattern.format(manifest.safe_name(str(row["clip_id"]))))
+        if path.exists():
+            sample[ending] = path.read_bytes()
+    if "flac" not in sample or "jpg" not in sample:
+        raise ValueError(f"the pair of {row['clip_id']} is missing below {roots[0]}; run crop_faces again")
+    if sound == "wav":
+        sample = {"wav": decode("flac", sample.pop("flac")), **sample}
+    return sample | {"json": {key: row[key] for key in KEPT if row.get(key)}}
+
+
+def _finish(out: Path, rows: list[Row], parts: dict, shards: list, about: dict) -> None:
+    made = []
+    for name, clips in shards:
+        path = out / "shards" / name
+        made.append({"name": name, "split": name.split("-")[0], "clips": len(clips), "bytes": path.stat().st_size})
+        made[-1]["sha256"] = io.sha256(path)
+    splits.save(out / "splits.json", parts)
+    manifest.write(out / "manifest.csv", rows)
+    with io.atomic_write(out / "corpus.json", "w") as file:
+        json.dump({"kind": "downloaded", **about, "shards": made}, file, indent=1)
+        file.write("\n")
