@@ -201,7 +201,7 @@ def gradient_magnitudes(loss: VoiceLoss, v_s: Tensor, batch: dict[str, Tensor]) 
     return magnitudes
 
 
-def rederive_weights(magnitudes: dict[str, float], config: LossConfig, reference: str = "decoder") -> LossConfig:
+def rederive_weights(magnitudes: dict[str, float], config: LossConfig, reference: str | None = None) -> LossConfig:
     """Weights under which every term pulls as strongly as the reference term, by the paper's rule.
 
     The published 0.025 and 200 balance the *authors'* decoder and recogniser (at iteration 1000). Other layers have
@@ -213,6 +213,8 @@ def rederive_weights(magnitudes: dict[str, float], config: LossConfig, reference
         From `gradient_magnitudes`, measured with a network that has trained for a while.
     config : LossConfig
         Its terms of weight zero stay out; the weight of `reference` stays as it is.
+    reference : str, optional
+        By default the decoder term, as in the paper, or else the first term that takes part.
 
     Raises
     ------
@@ -220,6 +222,8 @@ def rederive_weights(magnitudes: dict[str, float], config: LossConfig, reference
         If the reference does not take part, or a term has no gradient at all.
     """
     weights = config.weights()
+    if reference is None:
+        reference = "decoder" if "decoder" in weights else next(iter(weights))
     if reference not in weights:
         raise ValueError(f"the reference term {reference!r} does not take part; terms: {', '.join(weights)}")
     flat = [term for term in weights if not magnitudes.get(term)]

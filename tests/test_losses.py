@@ -140,6 +140,8 @@ def test_rederived_weights_make_all_terms_pull_equally(f_dec, f_vgg, batch):
     assert pulls == pytest.approx([magnitudes["decoder"]] * 3)
     assert balanced.weight_decoder == 1.0
     assert set(balanced.weights()) == {"decoder", "normalized", "distill"}
+    without = losses.rederive_weights(magnitudes, LossConfig(weight_decoder=0.0))
+    assert without.weight_normalized == 0.025
 
 
 def test_missing_layers_and_empty_losses_are_refused(f_vgg):
@@ -148,4 +150,4 @@ def test_missing_layers_and_empty_losses_are_refused(f_vgg):
     with pytest.raises(ValueError, match="at least one term"):
         VoiceLoss(LossConfig(weight_decoder=0, weight_normalized=0, weight_distill=0))
     with pytest.raises(ValueError, match="does not take part"):
-        losses.rederive_weights({"l1": 1.0}, config.preset(LossConfig, "l1"))
+        losses.rederive_weights({"l1": 1.0}, config.preset(LossConfig, "l1"), reference="decoder")

@@ -281,7 +281,7 @@ class Trainer:
         stop = torch.zeros(1, device=self.device)
         if self.accelerator.is_main_process:
             v_s = validate.predict(self.encoder, self.validation, device=self.device, seconds=None)
-            scores = validate.quick_scores(v_s, self.validation.v_f)
+            scores = validate.quick_scores(v_s, validate.targets(self.validation))
             self.log.add("validation", self.step, **scores, seconds=round(self.seconds, 2))
             better = scores["angle_deg"] < self.best
             self.best, self.waited = min(self.best, scores["angle_deg"]), 0 if better else self.waited + 1

@@ -23,6 +23,15 @@ def predict(encoder, source, batch_size: int = 32, device: str | torch.device = 
     return torch.cat(parts).numpy()
 
 
+def targets(source) -> np.ndarray:
+    """v_f of every clip of a source, in order; (N, D). Read once and kept with the source."""
+    if not hasattr(source, "v_f"):
+        rows = range(0, len(source), 64)
+        parts = [source.take(np.arange(i, min(i + 64, len(source))))["v_f"] for i in rows]
+        source.v_f = torch.cat(parts).numpy()
+    return source.v_f
+
+
 def quick_scores(v_s: np.ndarray, v_f: np.ndarray) -> dict[str, float]:
     """Mean angle in degrees, and the share of clips whose own face is in the nearest tenth, in percent (chance 10).
 

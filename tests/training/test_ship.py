@@ -1,0 +1,78 @@
+"""A run becomes weights of the hub, with where they come from; synthetic sets are kept and checked."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from s2f_lib import hub, train
+from s2f_lib.training import features, ship, synthetic
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch):
+    """An empty folder of the hub that knows one recogniser."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    entry = {"name": "synthetic-vgg", "kind": "k", "licence": "l", "source": "s", "builder": "a:b", "sha256": "abc"}
+    (folder / "synthetic-vgg.json").write_text(json.dumps(entry))
+    monkeypatch.setattr(hub, "WEIGHTS", folder)
+    return folder
+
+
+def test_a_shipped_run_loads_by_name_and_says_where_it_comes_from(clips, settings, tmp_path, weights):
+    run = train.run(settings(evaluate_every=3), clips, validation=clips, out_dir=tmp_path / "run")
+    path = ship.ship(tmp_path / "run", people=8, name="voice-test")
+    again = hub.load("voice-test")
+    with torch.no_grad():
+        sound = torch.from_numpy(clips.waveforms[:2])
+        assert torch.allclose(again(sound), run.encoder(sound), atol=0.02)
+    entry = json.loads((weights / "voice-test.json").read_text())
+    assert entry["clips_seen"] == 6 * 4
+    assert [clips_seen for clips_seen, _, _ in entry["curve"]] == [12, 24]
+    assert entry["recogniser_sha256"] == "abc"
+    assert entry["settings"]["max_steps"] == 6
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(Exception, match="SHA-256"):
+        hub.load("voice-test")
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="train first"):
+        ship.load_run(tmp_path)
+
+
+def test_voices_are_spoken_once_kept_and_checked(tmp_path):
+    which = synthetic.PeopleSet(people=3, clips=2, seed=5)
+    sound = synthetic.voices(which, tmp_path, workers=1)
+    assert sound.shape == (6, 96_000)
+    assert sound.dtype == np.int16
+    assert which.speaker.tolist() == [0, 0, 1, 1, 2, 2]
+    stamp = (tmp_path / "voices.npy").stat().st_mtime_ns
+    again = synthetic.voices(which, tmp_path, workers=1)
+    assert np.array_equal(again, sound)
+    assert (tmp_path / "voices.npy").stat().st_mtime_ns == stamp
+    with pytest.raises(features.StaleFeatures, match="delete its folder"):
+        synthetic.voices(replace(which, seed=6), tmp_path, workers=1)
+
+
+def test_an_interrupted_set_goes_on_where_it_was(tmp_path):
+    which = synthetic.PeopleSet(people=3, clips=1, seed=5)
+    whole = np.array(synthetic.voices(which, tmp_path / "whole", workers=1))
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    partial = np.lib.format.open_memmap(broken / "voices.partial.npy", "w+", dtype=np.int16, shape=(3, 1, 96_000))
+    partial[:2, 0] = whole[:2]
+    partial.flush()
+    (broken / "voices.progress.json").write_text('{"people": 2}')
+    assert np.array_equal(synthetic.voices(which, broken, workers=1), whole)
+    assert sorted(p.name for p in broken.iterdir()) == ["voices.npy"]
+
+
+def test_nobody_is_in_two_parts():
+    seeds = [synthetic.PeopleSet().seed, synthetic.VALIDATION_SEED]
+    from s2f_lib.config import SEEDS
+
+    assert len({*seeds, SEEDS["test"], SEEDS["recogniser"], SEEDS["decoder"]}) == 5
