@@ -1,7 +1,7 @@
 """A person's head in three dimensions: shape coefficients, vertices, landmarks.
 
 The head is a linear model: a base mesh plus coefficients times 408 shape targets of MakeHuman (CC0; see
-``data/PROVENANCE.md``). Lengths inside are decimetres, with the origin between the eyes, x to the person's left,
+``data/heads.md``). Lengths inside are decimetres, with the origin between the eyes, x to the person's left,
 y up and z forward; what leaves the module as a measurement is in millimetres.
 """
 

@@ -211,9 +211,7 @@ def _beard_shadow(person, beard: str, u: float) -> float:
     return shadow * (0.7 if person.ancestry[1] > 0.55 else 1.0)
 
 
-def picture_appearance(
-    person, usual: Appearance, rng: np.random.Generator, restyle: float | None = None
-) -> Appearance:
+def picture_appearance(person, usual: Appearance, rng: np.random.Generator, restyle: float | None = None) -> Appearance:
     """The look in one wild picture: make-up and stubble of the day, sometimes another hair style.
 
     Parameters

@@ -241,5 +241,3 @@ def read_masks(m, k, bary, y, x, uv, uv_triangles, masks, box):
     for c in range(N_MASKS):
         m[c] = masks[yi, xi, c] * np.float32(1 / 255.0)
     return True
-
-

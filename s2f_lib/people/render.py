@@ -192,9 +192,7 @@ def render_canonical(person, size: int = 128, return_landmarks: bool = False):
     return (image, landmarks) if return_landmarks else image
 
 
-def render_wild(
-    person, item: int, size: int = 128, return_landmarks: bool = False, restyle: float | None = None
-):
+def render_wild(person, item: int, size: int = 128, return_landmarks: bool = False, restyle: float | None = None):
     """Picture number `item` of a person, as found on the web: any pose, light, expression, background, quality.
 
     Parameters

