@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 
             n, metrics, intervals, notes = folder.run(options.corpus, encoder)
     except (FileNotFoundError, KeyError, ValueError) as error:
-        print(f"not evaluated: {error}", file=sys.stderr)
+        print(f"not evaluated: {error.args[-1] if isinstance(error, KeyError) else error}", file=sys.stderr)
         return 1
     path = write(options, n, metrics, intervals, notes, time.time() - started)
     print(f"{len(metrics)} numbers of {n} clips in {time.time() - started:.0f} s -> {path}")

@@ -1,9 +1,6 @@
-"""The ethics experiments on synthetic people, and the command that records them.
+"""The command that runs the ethics experiments and records them: ``python -m s2f_lib.evaluate.audit``.
 
-``python -m s2f_lib.evaluate.audit --out results/ethics.json`` runs all of them (about 15 minutes on 2 cores). Two
-listeners stand in for encoders trained in each world: the *perfect* one reads the true voice parameters and the
-language, the *light* one (`s2f_lib.evaluate.listener`) hears clips. Both predict v_f; the frozen decoder draws. Errors
-by group and the identity numbers are those of the shipped voice encoder.
+All of them take about 15 minutes on 2 cores, most of it synthesis, which is cached.
 """
 
 from __future__ import annotations
@@ -11,281 +8,16 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from s2f_lib import hub, io
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import (
-    attributes,
-    ceilings,
-    command,
-    effects,
-    likelihood,
-    listener,
-    material,
-    predictions,
-    retrieval,
-    robustness,
-    similarity,
-    statistics,
-)
+from s2f_lib.evaluate import command, experiments, material, predictions
+from s2f_lib.evaluate.experiments import RARE, WORLDS, Stage
 from s2f_lib.evaluate.statistics import Interval
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from s2f_lib.people import Population
-
-WORLDS = ("physiology", "confounded", "confounded_only", "null")
-SWITCH = ("en", "sw")  # home languages of groups A and D
-RARE = "D"
 COMMAND = "python -m s2f_lib.evaluate.audit --out results/ethics.json"
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Frozen networks, and people to train and to test on; faces are made once, since all worlds share them."""
-
-    recogniser: object
-    decoder: object
-    reader: object
-    train_n: int = 1500
-    test_n: int = 1000
-    workers: int = 2
-    progress: bool = False
-    boosted: int = 12  # components that the perfect listener boosts
-
-    def train(self, world: str) -> Population:
-        """People to learn from."""
-        from s2f_lib import people
-
-        return people.sample(self.train_n, world, SEEDS["voice"])
-
-    def test(self, world: str) -> Population:
-        """Other people, other sentences."""
-        from s2f_lib import people
-
-        return people.sample(self.test_n, world, SEEDS["test"])
-
-    def _features(self, population: Population) -> np.ndarray:
-        options = {"workers": self.workers, "progress": self.progress}
-        return material.face_features(self.recogniser, population, (0,), **options)[:, 0]
-
-    @cached_property
-    def train_v_f(self) -> np.ndarray:
-        """Face features of the training people."""
-        return self._features(self.train("physiology"))
-
-    @cached_property
-    def test_v_f(self) -> np.ndarray:
-        """Face features of the test people."""
-        return self._features(self.test("physiology"))
-
-    @cached_property
-    def canonical(self) -> tuple[np.ndarray, np.ndarray]:
-        """True canonical faces of the test people at the decoder's size, and their landmarks in [0, 1]."""
-        size = material.decode(self.decoder, self.test_v_f[:1])[0].shape[1]
-        return material.canonical_faces(self.test("physiology"), size, self.workers)
-
-    @cached_property
-    def truth(self) -> pd.DataFrame:
-        """Attributes of those faces."""
-        return effects.true_attributes(*self.canonical, self.test("physiology").table())
-
-    def draw(self, v: np.ndarray) -> pd.DataFrame:
-        """Attributes of the faces that the decoder draws for features (N, D)."""
-        return effects.drawn_attributes(*material.decode(self.decoder, v), self.reader)
-
-    def perfect(self, world: str) -> ceilings.PerfectListener:
-        """The perfect listener of a world."""
-        model = ceilings.PerfectListener(boosted_components=self.boosted)
-        return model.fit(self.train(world).table(), self.train_v_f)
-
-    def heard(self, world: str, which: str = "train", changes=(None,), **options) -> np.ndarray:
-        """Sound statistics of training or test people, (N, changes, K)."""
-        population = self.train(world) if which == "train" else self.test(world)
-        options |= {"sentences": which, "changes": changes, "workers": self.workers, "progress": self.progress}
-        return listener.hear(population, **options)
-
-    def light(self, world: str) -> listener.LightListener:
-        """The light listener of a world."""
-        return listener.LightListener().fit(self.heard(world)[:, 0], self.train_v_f)
-
-
-def worlds(stage: Stage, names: Iterable[str] = WORLDS, by: str = "light") -> dict[str, dict[str, Interval]]:
-    """Which attributes of the drawn face follow the voice in which world; ``by`` "light" or "perfect" listener."""
-    out = {}
-    for world in names:
-        if by == "perfect":
-            v = stage.perfect(world).predict(stage.test(world).table())
-        else:
-            v = stage.light(world).predict(stage.heard(world, "test")[:, 0])
-        out[world] = effects.follow(stage.draw(v), stage.truth)
-    return out
-
-
-def language_switch(stage: Stage, world: str, n: int = 200, by: str = "light") -> dict[str, Interval]:
-    """The same ``n`` test people speak a language of group A, then one of group D: how far does each attribute move?
-
-    1 is the mean difference of the true faces of the two groups; attributes in which they differ little are left out.
-    """
-    n = min(n, stage.test_n)
-    people = stage.test(world)[:n]
-    if by == "perfect":
-        model = stage.perfect(world)
-        said = [model.predict(people.table().assign(language=language)) for language in SWITCH]
-    else:
-        model = stage.light(world)
-        options = {"workers": stage.workers, "progress": stage.progress}
-        said = [model.predict(listener.hear(people, language=language, **options)[:, 0]) for language in SWITCH]
-    before, after = (stage.draw(v) for v in said)
-    group, truth = stage.test(world).group, stage.truth
-    out = {}
-    for name in ("skin", "hair", "nose"):
-        values = truth[name].to_numpy()
-        whole_way = values[group == "D"].mean() - values[group == "A"].mean()
-        out[name] = effects.switch(before[name].to_numpy(), after[name].to_numpy(), whole_way)
-    return out
-
-
-def rare_group(stage: Stage, world: str = "confounded") -> pd.DataFrame:
-    """Train the perfect listener with one group whole, at 5 %, absent, and at 5 % with balanced sampling.
-
-    Rows: those corpora. Columns: mean error of skin lightness and angle to the true feature, for the group and for
-    the others.
-    """
-    import pandas as pd
-
-    table, people = stage.train(world).table(), stage.test(world).table()
-    groups = table["group"].to_numpy(str)
-    corpora = {
-        "all": np.arange(len(table)),
-        "5 percent": effects.thin(groups, RARE, 0.05),
-        "absent": effects.thin(groups, RARE, 0.0),
-        "balanced": effects.thin(groups, RARE, 0.05, repair=True),
-    }
-    inside = people["group"].to_numpy() == RARE
-    rows = {}
-    for name, kept in corpora.items():
-        model = ceilings.PerfectListener(boosted_components=0)
-        v = model.fit(table.iloc[kept].reset_index(drop=True), stage.train_v_f[kept]).predict(people)
-        angle = similarity.angle_deg(v, stage.test_v_f)
-        error = np.abs(stage.draw(v)["skin"].to_numpy() - stage.truth["skin"].to_numpy())
-        rows[name] = {
-            "skin_error_group": error[inside].mean(),
-            "skin_error_others": error[~inside].mean(),
-            "angle_group": angle[inside].mean(),
-            "angle_others": angle[~inside].mean(),
-            "people_of_group": int((groups[kept] == RARE).sum()),
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def identity(stage: Stage, v_s: np.ndarray) -> dict[str, Interval]:
-    """What the shipped encoder's feature (of the test people) gives an attacker, against demographics alone."""
-    people = stage.test("physiology").table()
-    told = ceilings.DemographicsOnly().fit(stage.train("physiology").table(), stage.train_v_f).predict(people)
-    decades = attributes.decade(people["age"].to_numpy(float)).astype(str)
-    cell = np.array([" ".join(x) for x in zip(people["sex"], decades, people["group"], strict=True)])
-    top = {name: retrieval.rank(v, stage.test_v_f).hit_percent(10) for name, v in (("voice", v_s), ("told", told))}
-    alike = retrieval.rank(v_s, stage.test_v_f, query_groups=cell)
-    alike = alike.where(alike.size >= 2)
-    out = {
-        "identity_gain_over_demographics": statistics.mean_interval(top["voice"] - top["told"]),
-        "identity_match_1_2": statistics.mean_interval(alike.match(2)),
-        "identity_first_of_all": statistics.mean_interval(retrieval.rank(v_s, stage.test_v_f).hit(1)),
-    }
-    same, different = likelihood.pair_scores(v_s, stage.test_v_f, cell)
-    value = likelihood.auc(same, different)
-    out["identity_auc_alike"] = Interval(value, value, value, len(people))
-    return out
-
-
-def shortcut(stage: Stage, link: float = 0.9, seed: int = 0) -> dict[str, Interval]:
-    """Train where the recording betrays the group, and test where the link holds, is broken, and is reversed.
-
-    Groups C and D are recorded by telephone with probability ``link``, A and B with 1 - ``link``; the fair corpus
-    draws the recording at random. World physiology: language tells nothing about the group.
-    """
-    line = (None, robustness.telephone())
-    rng = np.random.default_rng(seed)
-    heard = {which: stage.heard("physiology", which, line) for which in ("train", "test")}
-
-    def recorded(which: str, probability: float) -> np.ndarray:
-        population = stage.train("physiology") if which == "train" else stage.test("physiology")
-        darker = np.isin(population.group, ("C", "D"))
-        telephone = rng.random(len(population)) < np.where(darker, probability, 1 - probability)
-        return heard[which][np.arange(len(population)), telephone.astype(int)]
-
-    betrayed = listener.LightListener().fit(recorded("train", link), stage.train_v_f)
-    fair = listener.LightListener().fit(recorded("train", 0.5), stage.train_v_f)
-    tests = {
-        "same_link": (betrayed, link),
-        "broken": (betrayed, 0.5),
-        "reversed": (betrayed, 1 - link),
-        "fair": (fair, link),
-    }
-    out = {}
-    for name, (model, probability) in tests.items():
-        drawn = stage.draw(model.predict(recorded("test", probability)))
-        out[f"skin_r_shortcut_{name}"] = effects.follow(drawn, stage.truth)["skin_r"]
-    return out
-
-
-def body(stage: Stage, world: str) -> dict[str, Interval]:
-    """How well the body itself is heard: r within sex of tract length, height, jaw and lower face (scores), age."""
-    columns = {"vtl": "voice_vtl", "height": "height_cm", "jaw_score": "jaw", "lower_face": "lower_face"}
-    train, test = stage.train(world).table(), stage.test(world).table()
-    target = train[list(columns.values())].to_numpy(float)
-    centre, spread = target.mean(axis=0), target.std(axis=0)
-    model = listener.LightListener(components=0).fit(stage.heard(world)[:, 0], (target - centre) / spread)
-    guess = model.predict(stage.heard(world, "test")[:, 0])
-    male = (test["sex"].to_numpy() == "male").astype(float)
-    age = test["age"].to_numpy(float) / 50
-    out = {}
-    for i, (name, column) in enumerate(columns.items()):
-        take_out = np.column_stack([male, age, male * age])
-        out[f"{name}_r"] = effects.partial_r(guess[:, i], test[column].to_numpy(float), take_out)
-    return out
-
-
-def style(stage: Stage, world: str) -> Interval:
-    """Does the predicted feature carry the subculture's glasses? AUC of a probe that was fitted on true features."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    probe = make_pipeline(StandardScaler(), LogisticRegression(C=1e-3, max_iter=300))
-    probe.fit(stage.train_v_f, stage.train(world).style)
-    v = stage.light(world).predict(stage.heard(world, "test")[:, 0])
-    score, member = probe.decision_function(v), stage.test(world).style
-
-    def auc(score: np.ndarray, member: np.ndarray) -> float:
-        return likelihood.auc(score[member == 1], score[member == 0])
-
-    return statistics.bootstrap(auc, score, member, times=300)
-
-
-def errors_by_group(stage: Stage, v_s: np.ndarray) -> dict[str, pd.DataFrame]:
-    """Of the shipped encoder: angle and share of right sex labels by sex, decade, group, language and crossings."""
-    people = stage.test("physiology").table()
-    angle = similarity.angle_deg(v_s, stage.test_v_f)
-    drawn = stage.draw(v_s)
-    right = ((drawn["male"].to_numpy() > 0.5) == (people["sex"].to_numpy() == "male")).astype(float)
-    keys = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
-    keys["decade"] = attributes.decade(people["age"].to_numpy(float)).astype(str)
-    keys["sex_group"] = np.char.add(np.char.add(keys["sex"], "_"), keys["group"])
-    tables = {}
-    for name, groups in keys.items():
-        share = attributes.by_group(right, groups).rename(columns={"mean": "sex_right", "low": "sex_low"})
-        share = share.rename(columns={"high": "sex_high"}).drop(columns="n")
-        tables[name] = attributes.by_group(angle, groups).rename(columns={"mean": "angle_deg"}).join(share)
-    return tables
 
 
 def run(stage: Stage, encoder) -> tuple[dict, dict]:
@@ -297,18 +29,16 @@ def run(stage: Stage, encoder) -> tuple[dict, dict]:
         for name, value in found.items():
             metrics[f"{name}{suffix}"], ends[f"{name}{suffix}"] = value.estimate, [value.low, value.high]
 
+    add(experiments.shortcut(stage))
     for by, label in (("light", ""), ("perfect", "_perfect")):
-        for world, found in worlds(stage, by=by).items():
+        for world, found in experiments.worlds(stage, by=by).items():
             add(found, f"_{world}{label}")
         for world in ("confounded", "physiology"):
-            found = language_switch(stage, world, by=by)
+            found = experiments.language_switch(stage, world, by=by)
             where = "" if world == "confounded" else f"_{world}"
             add({"language_switch_effect": found["skin"]}, where + label)
             add({f"language_switch_{k}": v for k, v in found.items() if k != "skin"}, where + label)
-    for corpus, row in rare_group(stage).iterrows():
-        for column, value in row.items():
-            key = column.replace("_group", f"_{RARE.lower()}") if column != "people_of_group" else "people_d"
-            metrics[f"{key}_{corpus.replace(' ', '_')}"] = float(value)
+    metrics |= _rare(stage)
     v_s = material.voice_features(
         encoder,
         stage.test("physiology"),
@@ -316,20 +46,35 @@ def run(stage: Stage, encoder) -> tuple[dict, dict]:
         workers=stage.workers,
         progress=stage.progress,
     )[:, 0]
-    add(identity(stage, v_s))
-    for name, table in errors_by_group(stage, v_s).items():
-        for group, row in table.iterrows():
-            key = f"error_by_group_{name}_{group}".lower()
-            metrics[f"{key}_angle_deg"], ends[f"{key}_angle_deg"] = row["angle_deg"], [row["low"], row["high"]]
-            metrics[f"{key}_sex_right"], ends[f"{key}_sex_right"] = row["sex_right"], [row["sex_low"], row["sex_high"]]
-        metrics[f"error_gap_{name}_angle_deg"] = float(np.ptp(table["angle_deg"]))
-    add(shortcut(stage))
+    add(experiments.identity(stage, v_s))
+    _errors(stage, v_s, metrics, ends)
     for world in WORLDS:
-        add(body(stage, world), f"_{world}")
-    add({f"style_auc_{world}": style(stage, world) for world in ("style", "physiology")})
+        add(experiments.body(stage, world), f"_{world}")
+    add({f"style_auc_{world}": experiments.style(stage, world) for world in ("style", "physiology")})
     for key, came_true in predictions.check(metrics, ends).items():
         metrics[f"prediction_{key}"] = int(came_true)
     return metrics, ends
+
+
+def _rare(stage: Stage) -> dict[str, float]:
+    metrics = {}
+    for corpus, row in experiments.rare_group(stage).iterrows():
+        for column, value in row.items():
+            key = column.replace("_group", f"_{RARE.lower()}") if column != "people_of_group" else "people_d"
+            metrics[f"{key}_{corpus.replace(' ', '_')}"] = float(value)
+    return metrics
+
+
+def _errors(stage: Stage, v_s: np.ndarray, metrics: dict, ends: dict) -> None:
+    for name, table in experiments.errors_by_group(stage, v_s).items():
+        for group, row in table.iterrows():
+            key = f"error_by_group_{name}_{group}".lower()
+            columns = {"angle_deg": ("low", "high"), "sex_right": ("sex_low", "sex_high")}
+            for column, (low, high) in columns.items():
+                metrics[f"{key}_{column}"] = row[column]
+                if np.isfinite(row[low]):  # a group of one person has no interval
+                    ends[f"{key}_{column}"] = [row[low], row[high]]
+        metrics[f"error_gap_{name}_angle_deg"] = float(np.ptp(table["angle_deg"]))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -347,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
         networks = [hub.load(name) for name in ("synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic")]
         encoder = command.load_encoder(options.weights)
     except (FileNotFoundError, KeyError, ValueError) as error:
-        print(f"not audited: {error}", file=sys.stderr)
+        print(f"not audited: {error.args[-1] if isinstance(error, KeyError) else error}", file=sys.stderr)
         return 1
     stage = Stage(*networks, options.train_people, options.people, options.workers, not options.quiet)
     metrics, ends = run(stage, encoder)
@@ -361,7 +106,8 @@ def main(arguments: list[str] | None = None) -> int:
             seeds=[SEEDS["voice"], SEEDS["test"]],
             seconds=time.time() - started,
             notes=(
-                f"Light listener unless a name ends in _perfect; {options.train_people} training people per world; "
+                f"Light listener ({stage.light_train} training, {stage.light_test} test people per world) unless a "
+                f"name ends in _perfect ({options.train_people} training people); "
                 "errors by group and identity: shipped voice encoder, world physiology; prediction_*: 1 = came true."
             ),
         )

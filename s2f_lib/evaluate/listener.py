@@ -85,24 +85,24 @@ def hear(
     progress: bool = False,
     **options,
 ) -> np.ndarray:
-    """Sound statistics of one clip of everybody under each change, (people, changes, K); cached.
+    """Sound statistics of one clip of everybody under each change, (people, changes, K); each change cached alone.
 
     As `material.voice_features`, with `sound_statistics` in place of an encoder.
     """
     from s2f_lib.people import speech
 
-    def compute() -> np.ndarray:
-        chunks = speech.stream(population, [item], workers, sentences=sentences, **options)
+    made_from = ["statistics 1", item, sentences, sorted(options.items()), *material.whose_voice(population)]
+    paths = [material.cache_path("heard", [*made_from, "" if c is None else c.name]) for c in changes]
+    missing = [(change, path) for change, path in zip(changes, paths, strict=True) if not path.exists()]
+    if missing:
         parts = []
+        chunks = speech.stream(population, [item], workers, sentences=sentences, **options)
         for part in material.show(chunks, len(population), "voices", progress):
             waveform = part[:, 0].astype(np.float32) / 32_768
-            heard = [sound_statistics(waveform if c is None else c(waveform)) for c in changes]
-            parts.append(np.stack(heard, axis=1))
-        return np.concatenate(parts)
-
-    names = ["" if c is None else c.name for c in changes]
-    made_from = ["statistics 1", item, sentences, names, sorted(options.items()), *material.whose_voice(population)]
-    return material.cached("heard", made_from, compute)
+            parts.append([sound_statistics(waveform if c is None else c(waveform)) for c, _ in missing])
+        for i, (_, path) in enumerate(missing):
+            material.keep(path, np.concatenate([part[i] for part in parts]))
+    return np.stack([np.load(path) for path in paths], axis=1)
 
 
 class LightListener:

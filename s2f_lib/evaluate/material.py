@@ -230,19 +230,23 @@ def fingerprint(network) -> str:
 
 
 @cache
-def _people_source() -> str:
-    """Hash of the code and data that make the synthetic people: another renderer, another cache."""
-    folder = Path(__file__).resolve().parents[1] / "people"
-    digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.suffix in (".py", ".npz", ".json")):
-        digest.update(path.read_bytes())
+def _how_people_are_made() -> str:
+    """Hash of a picture and a second of speech of one person: another renderer or synthesiser, another cache."""
+    from s2f_lib import people
+    from s2f_lib.people import speech
+
+    person = people.sample(1, seed=SEEDS["test"])[0]
+    sound = np.round(speech.speak(person, seconds=1.0) * 127).astype(np.int8)
+    digest = hashlib.sha256(people.render_wild(person, 0, 64).tobytes())
+    digest.update(people.render_canonical(person, 64).tobytes())
+    digest.update(sound.tobytes())
     return digest.hexdigest()
 
 
 def _whose_face(population: Population) -> list:
     """What a picture depends on: faces are the same in every world and language."""
     ids = hashlib.sha256(np.ascontiguousarray(population.ids, dtype=np.int64).tobytes()).hexdigest()
-    return [_people_source(), population.seed, ids]
+    return [_how_people_are_made(), population.seed, ids]
 
 
 def whose_voice(population: Population) -> list:
@@ -251,16 +255,23 @@ def whose_voice(population: Population) -> list:
     return [*_whose_face(population), str(population.world), languages]
 
 
-def cached(kind: str, made_from: list, compute: Callable[[], np.ndarray]) -> np.ndarray:
-    """An array from the cache folder, or computed and kept; the file's name is a hash of ``made_from``."""
+def cache_path(kind: str, made_from: list) -> Path:
+    """Where an array of this kind is kept; the name is a hash of all that it was made from."""
     name = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:20]
-    path = io.cache_dir() / "evaluate" / f"{kind}-{name}.npy"
-    if path.exists():
-        return np.load(path)
-    array = compute()
+    return io.cache_dir() / "evaluate" / f"{kind}-{name}.npy"
+
+
+def keep(path: Path, array: np.ndarray) -> np.ndarray:
+    """Store an array under its final name, whole or not at all; returns it."""
     with io.atomic_write(path) as file:
         np.save(file, array)
     return array
+
+
+def cached(kind: str, made_from: list, compute: Callable[[], np.ndarray]) -> np.ndarray:
+    """An array from the cache folder, or computed and kept."""
+    path = cache_path(kind, made_from)
+    return np.load(path) if path.exists() else keep(path, compute())
 
 
 def show(chunks, total: int, what: str, progress: bool):

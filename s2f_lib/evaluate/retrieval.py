@@ -16,7 +16,7 @@ import numpy as np
 from s2f_lib.evaluate import checks, statistics
 from s2f_lib.evaluate.pairwise import METRICS, pairwise_distance
 
-TIE = 2e-6  # two distances closer than this, relative to the largest, are a tie: below it is float32 rounding
+TIE = 5e-7  # two distances closer than this, relative to the largest, are a tie: below it is float32 rounding
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from s2f_lib.evaluate import study as tables
 from s2f_lib.evaluate.study import Study
 
 
-def run(study: Study, encoder, untrained: np.ndarray | None = None) -> tuple[dict, dict]:
-    """Every number of the record: metrics and intervals by flat names."""
+def run(study: Study, encoder, untrained: np.ndarray | None = None, spoiled: int = 150) -> tuple[dict, dict]:
+    """Every number of the record, metrics and intervals by flat names; ``spoiled`` people get spoiled clips."""
     metrics: dict[str, float] = {}
     intervals: dict[str, list[float]] = {}
     _similarity_numbers(study, metrics, intervals)
@@ -21,7 +21,7 @@ def run(study: Study, encoder, untrained: np.ndarray | None = None) -> tuple[dic
     for name, value in tables.consistency(study).items():
         key = f"angle_deg_{name.replace(' ', '_')}"
         metrics[key], intervals[key] = value.estimate, [value.low, value.high]
-    for change, row in tables.robustness_table(study, encoder).iterrows():
+    for change, row in tables.robustness_table(study, encoder, spoiled).iterrows():
         key = _flat(change)
         metrics[f"robust_{key}_top10_percent"] = row["top10_percent"]
         metrics[f"robust_{key}_angle_deg"] = row["angle_deg"]
@@ -82,7 +82,9 @@ def _attribute_numbers(study: Study, metrics: dict, intervals: dict) -> None:
     for name, table in tables.error_by_group(study).items():
         for group, row in table.iterrows():
             key = f"angle_deg_by_{_flat(name)}_{_flat(group)}"
-            metrics[key], intervals[key] = row["angle_deg"], [row["low"], row["high"]]
+            metrics[key] = row["angle_deg"]
+            if np.isfinite(row["low"]):  # a group of one person has no interval
+                intervals[key] = [row["low"], row["high"]]
             metrics[f"sex_right_by_{_flat(name)}_{_flat(group)}"] = row["sex_right"]
 
 

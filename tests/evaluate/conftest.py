@@ -112,9 +112,9 @@ def home(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def stand_ins(home):
-    """Recogniser, encoder (a ridge regression on 112 training voices), decoder, reader."""
+    """Recogniser, encoder (a ridge regression on 56 training voices), decoder, reader."""
     recogniser, encoder = StandInRecogniser(), StandInEncoder().eval()
-    train = population.sample(112, seed=SEEDS["voice"])
+    train = population.sample(56, seed=SEEDS["voice"])
     v_f = torch.from_numpy(material.face_features(recogniser, train, workers=1)[:, 0])
     x = torch.from_numpy(material.voice_features(Spectrum(encoder), train, workers=1)[:, 0]).double()
     mean = x.mean(dim=0)
@@ -140,5 +140,5 @@ class Spectrum(torch.nn.Module):
 
 @pytest.fixture(scope="session")
 def small_study(stand_ins):
-    """112 test people through the stand-ins."""
-    return study.study_of(*stand_ins, 112, train_n=112, workers=1)
+    """56 test people through the stand-ins."""
+    return study.study_of(*stand_ins, 56, train_n=56, workers=1)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from s2f_lib.evaluate import audit, ceilings, effects, listener, predictions
+from s2f_lib.evaluate import ceilings, effects, experiments, listener, predictions
 from s2f_lib.people import population
 
 NAMES = ("skin", "hair", "nose", "jaw", "age", "male")
@@ -28,7 +28,7 @@ def heard_in(world, n=900):
 
 @pytest.fixture(scope="module")
 def found():
-    return {world: heard_in(world) for world in audit.WORLDS}
+    return {world: heard_in(world) for world in experiments.WORLDS}
 
 
 def test_skin_and_hair_follow_the_language_only(found):
@@ -58,7 +58,7 @@ def test_nothing_follows_in_the_null_world(found):
 @pytest.mark.parametrize(("world", "least", "most"), [("confounded", 0.4, 1.5), ("physiology", -0.15, 0.15)])
 def test_switching_the_language_moves_the_skin_only_where_it_is_confounded(found, world, least, most):
     _, model, test = found[world]
-    skin = [model.predict(test.assign(language=language))[:, 0] for language in audit.SWITCH]
+    skin = [model.predict(test.assign(language=language))[:, 0] for language in experiments.SWITCH]
     true = attributes_of(test)["skin"]
     whole_way = true[test["group"] == "D"].mean() - true[test["group"] == "A"].mean()
     effect = effects.switch(*skin, whole_way)

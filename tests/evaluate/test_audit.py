@@ -1,0 +1,72 @@
+"""The audit's wiring on few people, with stand-in networks and with voices told as numbers instead of sound."""
+
+import numpy as np
+import pytest
+
+from s2f_lib.evaluate import audit, experiments, listener, material, predictions
+
+LANGUAGES = ("en", "de", "es", "fr", "zh", "hi", "sw", "tr")
+
+
+def told(population, item=0, *, changes=(None,), language=None, **_):
+    """The true voice parameters, the language and which change was made: what a very good ear would hear."""
+    table = population.table()
+    names = [c for c in table.columns if c.startswith("voice_") and c != "voice_idiolect"]
+    voice = np.log(np.maximum(table[names].to_numpy(float), 1e-4))
+    spoken = np.full(len(table), language) if language else table["language"].to_numpy(str)
+    one_hot = (spoken[:, None] == np.array(LANGUAGES)).astype(float)
+    heard = [np.column_stack([voice, one_hot, np.full(len(table), float(i))]) for i in range(len(changes))]
+    return np.stack(heard, axis=1)
+
+
+@pytest.fixture
+def stage(stand_ins, monkeypatch):
+    recogniser, _, decoder, reader = stand_ins
+    monkeypatch.setattr(listener, "hear", told)
+    return experiments.Stage(recogniser, decoder, reader, train_n=112, test_n=112, workers=1, boosted=0)
+
+
+def test_the_record_has_every_number_the_issue_names(stage, monkeypatch):
+    rng = np.random.default_rng(0)
+
+    def voice_features(encoder, population, item=0, changes=(None,), **_):
+        return np.abs(rng.normal(size=(len(population), len(changes), 96))).astype(np.float32)
+
+    monkeypatch.setattr(material, "voice_features", voice_features)
+    metrics, ends = audit.run(stage, encoder=None)
+    for world in experiments.WORLDS:
+        for name in ("skin_r", "hair_r", "nose_r", "jaw_r", "age_r", "sex_right"):
+            for listener_name in ("", "_perfect"):
+                assert f"{name}_{world}{listener_name}" in ends
+    for name in (
+        "language_switch_effect",
+        "language_switch_effect_physiology",
+        "identity_gain_over_demographics",
+        "identity_match_1_2",
+        "error_by_group_group_d_angle_deg",
+        "error_by_group_sex_female_sex_right",
+        "skin_error_d_5_percent",
+        "skin_error_d_absent",
+        "skin_r_shortcut_reversed",
+        "vtl_r_physiology",
+        "style_auc_style",
+    ):
+        assert name in metrics, name
+    assert all(np.isfinite(v) for v in metrics.values())
+    assert {f"prediction_{p.key}" for p in predictions.PREDICTIONS} <= set(metrics)
+    assert metrics["identity_match_1_2"] == pytest.approx(0.5, abs=0.15)  # the "encoder" above says nothing
+
+
+def test_the_ear_that_is_told_the_tract_finds_it(stage):
+    found = experiments.body(stage, "physiology")
+    assert found["vtl_r"].low > 0.9
+    assert found["height_r"].estimate < found["vtl_r"].estimate
+
+
+def test_command_explains_missing_weights(capsys, monkeypatch):
+    def missing(name):
+        raise KeyError(f"no weights named {name!r}")
+
+    monkeypatch.setattr(audit.hub, "load", missing)
+    assert audit.main(["--quiet"]) == 1
+    assert "not audited: no weights named 'synthetic-vgg'" in capsys.readouterr().err
