@@ -38,8 +38,9 @@ def speaker_metrics(seed: int, people: int = SPEAKERS) -> tuple[dict, dict]:
     from resemblyzer import VoiceEncoder, preprocess_wav
 
     clips = speak_many(sample(people, "physiology", seed), 2, WORKERS, channel=False)
+    clips = clips.astype(np.float32) / 32_768
     encoder = VoiceEncoder("cpu", verbose=False)
-    feature = np.array([[encoder.embed_utterance(preprocess_wav(x / 32_768, SAMPLE_RATE)) for x in c] for c in clips])
+    feature = np.array([[encoder.embed_utterance(preprocess_wav(x, SAMPLE_RATE)) for x in c] for c in clips])
     cosine = feature[:, 0] @ feature[:, 1].T
     own = np.diag(cosine)
     rank1 = (np.r_[cosine.argmax(axis=1), cosine.argmax(axis=0)] == np.tile(np.arange(people), 2)).mean()
