@@ -216,27 +216,39 @@ def compressed_spectrogram(waveform: np.ndarray | Tensor, seconds: float | None 
     torch.Size([1, 2, 598, 257])
     """
     sound = _as_batch(waveform, seconds)
-    if sound.requires_grad or sound.device.type != "cpu" or torch.compiler.is_compiling():
-        parts = _parts(sound)
-        return parts * _gain(parts)
-    result = torch.empty(sound.shape[0], 2, frames_of(sound.shape[1]), N_FFT // 2 + 1)
-    for clip, place in zip(sound, result, strict=True):  # clip by clip stays in the processor's cache: twice as fast
-        place.copy_(_parts(clip[None])[0])
-        place.mul_(_gain(place))
+    if sound.device.type == "cpu" and not sound.requires_grad and not torch.compiler.is_compiling():
+        return _clip_by_clip(sound)
+    spectrum = torch.fft.rfft(_framed(sound) * _padded_window(sound))  # (B, frames, 257)
+    parts = torch.stack((spectrum.real, spectrum.imag), dim=1)
+    return parts * _gain(parts)
+
+
+def _clip_by_clip(sound: Tensor) -> Tensor:
+    """The same in buffers that are used again for every clip and stay in the processor's cache: four times faster."""
+    frames, window = _framed(sound), _padded_window(sound)
+    result = torch.empty(len(sound), 2, frames.shape[1], N_FFT // 2 + 1)
+    windowed, spectrum, gain = torch.empty(frames.shape[1:]), torch.empty(result.shape[2:], dtype=torch.cfloat), None
+    for clip, place in zip(frames, result, strict=True):
+        torch.mul(clip, window, out=windowed)
+        torch.fft.rfft(windowed, out=spectrum)
+        torch.stack((spectrum.real, spectrum.imag), out=place)
+        gain = place.abs() if gain is None else torch.abs(place, out=gain)
+        place.mul_(gain.clamp_(min=SMALLEST).log_().mul_(POWER - 1).exp_())
     return result
 
 
-def _parts(sound: Tensor) -> Tensor:
-    """Real and imaginary part of the STFT without padding at the ends: (B, samples) -> (B, 2, frames, 257)."""
-    padding = N_FFT - WIN_LENGTH
-    window = torch.nn.functional.pad(_window(sound), (0, padding))
-    frames = torch.nn.functional.pad(sound, (0, padding)).unfold(-1, N_FFT, HOP_LENGTH)  # (B, frames, 512), a view
-    spectrum = torch.fft.rfft(frames * window)
-    return torch.stack((spectrum.real, spectrum.imag), dim=1)
+def _framed(sound: Tensor) -> Tensor:
+    """Frames without padding at the ends, with room for the FFT: (B, samples) -> (B, frames, 512), a view."""
+    return torch.nn.functional.pad(sound, (0, N_FFT - WIN_LENGTH)).unfold(-1, N_FFT, HOP_LENGTH)
+
+
+def _padded_window(like: Tensor) -> Tensor:
+    """The window of 400 samples and zeros up to 512, which take the room's samples out again."""
+    return torch.nn.functional.pad(_window(like), (0, N_FFT - WIN_LENGTH))
 
 
 def _gain(parts: Tensor) -> Tensor:
-    """What to multiply by for ``sgn(x) |x| ** 0.3``: ``|x| ** -0.7``, by exp and log, four times faster than pow."""
+    """What to multiply by for ``sgn(x) |x| ** 0.3``: ``|x| ** -0.7``, by exp and log, four times as fast as pow."""
     return parts.abs().clamp(min=SMALLEST).log().mul(POWER - 1).exp()
 
 

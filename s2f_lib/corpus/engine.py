@@ -138,7 +138,7 @@ def _on_dask(function: Callable, tasks: Sequence, jobs: int, scheduler: str) -> 
             running.update(zip((future.key for future in new), fresh, strict=True))
             return new
 
-        pending = as_completed(submit(ahead))
+        pending = as_completed(submit(ahead), loop=client.loop)
         try:
             for future in pending:
                 yield running.pop(future.key), future.result()

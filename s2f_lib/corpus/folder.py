@@ -6,10 +6,13 @@ import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from s2f_lib import io
-from s2f_lib.corpus import manifest, shards, splits
-from s2f_lib.corpus.stream import ShardSource
+from s2f_lib.corpus import manifest, splits
+
+if TYPE_CHECKING:  # torch and the rest are loaded when a corpus is read, not when the package is imported
+    from s2f_lib.corpus.stream import ShardSource
 
 __all__ = ["Corpus", "open"]
 
@@ -53,12 +56,16 @@ class Corpus:
 
     def source(self, split: str = "train", window: int = 16) -> ShardSource:
         """Batches of a part for `s2f_lib.train`; see `ShardSource`."""
+        from s2f_lib.corpus.stream import ShardSource
+
         chosen = self._shards(split)
         speakers = {speaker: i for i, speaker in enumerate(sorted(itertools.chain(*self.splits.values())))}
         return ShardSource([(self.folder / "shards" / s["name"], s["clips"]) for s in chosen], speakers, window)
 
     def clips(self, split: str = "train", endings: tuple[str, ...] | None = None) -> Iterator[dict]:
         """Clips of a part, one after the other: {"clip_id", "wav": int16, "jpg": uint8, "json": ..., ...}."""
+        from s2f_lib.corpus import shards
+
         for shard in self._shards(split):
             for key, sample in shards.read_samples(self.folder / "shards" / shard["name"], endings):
                 yield {"clip_id": key} | sample

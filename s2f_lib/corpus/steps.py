@@ -131,7 +131,9 @@ def inside(root: str | Path, name: str) -> Path:
         path = (root / name).resolve()
     except (OSError, RuntimeError, ValueError) as error:
         raise ValueError(f"{name[:80]!r} is no usable file name: {error}") from error
-    if "\0" in name or not path.is_relative_to(root):
+    if "\0" in name or max(map(len, name.split("/"))) > 255:
+        raise ValueError(f"{name[:80]!r} is no usable file name")
+    if not path.is_relative_to(root):
         raise ValueError(f"{name[:80]!r} leads out of its folder")
     return path
 
