@@ -242,10 +242,9 @@ def test_real_talking_heads_give_a_picture_and_speech(published_talking_heads):
 @pytest.fixture
 def published_talking_heads():
     """Real videos that the reader may have; never part of the repository."""
-    import os
+    from s2f_lib.published.layout import locate
 
-    folder = Path(os.environ.get("S2F_PUBLISHED_EXAMPLES", "published_examples")) / "talking_heads"
-    found = sorted(folder.glob("*.mp4"))
+    found = sorted((locate() or Path("nowhere")).glob("talking_heads/*.mp4"))
     if not found:
-        pytest.skip("no published examples here; set S2F_PUBLISHED_EXAMPLES to their folder")
+        pytest.skip("no published examples with talking heads here; set S2F_PUBLISHED to their folder")
     return found

@@ -1,6 +1,5 @@
 """Page 1 takes a reader's own recording; the output of such a run stays in a temporary folder."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +26,11 @@ def test_a_sound_file_without_a_picture(tmp_path):
 
 @pytest.mark.slow
 def test_real_talking_heads(tmp_path):
-    folder = Path(os.environ.get("S2F_PUBLISHED_EXAMPLES", "published_examples")) / "talking_heads"
-    videos = sorted(folder.glob("*.mp4"))
+    from s2f_lib.published.layout import locate
+
+    videos = sorted((locate() or Path("nowhere")).glob("talking_heads/*.mp4"))
     if not videos:
-        pytest.skip("no published examples here; set S2F_PUBLISHED_EXAMPLES to their folder")
+        pytest.skip("no published examples with talking heads here; set S2F_PUBLISHED to their folder")
     said = run(tmp_path, videos[0].resolve(), start=0.5)
     assert "(96000,) (1, 2, 598, 257)" in said
     assert "\nok" in said, "the face is found"
