@@ -6,8 +6,10 @@ A file of the book or the README says where a table belongs::
     <!-- /results -->
 
 and ``python -m s2f_lib.blocks`` fills it: ``scorecard`` is the table of the paper's claims, ``weights`` the list of
-shipped weights, ``pages`` the list of pages, ``api_people`` the modules of a room, any other name the record of that
-name. A test fails when a block differs from what it is drawn from.
+shipped weights, any other name the record of that name. A test fails when a block differs from its record.
+
+Two kinds are filled only while the book is built, because they follow from files that are no results: ``pages``, the
+list of pages, and ``api_people``, the modules of a room.
 """
 
 from __future__ import annotations
@@ -80,7 +82,7 @@ ROOMS = {
     "corpus": ("corpus",),
     "learning": ("voice_encoder", "losses", "train", "training"),
     "evaluate": ("evaluate",),
-    "book": ("plotting", "widgets", "published", "idea", "parameters", "pages", "blocks", "cli"),
+    "book": ("plotting", "widgets", "published", "idea", "parameters", "pages", "blocks", "site", "cli"),
 }
 
 
@@ -110,9 +112,8 @@ def api_block(room: str) -> str:
     return "\n\n".join(directives) or "*Nothing here yet.*"
 
 
-TABLES: dict[str, Callable[[], str]] = {
-    "scorecard": scorecard_table,
-    "weights": weights_table,
+TABLES: dict[str, Callable[[], str]] = {"scorecard": scorecard_table, "weights": weights_table}
+BUILT: dict[str, Callable[[], str]] = {
     "pages": pages_table,
     **{f"api_{room}": partial(api_block, room) for room in ROOMS},
 }
@@ -136,8 +137,8 @@ def _interval(interval: list[float] | None) -> str:
     return "–" if interval is None else f"{number(interval[0])} to {number(interval[1])}"
 
 
-def refreshed(text: str) -> str:
-    """The text with every block filled from its record."""
+def refreshed(text: str, everything: bool = False) -> str:
+    """The text with every block filled from its record; the kinds of the build too if `everything`, else empty."""
 
     from s2f_lib.evaluate import summaries  # short tables out of long records
 
@@ -145,6 +146,8 @@ def refreshed(text: str) -> str:
 
     def fill(match: re.Match) -> str:
         name = match["name"]
+        if name in BUILT:
+            return f"{match[1]}\n{BUILT[name]()}\n\n{match[4]}" if everything else match[1] + match[4]
         body = tables[name]().strip() if name in tables else record_table(name)
         return f"{match[1]}\n{body}\n\n{match[4]}"
 
