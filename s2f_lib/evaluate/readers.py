@@ -16,9 +16,11 @@ from s2f_lib.evaluate import checks
 if TYPE_CHECKING:
     import pandas as pd
 
-SIDE = 32  # canonical faces are aligned: in a picture of 32 x 32 the same pixel is the same part of the head
-CHEEKS = ((17, 20), ((9, 12), (20, 23)))  # rows, columns
-HAIR = ((2, 5), ((12, 20),))
+SIDE = 16  # canonical faces are aligned: in a picture of 16 x 16 the same pixel is the same part of the head
+# Rows and columns, chosen on 160 people of seed 2000: cheeks correlate with melanin at -0.97, the hair boxes with the
+# darkness of hair at about -0.5 (grey hair is in the picture, not in that score).
+CHEEKS = (((9, 11), (5, 7)), ((9, 11), (9, 11)))
+HAIR = (((1, 2), (5, 11)), ((4, 7), (3, 4)), ((4, 7), (12, 13)))
 
 
 def small(images: np.ndarray, side: int = SIDE) -> np.ndarray:
@@ -57,12 +59,12 @@ def read(reader, images: np.ndarray) -> pd.DataFrame:
 
 
 def skin_and_hair(images: np.ndarray) -> dict[str, np.ndarray]:
-    """Lightness (relative luminance of the displayed colour) of both cheeks and of a band above the forehead, (N,)."""
+    """Lightness (relative luminance of the displayed colour) of both cheeks and of the hair, (N,)."""
     light = small(images).astype(float) @ np.array([0.2126, 0.7152, 0.0722])
     checks.features(light.reshape(len(light), -1), "images")
     return {"skin": _mean_of(light, CHEEKS), "hair": _mean_of(light, HAIR)}
 
 
-def _mean_of(light: np.ndarray, place: tuple) -> np.ndarray:
-    rows, columns = place
-    return np.concatenate([light[:, slice(*rows), slice(*c)] for c in columns], axis=2).mean(axis=(1, 2))
+def _mean_of(light: np.ndarray, boxes: tuple) -> np.ndarray:
+    parts = [light[:, slice(*rows), slice(*columns)].reshape(len(light), -1) for rows, columns in boxes]
+    return np.concatenate(parts, axis=1).mean(axis=1)
