@@ -147,6 +147,14 @@ def test_other_settings_need_another_folder(reference, tmp_path):
     assert len(corpus.open(tmp_path)) == 3
 
 
+def test_the_default_corpus_is_made_once_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("S2F_HOME", str(tmp_path))
+    monkeypatch.setattr(corpus.folder, "DEFAULT", corpus.folder.DEFAULT | {"people": 3, "clips": 1, "size": 16})
+    assert corpus.open("synthetic").summary()["clips"].tolist() == [1, 1, 1]
+    monkeypatch.setattr(synthetic, "make", None)  # the second time nothing is made
+    assert corpus.open("synthetic").folder == tmp_path / "corpora" / "synthetic-3-physiology-0"
+
+
 def test_pictures_are_dealt_out_to_clips():
     settings = synthetic.SyntheticConfig(pictures=4, clips=2)
     assert [synthetic._pictures(settings, clip) for clip in (0, 1)] == [[0, 2], [1, 3]]
