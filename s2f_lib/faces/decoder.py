@@ -42,7 +42,7 @@ class DecoderShape:
     first: int = 1000  # outputs of the first layer, f_dec in the paper's loss
     hidden: int = 256  # of the landmark branch
     map_size: int = 7  # of the first feature map of the texture branch
-    channels: tuple[int, ...] = (48, 64, 48, 24)  # maps before each doubling; the picture is 7 * 2^4 = 112 pixels
+    channels: tuple[int, ...] = (48, 64, 48, 32)  # maps before each doubling; the picture is 7 * 2^4 = 112 pixels
 
     @property
     def image_size(self) -> int:
@@ -76,9 +76,10 @@ class FaceDecoder(nn.Module):
         )
         self.texture_start = nn.Linear(shape.first, shape.channels[0] * shape.map_size**2)
         layers: list[nn.Module] = []
-        for before, after in zip(shape.channels, (*shape.channels[1:], shape.channels[-1] // 2), strict=True):
+        for before, after in zip(shape.channels, shape.channels[1:]):
             layers += [nn.ReLU(), nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)]
-        self.texture_branch = nn.Sequential(*layers, nn.ReLU(), nn.Conv2d(shape.channels[-1] // 2, 3, 3, padding=1))
+        layers += [nn.ReLU(), nn.ConvTranspose2d(shape.channels[-1], 3, 6, stride=2, padding=2)]
+        self.texture_branch = nn.Sequential(*layers)
         self.register_buffer("mean_landmarks", torch.zeros(LANDMARKS, 2))
         self.register_buffer("mean_texture", torch.full((3, size, size), 0.5))
 

@@ -31,9 +31,9 @@ __all__ = ["AttributeConfig", "agreement", "attribute_loss", "main", "train"]
 class AttributeConfig:
     """Settings of one training run."""
 
-    people: int = 3600
+    people: int = 3000
     picture_size: int = 112  # pixels; the same pictures as the decoder's
-    steps: int = 1500
+    steps: int = 600
     batch_size: int = 64
     learning_rate: float = 3e-3  # AdamW, at its peak
     weight_decay: float = 0.05

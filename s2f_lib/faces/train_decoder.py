@@ -40,18 +40,18 @@ class DecoderConfig:
     """Settings of one training run; saved beside its checkpoint."""
 
     recogniser: str = "synthetic-vgg"  # whose features are decoded
-    people: int = 3600  # of the population seed "decoder"
-    items: int = 3  # wild pictures of each
+    people: int = 3000  # of the population seed "decoder"
+    items: int = 2  # wild pictures of each
     picture_size: int = 112  # pixels, of wild and canonical pictures
     start_from: str = ""  # a decoder of another recogniser, whose branches are kept as a start
-    steps: int = 2500
-    batch_size: int = 48
+    steps: int = 1600
+    batch_size: int = 32
     learning_rate: float = 2e-3  # AdamW, at its peak
     weight_decay: float = 0.02
     weight_texture: float = 1.0  # mean absolute error, colours in 0-1
     weight_landmarks: float = 300.0  # mean squared error, in squared picture widths
     weight_identity: float = 0.05  # of 1 - cosine
-    identity_share: float = 0.34  # part of each batch that is rendered for the identity loss, the costly one
+    identity_share: float = 0.25  # part of each batch that is rendered for the identity loss, the costly one
     seed: int = 0
 
 

@@ -16,7 +16,7 @@ from s2f_lib import hub, io
 
 __all__ = ["batches", "cosine_schedule", "load_half", "optimise", "provenance", "ship"]
 
-REPORT_EVERY, SAVE_EVERY = 50, 250  # steps
+REPORT_EVERY, SAVE_EVERY = 50, 200  # steps
 Losses = Callable[[np.ndarray, int], dict[str, torch.Tensor]]
 
 
