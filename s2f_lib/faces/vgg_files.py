@@ -9,7 +9,7 @@ layout        published file                                          fully conn
 ============  ======================================================  ===========================  =====
 mcn           vgg_face_dag.pth (pytorch-mcn)                          Linear                       RGB
 deepface-pth  vgg_face_weights.pth (deepface)                         7x7 and 1x1 convolutions     BGR
-rcmalli-h5    rcmalli_vggface_tf_vgg16.h5 (keras-vggface)             Dense on height-width-channel BGR
+rcmalli-h5    rcmalli_vggface_tf_vgg16.h5 (keras-vggface)             Dense on height-width-chan.  BGR
 deepface-h5   vgg_face_weights.h5 (deepface)                          7x7 and 1x1 convolutions     BGR
 matconvnet    vgg_face.mat, vgg-face.mat (MatConvNet)                 7x7 and 1x1 convolutions     RGB
 torch7        VGG_FACE.t7 (the authors')                              Linear                       BGR
