@@ -13,7 +13,6 @@ PAGES := $(sort $(wildcard book/*.ipynb))
 PYTEST := $(BIN)/python -m pytest
 
 export PATH := $(BIN):$(PATH)
-export MPLBACKEND ?= Agg
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export JUPYTER_PLATFORM_DIRS := 1
 
