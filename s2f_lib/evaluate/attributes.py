@@ -95,7 +95,7 @@ def balanced_accuracy(reference: Sequence, predicted: Sequence, labels: Sequence
 def constant_predictor(reference: Sequence) -> tuple[object, float]:
     """The most frequent label, and the agreement reached by always saying it."""
     values, counts = np.unique(checks.column(reference, "reference", least=1), return_counts=True)
-    return values[counts.argmax()].item(), float(counts.max() / counts.sum())
+    return values.tolist()[counts.argmax()], float(counts.max() / counts.sum())
 
 
 def within_one_decade(reference: np.ndarray, predicted: np.ndarray) -> float:

@@ -149,6 +149,8 @@ def within_table(study: Study) -> pd.DataFrame:
         for name in ("voice", "demographics", "perfect listener"):
             ranks = retrieval_ranks(study, name, query_groups=groups)
             kept = ranks.where(ranks.size >= 5)
+            if len(kept) < 2:  # too few people for galleries of this kind
+                continue
             numbers = retrieval.summary(kept)
             rows[gallery, name] = {
                 "match_1_2": numbers["match_1_2"]["value"],

@@ -75,6 +75,20 @@ def test_a_face_that_never_changes_follows_nothing():
     assert result["sex_right"].estimate == pytest.approx(0.5)
 
 
+def test_interval_of_a_partial_correlation_is_that_of_the_full_bootstrap():
+    from s2f_lib.evaluate import craniofacial, statistics
+
+    rng = np.random.default_rng(4)
+    z = rng.normal(size=(250, 2))
+    x = z @ [1, 1] + rng.normal(size=250)
+    y = z @ [1, -1] + 0.5 * x + rng.normal(size=250)
+    fast = effects.partial_r(x, y, z, times=400)
+    full = statistics.bootstrap(lambda *v: craniofacial.pearson(*v)[0], x, y, z, times=400)
+    assert fast.estimate == full.estimate
+    assert fast.low == pytest.approx(full.low, abs=0.02)
+    assert fast.high == pytest.approx(full.high, abs=0.02)
+
+
 def test_thinning_leaves_the_share_asked_for_and_balancing_restores_the_weight():
     groups = np.repeat(list("ABCD"), 100)
     thin = effects.thin(groups, "D", 0.05)
