@@ -3,6 +3,9 @@
 numba keeps compiled code beside the source file. Where that folder cannot be written (a system-wide install, a
 container image), the cache goes to ``$S2F_HOME/numba`` instead. The choice is made before numba is first imported
 here; a ``NUMBA_CACHE_DIR`` that is already set is respected.
+
+numba looks only at the file of the kernel to see whether compiled code is out of date: who changes a helper in `paint`
+removes ``__pycache__/shading.*.nb*``, or sees the old pixels.
 """
 
 import os
