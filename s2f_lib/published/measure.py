@@ -109,8 +109,8 @@ def write_heads(folder: str | Path, part: str, repeats: int, progress: bool = Tr
     contest.measure(pairs, found, repeats, progress)
     found.tables["learning_curve"] = contest.learning_curve(pairs, tuple(n for n in CURVE if n < 0.9 * len(pairs)))
     notes = (
-        f"{contest.matching.FOLDS}-fold cross-validation by speaker, repeated with each seed; the settings of 'best' come "
-        "from inner folds of its training pairs. Gallery: true faces of all other speakers. 1:2 matching as a share, "
+        f"{contest.matching.FOLDS}-fold cross-validation by speaker, repeated per seed; 'best' takes its settings "
+        "from inner folds of the training pairs. Gallery: true faces of all other speakers. 1:2 matching as a share, "
         "top-K in percent. Measurements of files are cached; the time is that of this run."
     )
     _write(findings.RECORDS[part][1], part, found, len(pairs), range(repeats), started, notes)

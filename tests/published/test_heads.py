@@ -46,6 +46,19 @@ def test_likelihood_score_is_the_ratio_of_two_gaussians():
         np.testing.assert_allclose(ours[i] - ours[i, 0], theirs - theirs[0], atol=1e-8)
 
 
+def test_one_scale_does_not_make_weak_features_loud():
+    voice, face, speakers = made_up(300, 2.0)
+    noisy = np.hstack([voice, 1e-3 * np.random.default_rng(1).standard_normal((300, 100))])
+
+    def score(scaling):
+        make = lambda v, f, s: LikelihoodHead(30.0, 0.5, scaling).fit(v, f)  # noqa: E731
+        return matching.ranks(matching.out_of_fold(make, noisy, face, speakers), speakers).match(2).mean()
+
+    assert score("one") > score("each") + 0.01
+    with pytest.raises(ValueError, match="'each' or 'one', got 'all'"):
+        RidgeHead(1.0, "all")
+
+
 def test_full_shrinking_leaves_a_plain_scalar_product():
     voice, face, _ = made_up()
     head = LikelihoodHead(20.0, 1.0).fit(voice, face)
