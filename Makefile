@@ -21,6 +21,7 @@ export JUPYTER_PLATFORM_DIRS := 1
 help:
 	@echo "make book       build the book into _build/html (first time: installs, runs every page)"
 	@echo "make test       lint, unit tests, doctests, every page by nbval"
+	@echo "make browser    look at the built book: links, sizes, and in Chromium (if there is one) every page"
 	@echo "make lab        JupyterLab on the pages"
 	@echo "make published  fetch the paper's published examples and measure them again (network)"
 	@echo "make bench      the measured comparisons in benchmarks/ (long)"
@@ -45,7 +46,6 @@ $(INSTALLED):
 book: $(INSTALLED)
 	@$(BIN)/python -m s2f_lib.pages cache
 	$(BIN)/jupyter-book build . -W -n --keep-going
-	@$(PYTEST) -q tests/browser
 	@echo "The book: file://$(CURDIR)/_build/html/index.html"
 
 test: $(INSTALLED)
@@ -54,6 +54,7 @@ test: $(INSTALLED)
 	$(PYTEST) -q --doctest-modules s2f_lib data_scripts
 	printf '%s\n' $(PAGES) | OMP_NUM_THREADS=1 xargs -n 1 -P $(JOBS) $(PYTEST) -q --nbval-lax --nbval-cell-timeout=900
 
+# Looks at the built book: links, descriptions, sizes; with Chromium also requests, complaints, contrast, sliders, sound.
 browser: $(INSTALLED)
 	$(PYTEST) tests/browser
 

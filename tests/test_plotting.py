@@ -122,11 +122,3 @@ def test_only_the_style_function_changes_settings():
 def test_colours_that_meet_in_one_figure_differ():
     for names in (("voice", "face", "perfect listener", "demographics", "mean feature"), ("female", "male"), "ABCD"):
         assert len({plotting.COLORS[name] for name in names}) == len(names)
-
-
-def test_a_kept_number_can_be_read_back_from_the_page():
-    from IPython.utils.capture import capture_output
-
-    with capture_output() as captured:
-        plotting.keep("recall", 0.31)
-    assert captured.outputs == [] or captured.outputs[0].metadata["scrapbook"]["name"] == "recall"
