@@ -67,6 +67,7 @@ def _pitch(power: np.ndarray) -> np.ndarray:
     """Median and interquartile range of log2 pitch, from the peak of each frame's autocorrelation."""
     autocorrelation = np.fft.irfft(power, axis=1)
     window = np.fft.irfft(np.abs(np.fft.rfft(np.hanning(WIN_LENGTH), N_FFT)) ** 2)
+    window /= window[0]
     lags = np.arange(int(SAMPLE_RATE / PITCH_RANGE[1]), int(SAMPLE_RATE / PITCH_RANGE[0]))
     ratio = autocorrelation[:, lags] / (window[lags] * autocorrelation[:, :1] + 1e-12)
     cost = 0.03 * np.log2(lags / lags[0])  # of two equal peaks the shorter period is meant, not its double
@@ -91,7 +92,7 @@ def hear(
     """
     from s2f_lib.people import speech
 
-    made_from = ["statistics 1", item, sentences, sorted(options.items()), *material.whose_voice(population)]
+    made_from = ["statistics 2", item, sentences, sorted(options.items()), *material.whose_voice(population)]
     paths = [material.cache_path("heard", [*made_from, "" if c is None else c.name]) for c in changes]
     missing = [(change, path) for change, path in zip(changes, paths, strict=True) if not path.exists()]
     if missing:
