@@ -19,7 +19,7 @@ import numpy as np
 
 from s2f_lib import config, hub, io, train
 from s2f_lib.evaluate import ceilings, material, readers, retrieval, similarity, statistics
-from s2f_lib.training import synthetic, validate
+from s2f_lib.training import hearing, synthetic, validate
 
 NAME = "voice-encoder-synthetic"
 
@@ -45,7 +45,11 @@ def main() -> None:
         **baselines(seen, unseen, known_v_f),
     }
     metrics, intervals = scores(guesses, v_f)
-    metrics |= decoded(guesses["voice"], v_f, unseen.population().table())
+    tables = seen.population().table(), unseen.population().table()
+    metrics |= read_off(guesses["voice"], v_f, known_v_f, *tables)
+    faces_too = {"decoder-synthetic-vgg", "attributes-synthetic"} <= {entry["name"] for entry in hub.available()}
+    if faces_too:
+        metrics |= decoded(guesses["voice"], v_f, tables[1])
     provenance = hub.describe(NAME)
     metrics["clips_seen"] = provenance["clips_seen"]
     metrics |= {f"validation_top10_at_{clips}_clips": top10 for clips, _, top10 in provenance.get("curve", [])}
@@ -57,8 +61,10 @@ def main() -> None:
         seconds=time.perf_counter() - begun, notes=provenance.get("about", "") + " Chance: top-10 % 10, top-1 % 1. "
         f"Baselines and the perfect listener learn from {options.people} people, one picture each. "
         "share_of_recoverable = (voice - chance) / (perfect listener - chance), in top-10 %. The curve over clips is "
-        "that of one run whose learning rate falls to zero at its end."
-        + ("" if options.null else " The null world was not run."),
+        "that of one run whose learning rate falls to zero at its end. "
+        "sex_read and age_read_r are read off v_s by a ridge regression learned from faces."
+        + ("" if options.null else " The null world was not run.")
+        + ("" if faces_too else " No decoder was there yet: sex_right and age_r of the decoded face were not run."),
     )  # fmt: skip
     for key in sorted(metrics):
         print(f"{key:44s} {metrics[key]:10.3f}")
@@ -91,6 +97,20 @@ def scores(guesses: dict[str, np.ndarray], v_f: np.ndarray) -> tuple[dict, dict]
     gain = metrics["perfect_listener_top10_percent"] - 10
     metrics["share_of_recoverable"] = (metrics["top10_percent"] - 10) / gain
     return metrics, intervals
+
+
+def read_off(v_s: np.ndarray, v_f: np.ndarray, known: np.ndarray, people, others) -> dict[str, float]:
+    """Assigned sex and age on axes of the feature space learned from 3,000 faces: read off the voice, and the face."""
+    out = {}
+    for name, truth in (("sex", people["sex"] == "male"), ("age", people["age"])):
+        axis = hearing.axis_of(known[:3000], truth.to_numpy(float)[:3000])
+        for tail, feature in (("", v_s), ("_face", v_f)):
+            guess = axis.read(feature)
+            if name == "sex":
+                out[f"sex_read{tail}"] = float(((guess > np.median(guess)) == (others["sex"] == "male")).mean())
+            else:
+                out[f"age_read_r{tail}"] = float(np.corrcoef(guess, others["age"])[0, 1])
+    return out
 
 
 def decoded(v_s: np.ndarray, v_f: np.ndarray, people) -> dict[str, float]:

@@ -122,6 +122,9 @@ class LossConfig:
         "l2": {"weight_decoder": 0.0, "weight_normalized": 0.0, "weight_distill": 0.0, "weight_l2": 1.0},
         "normalized": {"weight_decoder": 0.0, "weight_normalized": 1.0, "weight_distill": 0.0},
         "no_decoder": {"weight_decoder": 0.0},
+        # where no face decoder is trained yet: the feature itself stands in for the decoder's first layer, squared,
+        # because a feature behind a ReLU is mostly zero and an absolute distance would answer with its median
+        "l2_for_decoder": {"weight_decoder": 0.0, "weight_l2": 1.0},
         "no_distill": {"weight_distill": 0.0},
         "no_normalized": {"weight_normalized": 0.0},
     }
@@ -223,7 +226,7 @@ def rederive_weights(magnitudes: dict[str, float], config: LossConfig, reference
     """
     weights = config.weights()
     if reference is None:
-        reference = "decoder" if "decoder" in weights else next(iter(weights))
+        reference = next((term for term in ("decoder", "l2", "l1") if term in weights), next(iter(weights)))
     if reference not in weights:
         raise ValueError(f"the reference term {reference!r} does not take part; terms: {', '.join(weights)}")
     flat = [term for term in weights if not magnitudes.get(term)]

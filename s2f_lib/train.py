@@ -111,6 +111,7 @@ def table(runs: dict[str, list[Run]]):
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m s2f_lib.train", description="Train the voice encoder.")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
     parser.add_argument("--preset", default="quick", help=f"{', '.join(TrainConfig.PRESETS)}, or a .json file")
     parser.add_argument("--loss", default="paper", help=f"{', '.join(LossConfig.PRESETS)}, or a .json file")
     parser.add_argument("--seed", type=int, default=0)
@@ -134,6 +135,10 @@ def main(arguments: list[str] | None = None) -> int:
         from s2f_lib.training import sweep_report
 
         return sweep_report.main(options.sweep, options.only, options.workers)
+    if options.threads:
+        import torch
+
+        torch.set_num_threads(options.threads)
     changes = dict(_assignment(text) for text in options.set)
     config = make_config(options.preset, options.loss, seed=options.seed, **changes)
     out = options.out or Path("runs") / f"{Path(options.preset).stem}-{Path(options.loss).stem}-{options.seed}"

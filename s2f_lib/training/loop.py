@@ -79,6 +79,7 @@ def make_encoder(config: TrainConfig, source) -> VoiceEncoder:
     if config.start_from_mean:
         with torch.no_grad():
             encoder.fc2.bias.copy_(torch.from_numpy(mean))
+            encoder.fc2.weight.zero_()  # or the first steps would silence fc1 to get rid of its random answer
     return encoder
 
 

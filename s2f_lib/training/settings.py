@@ -46,7 +46,7 @@ class TrainConfig:
     seconds: float = 6.0  # length of the training clips
     random_start: bool = True  # begin each clip anywhere and wrap around; the paper takes the first six seconds
     augment: tuple[str, ...] = ()  # of "noise", "room", "spec"
-    start_from_mean: bool = True  # fc2's bias starts at the mean face feature of the training clips
+    start_from_mean: bool = True  # v_s starts as the mean face feature of the training clips, whatever is heard
 
     mixed_precision: Literal["no", "bf16"] = "no"
     channels_last: bool = True
@@ -62,8 +62,8 @@ class TrainConfig:
     PRESETS: ClassVar[dict[str, dict]] = {
         "quick": {},
         "standard": {"encoder": "standard", "max_steps": 4_000, "evaluate_every": 500, "checkpoint_every": 200},
-        # what the shipped weights were trained with: the paper's loss, balanced anew for our frozen layers. Differences
-        # from the paper beside the narrow network: magnitude input and clips of 3 s, both because CPU time is short.
+        # meant for the weights that the pages use; see the notes in `s2f_lib.training`. Differences from the paper beside
+        # the narrow network: magnitude input and clips of 3 s, both because CPU time is short.
         "synthetic-standard": {
             "encoder": "standard",
             "encoder_changes": {"input": "magnitude"},

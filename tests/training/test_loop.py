@@ -121,6 +121,16 @@ def test_lambdas_are_derived_again_at_the_given_step(clips, settings, layers):
     assert run.config.loss.weights() == line["weights"]
 
 
+def test_a_run_starts_at_the_mean_face_and_fc1_stays_awake(clips, settings):
+    trainer = Trainer(settings(max_steps=40, learning_rate=2e-3), clips)
+    sound = torch.from_numpy(clips.waveforms[:4])
+    with torch.no_grad():
+        start = trainer.encoder(sound)
+    assert torch.allclose(start, torch.from_numpy(clips.mean_feature).expand_as(start))
+    v_s = trainer.fit().encoder(sound)
+    assert v_s.std(dim=0).max() > 1e-3  # a collapsed network answers every voice alike
+
+
 def test_the_learning_rate_of_the_paper():
     config = train.make_config("paper")
     assert (config.batch_size, config.beta1, config.epsilon, config.max_steps) == (8, 0.5, 1e-4, 637_500)
