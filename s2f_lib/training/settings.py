@@ -62,8 +62,8 @@ class TrainConfig:
     PRESETS: ClassVar[dict[str, dict]] = {
         "quick": {},
         "standard": {"encoder": "standard", "max_steps": 4_000, "evaluate_every": 500, "checkpoint_every": 200},
-        # meant for the weights that the pages use; see the notes in `s2f_lib.training`. Differences from the paper beside
-        # the narrow network: magnitude input and clips of 3 s, both because CPU time is short.
+        # meant for the weights that the pages use; see the notes in `s2f_lib.training`. Beside the narrow network it
+        # differs from the paper in magnitude input and clips of 3 s, both because CPU time is short.
         "synthetic-standard": {
             "encoder": "standard",
             "encoder_changes": {"input": "magnitude"},
