@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def cached(recipe: str, path: Path, measure: Callable[[Path], dict[str, np.ndarr
         try:
             with np.load(store) as arrays:
                 return dict(arrays)
-        except (ValueError, OSError, EOFError):  # cut off by a crash of the machine: measure again
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile):  # cut off by a crash of the machine: measure again
             store.unlink()
     arrays = measure(path)
     with io.atomic_write(store) as file:
