@@ -134,7 +134,8 @@ def test_every_page_of_the_contents_exists_and_every_notebook_is_in_it():
 def test_vendored_scripts_are_the_published_files():
     vendor = ROOT / "book/_static/vendor"
     rows = re.findall(r"^\| `(\S+?)` \|.*`([0-9a-f]{64})` \|$", (vendor / "README.md").read_text(), re.MULTILINE)
-    assert sorted(name for name, _ in rows) == sorted(str(p.relative_to(vendor)) for p in vendor.rglob("*.js"))
+    files = [p for p in vendor.rglob("*") if p.suffix in (".js", ".woff2")]
+    assert sorted(name for name, _ in rows) == sorted(str(p.relative_to(vendor)) for p in files)
     for name, checksum in rows:
         assert hashlib.sha256((vendor / name).read_bytes()).hexdigest() == checksum, name
         assert (vendor / name).with_name("LICENSE").exists()

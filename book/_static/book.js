@@ -1,5 +1,12 @@
-// Output boxes that scroll sideways can be reached by the keyboard.
+// The widget manager takes its icon fonts from here and not from a CDN.
+window.__jupyter_widgets_assets_path__ = new URL("vendor/html-manager/", document.currentScript.src).href;
+
 document.addEventListener("DOMContentLoaded", () => {
+  // The widget manager asks for formulas in the words of MathJax 2; the book has MathJax 3.
+  if (window.MathJax && !window.MathJax.Hub) {
+    window.MathJax.Hub = { Queue: (job) => window.MathJax.typesetPromise?.([job[2]]) };
+  }
+  // Output boxes that scroll sideways can be reached by the keyboard.
   for (const box of document.querySelectorAll(".cell_output, .bd-article table, .highlight pre")) {
     if (box.scrollWidth > box.clientWidth) box.setAttribute("tabindex", "0");
   }

@@ -118,7 +118,7 @@ class Canvas:
         return map_coordinates(grid, where, order=1, mode="grid-wrap")
 
     def from_curve(self, points):
-        """Distance in the frontal plane to a curve (``abs(x)``, y), and how far along it the nearest point is, 0 to 1."""
+        """Distance in the frontal plane to a curve (``abs(x)``, y), and how far along it the nearest point is (0-1)."""
         points = np.array(points, float)
         best, along = np.full(self.x.shape, 9.0), np.zeros(self.x.shape)
         length = np.r_[0, np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))]
