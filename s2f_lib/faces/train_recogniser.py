@@ -140,7 +140,7 @@ def quality(
     return {
         "verification_auc": verification_auc(v_f),
         "verification_auc_matched": verification_auc(v_f, matched),
-        "rank1_of_500": float((rank_of_own(v_f[:, 0], gallery) == 1).mean()),
+        "rank1": float((rank_of_own(v_f[:, 0], gallery) == 1).mean()),
     }
 
 
