@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-MAX_YAW = 40.0  # degrees
+MAX_YAW = 35.0  # degrees
 MOODS = {"neutral": 0.34, "smile": 0.28, "bigsmile": 0.13, "talk": 0.14, "frown": 0.05, "surprise": 0.06}
 SHIRTS = 6
 
@@ -93,8 +93,8 @@ def _light(rng: np.random.Generator) -> np.ndarray:
 def wild_scene(rng: np.random.Generator, max_yaw: float = MAX_YAW) -> Scene:
     """A random picture-taking situation; the draws do not depend on the person or the size of the picture."""
     mood, units = _expression(rng)
-    yaw = float(np.clip(rng.normal(0, 20), -max_yaw, max_yaw))
-    pitch, roll = float(np.clip(rng.normal(0, 8), -20, 20)), float(rng.normal(0, 6))
+    yaw = float(np.clip(rng.normal(0, 17), -max_yaw, max_yaw))
+    pitch, roll = float(np.clip(rng.normal(0, 7), -18, 18)), float(rng.normal(0, 6))
     distance, closeness = rng.uniform(5.5, 14), rng.uniform(0.9, 1.1)
     shift = (rng.normal(0, 0.06), -0.20 + rng.normal(0, 0.06), 0)
     light = _light(rng)
