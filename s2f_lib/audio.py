@@ -233,7 +233,7 @@ def _clip_by_clip(sound: Tensor) -> Tensor:
         torch.fft.rfft(windowed, out=spectrum)
         torch.stack((spectrum.real, spectrum.imag), out=place)
         gain = place.abs() if gain is None else torch.abs(place, out=gain)
-        place.mul_(gain.clamp_(min=SMALLEST).log_().mul_(POWER - 1).exp_())
+        place.mul_(gain.clamp_(min=SMALLEST).log2_().mul_(POWER - 1).exp2_())
     return result
 
 
@@ -248,8 +248,8 @@ def _padded_window(like: Tensor) -> Tensor:
 
 
 def _gain(parts: Tensor) -> Tensor:
-    """What to multiply by for ``sgn(x) |x| ** 0.3``: ``|x| ** -0.7``, by exp and log, four times as fast as pow."""
-    return parts.abs().clamp(min=SMALLEST).log().mul(POWER - 1).exp()
+    """What to multiply by for ``sgn(x) |x| ** 0.3``: ``|x| ** -0.7``, by way of the logarithm, four times as fast as pow."""
+    return parts.abs().clamp(min=SMALLEST).log2().mul(POWER - 1).exp2()
 
 
 def invert_spectrogram(spectrogram: np.ndarray | Tensor) -> Tensor:
