@@ -48,7 +48,7 @@ class RecogniserConfig:
     image_size: int = 80  # pixels, as the network sees them
     fc6: int = 256
     classes: int = 1000  # identities whose row of fc8 is shipped, the first ones
-    steps: int = 4500
+    steps: int = 3000
     batch_size: int = 128
     learning_rate: float = 3e-3  # AdamW, at its peak
     weight_decay: float = 0.05
@@ -138,7 +138,9 @@ def train(
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
         pictures = augmented(to_tensor(_pick(wild, canonical, who, which)), settings.image_size, generator)
         pixels = (pictures * 255 - SYNTHETIC_MEAN) / SYNTHETIC_SCALE
-        v_f = torch.relu(network.fc7_before_relu(pixels.to(device, memory_format=torch.channels_last)))
+        with torch.autocast(device, torch.bfloat16):  # a third faster, on CPUs that know the format too
+            before = network.fc7_before_relu(pixels.to(device, memory_format=torch.channels_last))
+        v_f = torch.relu(before.float())
         identity, margin = torch.from_numpy(who).to(device), margin_at(step, settings)
         terms = {
             "identity": cosface_loss(v_f, network.fc8.weight, identity, settings.scale, margin),
