@@ -1,6 +1,3 @@
-// The widget manager takes its icon fonts from here and not from a CDN.
-window.__jupyter_widgets_assets_path__ = new URL("vendor/html-manager/", document.currentScript.src).href;
-
 document.addEventListener("DOMContentLoaded", () => {
   // The widget manager asks for formulas in the words of MathJax 2; the book has MathJax 3.
   if (window.MathJax && !window.MathJax.Hub) {

@@ -8,7 +8,6 @@ the seed "test". A judge of decoded faces only: nothing is trained against it.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import sys
 import time
@@ -95,16 +94,9 @@ def agreement(network: AttributeNet, images: Tensor, population: people.Populati
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("runs/attributes"), help="where the result goes")
-    parser.add_argument("--data", type=Path, default=Path("data/faces"), help="rendered pictures")
-    parser.add_argument("--test-people", type=int, default=500)
-    parser.add_argument("--workers", type=int, default=2, help="rendering processes")
-    parser.add_argument("--ship", action="store_true", help="install the result as attributes-synthetic")
-    for field in dataclasses.fields(AttributeConfig):
-        parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
+    parser = training.command_line(__doc__, AttributeConfig, Path("runs/attributes"), "attributes-synthetic", 500)
     options = parser.parse_args(arguments)
-    settings = AttributeConfig(**{f.name: getattr(options, f.name) for f in dataclasses.fields(AttributeConfig)})
+    settings = training.chosen(options, AttributeConfig)
     how = {"kind": "canonical", "size": settings.picture_size, "workers": options.workers}
     trained_on = people.sample(settings.people, seed=config.SEEDS["decoder"])
     canonical = rendered(options.data / "decoder-canonical", trained_on, **how)
@@ -120,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
         "kind": "attribute classifier",
         "licence": "CC0-1.0",
         "source": "trained here from scratch on computer-made faces; for those only",
-        "command": "python -m s2f_lib.faces.train_attributes --ship",
+        "command": training.command_of("s2f_lib.faces.train_attributes", settings),
         "builder": "s2f_lib.faces.attributes:load_attributes",
         "population_seed": config.SEEDS["decoder"],
         "data": f"{settings.people} people, one canonical picture each",

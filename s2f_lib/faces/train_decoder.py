@@ -15,7 +15,6 @@ recogniser in the last one is always `synthetic-vgg`, because dlib's has no grad
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import sys
 from pathlib import Path
@@ -224,18 +223,10 @@ def _batch(examples: Examples, who: np.ndarray, rng: np.random.Generator, device
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("runs/decoder"), help="checkpoint and settings")
-    parser.add_argument("--data", type=Path, default=Path("data/faces"), help="rendered pictures and features")
-    parser.add_argument("--test-people", type=int, default=200)
-    parser.add_argument("--workers", type=int, default=2, help="rendering processes")
+    parser = training.command_line(__doc__, DecoderConfig, Path("runs/decoder"), "decoder-<recogniser>", 200)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--ship", action="store_true", help="install the result as decoder-<recogniser>")
-    for field in dataclasses.fields(DecoderConfig):
-        parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)
     options = parser.parse_args(arguments)
-    settings = DecoderConfig(**{f.name: getattr(options, f.name) for f in dataclasses.fields(DecoderConfig)})
-    config.save(settings, options.out / "config.json")
+    settings = training.chosen(options, DecoderConfig)
     torch.set_flush_denormal(True)
     examples = prepare(settings, options.data, options.workers)
     decoder, seconds = train(settings, options.out, examples, options.device)
@@ -260,14 +251,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _entry(settings: DecoderConfig, metrics: dict[str, float]) -> dict:
     """What the hub says about these weights."""
-    default = DecoderConfig()
-    changed = [f.name for f in dataclasses.fields(settings) if getattr(settings, f.name) != getattr(default, f.name)]
-    options = "".join(f" --{name.replace('_', '-')} {getattr(settings, name)}" for name in changed)
     return {
         "kind": "face decoder",
         "licence": "CC0-1.0",
         "source": "trained here from scratch on computer-made faces; shows no real person",
-        "command": f"python -m s2f_lib.faces.train_decoder{options} --ship",
+        "command": training.command_of("s2f_lib.faces.train_decoder", settings),
         "builder": "s2f_lib.faces.decoder:load_decoder",
         "population_seed": config.SEEDS["decoder"],
         "data": f"{settings.people} people, {settings.items} wild pictures and one canonical picture each",

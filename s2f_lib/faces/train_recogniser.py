@@ -15,7 +15,6 @@ checkpoint in --out. --ship puts the result where ``hub.load("synthetic-vgg")`` 
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import sys
 from pathlib import Path
@@ -191,21 +190,10 @@ def quality(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=Path("runs/recogniser"), help="checkpoint and settings")
-    parser.add_argument("--data", type=Path, default=Path("data/faces"), help="rendered pictures")
-    parser.add_argument("--test-people", type=int, default=500)
-    parser.add_argument("--workers", type=int, default=2, help="rendering processes")
+    parser = training.command_line(__doc__, RecogniserConfig, Path("runs/recogniser"), "synthetic-vgg", 500)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--ship", action="store_true", help="install the result as synthetic-vgg")
-    for field in dataclasses.fields(RecogniserConfig):
-        if field.name != "widths":
-            kind = float if isinstance(field.default, float) else int
-            parser.add_argument(f"--{field.name.replace('_', '-')}", type=kind, default=field.default)
     options = parser.parse_args(arguments)
-    names = {field.name for field in dataclasses.fields(RecogniserConfig)} & set(vars(options))
-    settings = RecogniserConfig(**{name: getattr(options, name) for name in names})
-    config.save(settings, options.out / "config.json")
+    settings = training.chosen(options, RecogniserConfig)
     torch.set_flush_denormal(True)
     size, workers = settings.picture_size, options.workers
     trained_on = people.sample(settings.people, seed=config.SEEDS["recogniser"])
@@ -246,7 +234,7 @@ def _entry(settings: RecogniserConfig, metrics: dict[str, float]) -> dict:
         "kind": "face recogniser",
         "licence": "CC0-1.0",
         "source": "trained here from scratch on computer-made faces; identifies no real person",
-        "command": "python -m s2f_lib.faces.train_recogniser --ship",
+        "command": training.command_of("s2f_lib.faces.train_recogniser", settings),
         "builder": "s2f_lib.faces.recognisers:load_synthetic_vgg",
         "population_seed": config.SEEDS["recogniser"],
         "data": f"{settings.people} people, {settings.items} wild pictures and one canonical picture each",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
 import json
 import os
 import time
@@ -12,12 +14,53 @@ import numpy as np
 import torch
 from torch import nn
 
-from s2f_lib import hub, io
+from s2f_lib import config, hub, io
 
-__all__ = ["batches", "cosine_schedule", "load_half", "optimise", "provenance", "ship"]
+__all__ = [
+    "batches",
+    "chosen",
+    "command_line",
+    "command_of",
+    "cosine_schedule",
+    "load_half",
+    "optimise",
+    "provenance",
+    "ship",
+]
 
 REPORT_EVERY, SAVE_EVERY = 50, 200  # steps
 Losses = Callable[[np.ndarray, int], dict[str, torch.Tensor]]
+
+
+def command_line(description: str, settings: type, out: Path, name: str, test_people: int) -> argparse.ArgumentParser:
+    """The options that training commands share, and one for every field of the settings that is a number or a text."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=out, help="checkpoint and settings")
+    parser.add_argument("--data", type=Path, default=Path("data/faces"), help="rendered pictures and features")
+    parser.add_argument("--test-people", type=int, default=test_people)
+    parser.add_argument("--workers", type=int, default=2, help="rendering processes")
+    parser.add_argument("--ship", action="store_true", help=f"install the result as {name}")
+    for field in dataclasses.fields(settings):
+        if isinstance(field.default, (int, float, str)):
+            option = f"--{field.name.replace('_', '-')}"
+            parser.add_argument(option, type=type(field.default), default=field.default)
+    return parser
+
+
+def chosen(options: argparse.Namespace, settings: type):
+    """The settings that a command line made by `command_line` asks for; saved in its ``--out``."""
+    names = {field.name for field in dataclasses.fields(settings)} & set(vars(options))
+    made = settings(**{name: getattr(options, name) for name in names})
+    config.save(made, options.out / "config.json")
+    return made
+
+
+def command_of(module: str, made) -> str:
+    """The command that trains with these settings: what differs from the defaults is named."""
+    default = type(made)()
+    changed = [f.name for f in dataclasses.fields(made) if getattr(made, f.name) != getattr(default, f.name)]
+    options = "".join(f" --{name.replace('_', '-')} {getattr(made, name)}" for name in changed)
+    return f"python -m {module}{options} --ship"
 
 
 def batches(count: int, batch_size: int, step: int, seed: int) -> Iterator[np.ndarray]:
