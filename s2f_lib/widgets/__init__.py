@@ -6,16 +6,18 @@ one live view that needs a kernel (`voice_laboratory`), which says so when there
 """
 
 from s2f_lib.widgets.frames import Frame, frame_slider, frame_tabs, sound_html
-from s2f_lib.widgets.laboratory import people_explorer, voice_laboratory
+from s2f_lib.widgets.laboratory import laboratory_frames, people_explorer, person_frame, voice_laboratory
 from s2f_lib.widgets.loss_field import loss_explorer, loss_field
 
 __all__ = [
     "Frame",
     "frame_slider",
     "frame_tabs",
+    "laboratory_frames",
     "loss_explorer",
     "loss_field",
     "people_explorer",
+    "person_frame",
     "sound_html",
     "voice_laboratory",
 ]
