@@ -8,15 +8,21 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from s2f_lib.corpus import storage
+
 ERRORS = (ValueError, OSError, RuntimeError, ImportError)
 
 
-def parser(description: str, *, needs_input: bool = True) -> argparse.ArgumentParser:
-    """A parser with the options of every command: folder in, folder out, --limit --jobs --dry-run --overwrite."""
+def parser(description: str, *, needs_input: bool = True, addresses: bool = False) -> argparse.ArgumentParser:
+    """A parser with the options of every command: folder in, folder out, --limit --jobs --dry-run --overwrite.
+
+    With `addresses`, the folder out may be one that fsspec reaches.
+    """
     made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     if needs_input:
-        made.add_argument("source", type=Path, help="folder (or file) to read")
-    made.add_argument("out", type=Path, help="folder to write; made if it is missing")
+        made.add_argument("source", type=folder, help="folder (or file) to read")
+    kind = " or address (s3://bucket/folder)" if addresses else ""
+    made.add_argument("out", type=place if addresses else folder, help=f"folder{kind} to write; made if missing")
     made.add_argument(
         "--limit", type=positive, default=None, help="stop after about so many clips; a later call goes on"
     )
@@ -49,12 +55,30 @@ def engine_options(options: argparse.Namespace) -> dict:
     }
 
 
-def ending(verb: str, rows: list[dict], folder: Path) -> int:
+def ending(verb: str, rows: list[dict], folder: storage.Place) -> int:
     """Print the last line, whose counts add up; the exit status is not 0 when nothing was made."""
     from s2f_lib.corpus import manifest
 
     print(f"{manifest.summary_line(verb, rows)} -> {folder}/manifest.csv")
     return 0 if any(row["status"] == "ok" for row in rows) else 1
+
+
+def place(text: str) -> storage.Place:
+    """A path of this machine, or an address that fsspec reaches."""
+    try:
+        return storage.at(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def folder(text: str) -> Path:
+    """A path of this machine; ``file://`` is one, too."""
+    path = place(text)
+    if not isinstance(path, Path):
+        raise argparse.ArgumentTypeError(
+            f"{text} is an address, and this command wants a folder of this machine; build_shards writes to addresses"
+        )
+    return path
 
 
 def positive(text: str) -> int:
@@ -77,8 +101,10 @@ def guarded(main: Callable[[], int], errors: tuple = ERRORS) -> int:
         return 2
 
 
-def check_space(folder: Path, wanted: float) -> None:
-    """Raise OSError if the disk has less free space than will be needed."""
+def check_space(folder: storage.Place, wanted: float) -> None:
+    """Raise OSError if the disk has less free space than will be needed; an address is not asked."""
+    if not isinstance(folder, Path):
+        return
     existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     free = shutil.disk_usage(existing).free
     if free < wanted:

@@ -3,6 +3,7 @@
     python -m data_scripts.build_shards data/avspeech/2_pairs data/avspeech/corpus \\
         --features data/avspeech/3_features --splits data/avspeech/splits.json
 
+The folder out may be an address that fsspec reaches (s3://bucket/corpus); training reads it from there as well.
 A clip is <key>.flac, .jpg, .v_f.npy, .logits.npy and .json; about 150 kB, a thousand to a shard.
 """
 
@@ -44,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser():
-    parser = _common.cluster(_common.parser(__doc__))
+    parser = _common.cluster(_common.parser(__doc__, addresses=True))
     parser.add_argument("--features", type=Path, default=None, help="folder of extract_features")
     parser.add_argument("--splits", type=Path, required=True, help="file of make_splits")
     parser.add_argument("--wav", action="store_true", help="store WAV: twice as large, read by the standard library")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from s2f_lib import io
-from s2f_lib.corpus import engine, manifest, splits
+from s2f_lib.corpus import engine, manifest, splits, storage
 from s2f_lib.corpus.shards import decode, write_shard
 from s2f_lib.corpus.steps import Row, inside
 
@@ -28,7 +28,7 @@ def build(
     pairs: str | Path,
     features: str | Path | None,
     parts: dict[str, list[str]],
-    out: str | Path,
+    out: storage.Name,
     *,
     clips_per_shard: int = CLIPS_PER_SHARD,
     sound: str = "flac",
@@ -46,7 +46,9 @@ def build(
         Folders of `crop_faces` and `extract_features` (None: a corpus without features).
     parts : dict
         Splits, see `s2f_lib.corpus.splits`.
-    out : str or Path
+    out : str, Path or Address
+        Folder, or any address that fsspec reaches (``s3://bucket/folder``; all workers must reach it too). A folder is
+        locked while we work. An address is not: two runs at once write the same shards twice, to the same bytes.
     clips_per_shard : int
     sound : {"flac", "wav"}
         WAV is twice as large, and training reads it with the standard library alone.
@@ -60,19 +62,20 @@ def build(
     """
     if sound not in ("flac", "wav"):
         raise ValueError(f"sound must be 'flac' or 'wav', got {sound!r}")
-    out, rows = Path(out), manifest.read(Path(features or pairs) / "manifest.csv")
+    out, rows = storage.at(out), manifest.read(Path(features or pairs) / "manifest.csv")
     good = [row for row in rows if row["status"] == "ok"]
     splits.check(parts, good)
     part_of = {speaker: name for name, members in parts.items() for speaker in members}
     rows = [{**row, "split": part_of.get(row["speaker_id"], "")} for row in rows]
     shards = list(_plan([row for row in rows if row["status"] == "ok"], clips_per_shard))
-    with engine.lock(out):
+    with engine.lock(out) if isinstance(out, Path) else contextlib.nullcontext():
         _prepare(out, shards, sound, overwrite)
         roots = [str(Path(folder).resolve()) for folder in (pairs, features) if folder]
         missing = [(name, clips) for name, clips in shards if not (out / "shards" / name).exists()]
         tasks = [(str(out), roots, name, clips, sound) for name, clips in missing]
         for _ in engine.run(_write, tasks, jobs=jobs, scheduler=scheduler, progress=progress, unit="shard"):
             pass
+        engine.remove_partial(out)
         _finish(out, rows, parts, shards, about or {})
     return rows
 
@@ -88,17 +91,17 @@ def _plan(rows: Sequence[Row], size: int) -> Iterator[tuple[str, list[Row]]]:
             yield f"{split}-{number:06d}.tar", clips[first : first + size]
 
 
-def _prepare(out: Path, shards: list, sound: str, overwrite: bool) -> None:
+def _prepare(out: storage.Place, shards: list, sound: str, overwrite: bool) -> None:
     """Check that what is there belongs to the same plan."""
     plan = [sound, *([name, [row["clip_id"] for row in clips]] for name, clips in shards)]
     plan = hashlib.sha256(json.dumps(plan).encode())
     note = out / "plan.json"
     if overwrite:
         engine.remove(out, ("plan.json", "corpus.json", "manifest.csv", "splits.json", "shards/*.tar"))
-    engine.remove(out, ("shards/.*.partial.tar",))
+    engine.remove_partial(out)
     if note.exists() and json.loads(note.read_text())["plan"] != plan.hexdigest():
         raise ValueError(f"{out} holds shards of other clips; choose another folder or --overwrite")
-    with io.atomic_write(note, "w") as file:
+    with storage.atomic_write(note, "w") as file:
         json.dump({"plan": plan.hexdigest()}, file)
 
 
@@ -106,7 +109,7 @@ def _write(task: tuple) -> str:
     """One shard."""
     out, roots, name, clips, sound = task
     samples = ((str(row["clip_id"]), _sample(roots, row, sound)) for row in clips)
-    write_shard(Path(out) / "shards" / name, samples)
+    write_shard(storage.at(out) / "shards" / name, samples)
     return name
 
 
@@ -125,14 +128,15 @@ def _sample(roots: list[str], row: Row, sound: str) -> dict[str, object]:
     return sample | {"json": {key: row[key] for key in KEPT if row.get(key)}}
 
 
-def _finish(out: Path, rows: list[Row], parts: dict, shards: list, about: dict) -> None:
+def _finish(out: storage.Place, rows: list[Row], parts: dict, shards: list, about: dict) -> None:
     made = []
     for name, clips in shards:
         path = out / "shards" / name
-        made.append({"name": name, "split": name.split("-")[0], "clips": len(clips), "bytes": path.stat().st_size})
-        made[-1]["sha256"] = io.sha256(path)
+        if not path.exists():
+            raise RuntimeError(f"{path} was written, but is not seen from here; all machines must see the same place")
+        made.append({"name": name, "split": name.split("-")[0], "clips": len(clips), **storage.measure(path)})
     splits.save(out / "splits.json", parts)
     manifest.write(out / "manifest.csv", rows)
-    with io.atomic_write(out / "corpus.json", "w") as file:
+    with storage.atomic_write(out / "corpus.json", "w") as file:
         json.dump({"kind": "downloaded", **about, "shards": made}, file, indent=1)
         file.write("\n")

@@ -13,7 +13,9 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-__all__ = ["lock", "remove", "run"]
+from s2f_lib.corpus import storage
+
+__all__ = ["lock", "remove", "remove_partial", "run"]
 
 AHEAD = 4  # tasks per process that wait in a queue; bounds the memory
 ATTEMPTS = 3  # of a Dask task whose worker died
@@ -105,7 +107,7 @@ def _end_with(parent: int) -> None:
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(0.5)
+            time.sleep(0.1)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -190,9 +192,18 @@ def lock(folder: str | Path) -> Iterator[None]:
         yield
 
 
-def remove(folder: str | Path, patterns: Sequence[str]) -> None:
+def remove_partial(folder: storage.Name) -> None:
+    """Delete half-written files that a killed run left.
+
+    A run does so when it begins, and again when its tasks are done: workers of a run that was killed may outlive it for
+    a moment, and begin a file in it.
+    """
+    remove(folder, (".*.partial*", "*/.*.partial*"))
+
+
+def remove(folder: storage.Name, patterns: Sequence[str]) -> None:
     """Delete files (never folders, never through links) that match; what is not there is no error."""
     for pattern in patterns:
-        for path in Path(folder).glob(pattern):
+        for path in list(storage.at(folder).glob(pattern)):
             if path.is_file() or path.is_symlink():
                 path.unlink()

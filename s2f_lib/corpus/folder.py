@@ -1,4 +1,4 @@
-"""A corpus on disk, opened by folder or by name."""
+"""A corpus, opened by folder, by address or by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from s2f_lib import io
-from s2f_lib.corpus import manifest, splits
+from s2f_lib.corpus import manifest, splits, storage
 
 if TYPE_CHECKING:  # torch and the rest are loaded when a corpus is read, not when the package is imported
     from s2f_lib.corpus.stream import ShardSource
@@ -20,11 +20,11 @@ DEFAULT = {"people": 60, "world": "physiology", "seed": 0, "pictures": 2, "clips
 
 
 class Corpus:
-    """A folder made by ``data_scripts``.
+    """A folder made by ``data_scripts``, on this disk or at an address (``s3://bucket/folder``).
 
     Attributes
     ----------
-    folder : Path
+    folder : Path or Address
     info : dict
         ``corpus.json``: kind, settings, shards.
     manifest : list of dict
@@ -38,8 +38,8 @@ class Corpus:
         If the folder holds no corpus, an unfinished one, or one whose parts share a speaker.
     """
 
-    def __init__(self, folder: str | Path):
-        self.folder = Path(folder)
+    def __init__(self, folder: storage.Name):
+        self.folder = storage.at(folder)
         path = self.folder / "corpus.json"
         if not path.exists():
             raise FileNotFoundError(
@@ -92,7 +92,7 @@ class Corpus:
         """Raise ValueError if a shard is missing or is not the one that was written (SHA-256)."""
         for shard in self.info["shards"]:
             path = self.folder / "shards" / shard["name"]
-            if not path.exists() or io.sha256(path) != shard["sha256"]:
+            if not path.exists() or storage.measure(path)["sha256"] != shard["sha256"]:
                 raise ValueError(f"{path} is missing or has changed since it was written; make it again")
 
     def _shards(self, split: str) -> list[dict]:
@@ -107,8 +107,8 @@ def open(name: str | Path) -> Corpus:
     Parameters
     ----------
     name : str or Path
-        Folder of a corpus, or "synthetic": a small one (60 people), made in the cache folder on first use (about a
-        minute) and found there afterwards.
+        Folder or address of a corpus, or "synthetic": a small one (60 people), made in the cache folder on first use
+        (about a minute) and found there afterwards.
     """
     if str(name) != "synthetic":
         return Corpus(name)

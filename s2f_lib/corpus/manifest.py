@@ -6,9 +6,8 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
-from s2f_lib import io
+from s2f_lib.corpus import storage
 
 __all__ = ["COLUMNS", "STATUSES", "count", "read", "safe_name", "summary_line", "write"]
 
@@ -43,7 +42,7 @@ def safe_name(text: str, what: str = "name") -> str:
     return text
 
 
-def write(path: str | Path, rows: Iterable[Mapping[str, object]]) -> Path:
+def write(path: storage.Name, rows: Iterable[Mapping[str, object]]) -> storage.Place:
     """Write rows as CSV, whole or not at all; further columns follow the usual ones in order of appearance.
 
     Raises
@@ -59,14 +58,14 @@ def write(path: str | Path, rows: Iterable[Mapping[str, object]]) -> Path:
     if unknown:
         raise ValueError(f"unknown status {unknown}; there are {', '.join(STATUSES)}")
     columns = list(dict.fromkeys([*COLUMNS, *(key for row in rows for key in row)]))
-    with io.atomic_write(path, "w", newline="") as file:
+    with storage.atomic_write(path, "w", newline="") as file:
         table = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
-    return Path(path)
+    return storage.at(path)
 
 
-def read(path: str | Path) -> list[dict[str, str]]:
+def read(path: storage.Name) -> list[dict[str, str]]:
     """Read a manifest; every value is text, ids are checked to be safe names.
 
     Raises
@@ -74,10 +73,10 @@ def read(path: str | Path) -> list[dict[str, str]]:
     FileNotFoundError, ValueError
         If there is none, if a column lacks, or if a row is not whole.
     """
-    path = Path(path)
+    path = storage.at(path)
     if not path.exists():
         raise FileNotFoundError(f"no manifest at {path}; is this a folder that a data_scripts command made?")
-    with open(path, encoding="utf-8", newline="") as file:
+    with path.open("r", encoding="utf-8", newline="") as file:
         table = csv.DictReader(file)
         missing = [column for column in COLUMNS if column not in (table.fieldnames or ())]
         if missing:

@@ -11,13 +11,12 @@ import json
 import tarfile
 import wave
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from s2f_lib import io
 from s2f_lib.audio import SAMPLE_RATE
+from s2f_lib.corpus import storage
 from s2f_lib.corpus.manifest import safe_name
 
 __all__ = ["Shard", "decode", "encode", "read_samples", "write_shard"]
@@ -28,13 +27,16 @@ MAX_PIXELS = 4096 * 4096  # of a picture in a shard
 Sample = Mapping[str, object]
 
 
-def write_shard(path: str | Path, samples: Iterable[tuple[str, Sample]]) -> Path:
+def write_shard(path: storage.Name, samples: Iterable[tuple[str, Sample]]) -> storage.Place:
     """Write samples (key, {ending: value}) to a tar file, whole or not at all.
 
     Values are encoded by their ending, see `encode`. Times, owners and modes are fixed, so that equal samples give
     equal bytes.
     """
-    with io.atomic_path(path) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
+    with (
+        storage.atomic_write(path) as file,
+        tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
         for key, sample in samples:
             safe_name(key, "key of a sample")
             for ending, value in sample.items():
@@ -42,13 +44,13 @@ def write_shard(path: str | Path, samples: Iterable[tuple[str, Sample]]) -> Path
                 member = tarfile.TarInfo(f"{key}.{ending}")
                 member.size, member.mode = len(data), 0o644
                 tar.addfile(member, bytes_io.BytesIO(data))
-    return Path(path)
+    return storage.at(path)
 
 
-def read_samples(path: str | Path, endings: Iterable[str] | None = None) -> Iterator[tuple[str, dict[str, object]]]:
+def read_samples(path: storage.Name, endings: Iterable[str] | None = None) -> Iterator[tuple[str, dict[str, object]]]:
     """Stream (key, {ending: value}) of a shard in the order of the file; nothing is unpacked to the disk."""
     wanted = None if endings is None else set(endings)
-    with open(path, "rb") as file:
+    with storage.local(path) as file:
         shard = Shard(path, file)
         for key in shard.keys:
             members = shard.members[key]
@@ -60,10 +62,10 @@ class Shard:
 
     Parameters
     ----------
-    path : str or Path
+    path : str, Path or Address
         The tar file.
     file : binary file, optional
-        The open file, for example from fsspec; by default it is opened here.
+        The open file; by default it is opened here, from an address after it was fetched.
 
     Raises
     ------
@@ -71,9 +73,9 @@ class Shard:
         If a member is no plain file, has an unsafe name, or is larger than `LARGEST`.
     """
 
-    def __init__(self, path: str | Path, file: BinaryIO | None = None):
-        self.path = Path(path)
-        self.file = open(path, "rb") if file is None else file  # noqa: SIM115  (closed by close())
+    def __init__(self, path: storage.Name, file: BinaryIO | None = None):
+        self.path = storage.at(path)
+        self.file = storage.local(path) if file is None else file
         self.members: dict[str, dict[str, tuple[int, int]]] = {}  # key -> ending -> (offset, size)
         try:
             with tarfile.open(fileobj=self.file, mode="r:") as tar:

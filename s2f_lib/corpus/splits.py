@@ -6,9 +6,8 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
-from s2f_lib import io
+from s2f_lib.corpus import storage
 
 __all__ = ["FRACTIONS", "SPLITS", "check", "load", "make", "save"]
 
@@ -59,19 +58,19 @@ def make(
     return {name: sorted(members) for name, members in parts.items()}
 
 
-def save(path: str | Path, parts: Mapping[str, Iterable[str]]) -> Path:
+def save(path: storage.Name, parts: Mapping[str, Iterable[str]]) -> storage.Place:
     """Write splits as JSON: part -> sorted speaker ids."""
     parts = {name: sorted(parts.get(name, ())) for name in SPLITS}
     _disjoint(parts, "speaker")
-    with io.atomic_write(path, "w") as file:
+    with storage.atomic_write(path, "w") as file:
         json.dump(parts, file, indent=0)
         file.write("\n")
-    return Path(path)
+    return storage.at(path)
 
 
-def load(path: str | Path) -> dict[str, list[str]]:
+def load(path: storage.Name) -> dict[str, list[str]]:
     """Read splits and check that no speaker is in two parts."""
-    path = Path(path)
+    path = storage.at(path)
     if not path.exists():
         raise FileNotFoundError(f"no splits at {path}; make them with python -m data_scripts.make_splits")
     parts = json.loads(path.read_text(encoding="utf-8"))

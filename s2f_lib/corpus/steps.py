@@ -96,6 +96,7 @@ def run(
                     done.update({row["clip_id"]: row for row in result})
         except OSError as error:
             raise io.files._explain(error, folder) from error
+        engine.remove_partial(folder)
         final = [_final(step, row, done) for row in rows]
         manifest.write(folder / "manifest.csv", final)
     return final
@@ -153,8 +154,7 @@ def _prepare(step: Step, folder: Path, overwrite: bool) -> None:
             )
     elif (folder / "manifest.csv").exists():
         raise ValueError(f"{folder} holds something else already (manifest.csv); choose another folder")
-    for pattern in ("*/.*.partial*", ".*.partial*"):
-        engine.remove(folder, (pattern,))
+    engine.remove_partial(folder)
     with io.atomic_write(note, "w") as file:
         json.dump(wanted, file, indent=1)
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from s2f_lib.audio import SAMPLE_RATE
+from s2f_lib.corpus import storage
 from s2f_lib.corpus.shards import Shard
 
 __all__ = ["ShardSource"]
 
 OPEN_SHARDS = 16  # kept open at a time
-MEAN_CLIPS = 4096  # read for the mean feature
+MEAN_CLIPS = 4096  # read for the mean feature, from at most OPEN_SHARDS shards
 
 
 class ShardSource:
@@ -22,7 +22,8 @@ class ShardSource:
 
     An epoch takes the shards in a random order, a window of them at a time, and shuffles the clips of a window. What
     `batches` gives depends only on the plan and the step, so a run that starts again at any step goes on as if nothing
-    had happened, and several processes together see exactly what one would.
+    had happened, and several processes together see exactly what one would. A shard at an address is fetched when it is
+    first asked for, into a temporary file; at most `OPEN_SHARDS` are there at a time.
 
     Parameters
     ----------
@@ -34,10 +35,10 @@ class ShardSource:
         Shards shuffled together; more is better mixed, fewer read more in sequence.
     """
 
-    def __init__(self, shards: Sequence[tuple[Path, int]], speakers: dict[str, int], window: int = 16):
+    def __init__(self, shards: Sequence[tuple[storage.Place, int]], speakers: dict[str, int], window: int = 16):
         if not shards:
             raise ValueError("this part of the corpus has no shard")
-        self.paths = [Path(path) for path, _ in shards]
+        self.paths = [storage.at(path) for path, _ in shards]
         self.sizes = np.array([clips for _, clips in shards])
         self.speakers, self.window = speakers, window
         self._open: OrderedDict[int, Shard] = OrderedDict()
@@ -48,8 +49,11 @@ class ShardSource:
 
     @property
     def mean_feature(self) -> np.ndarray:
-        """Mean of v_f over at most 4,096 evenly spaced clips, (D,) float32."""
-        rows = np.unique(np.linspace(0, len(self) - 1, min(len(self), MEAN_CLIPS)).astype(int))
+        """Mean of v_f over at most 4,096 clips, evenly spaced in at most 16 evenly spaced shards, (D,) float32."""
+        shards = np.unique(np.linspace(0, len(self.paths) - 1, min(len(self.paths), OPEN_SHARDS)).astype(int))
+        firsts = np.concatenate([[0], np.cumsum(self.sizes)[:-1]])
+        rows = np.concatenate([firsts[shard] + np.arange(self.sizes[shard]) for shard in shards])
+        rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MEAN_CLIPS)).astype(int))]
         return np.mean([self._member(row, "v_f.npy") for row in rows], axis=0, dtype=np.float64).astype(np.float32)
 
     def batches(self, plan, start: int = 0) -> Iterator[dict]:

@@ -111,6 +111,7 @@ def make(
         tasks = [(str(folder), settings, shard) for shard in missing]
         for _ in engine.run(_make_shard, tasks, jobs=jobs, progress=progress, unit="shard"):
             pass
+        engine.remove_partial(folder)
         return _finish(folder, settings, population, parts, plans)
 
 
@@ -137,7 +138,7 @@ def _prepare(folder: Path, settings: SyntheticConfig, overwrite: bool) -> None:
             raise ValueError(f"{folder} holds another corpus ({told}); choose another folder or --overwrite")
     elif (folder / "corpus.json").exists():
         raise ValueError(f"{folder} holds a corpus of another kind; choose another folder")
-    engine.remove(folder, ("shards/.*.partial.tar",))  # left by a run that was killed
+    engine.remove_partial(folder)
     config.save(settings, note)
 
 

@@ -1,4 +1,4 @@
-"""A made corpus (a folder of shards) as the trainer's source."""
+"""A made corpus (a folder or an address with shards) as the trainer's source."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def corpus_sources(folder: str | Path) -> tuple:
-    """Training and validation source of a corpus folder, see `s2f_lib.corpus`; the splits are those stored in it."""
+    """Training and validation source of a corpus (folder or fsspec address); the splits are those stored in it."""
     from s2f_lib import corpus
 
     opened = corpus.open(folder)

@@ -1,0 +1,169 @@
+"""Where a corpus lies: a folder of this machine, or an address that fsspec reaches (``s3://``, ``gs://``, ``memory://``).
+
+`at` turns what a user gave into a `pathlib.Path` or an `Address`; an `Address` has the few methods of a Path that a
+corpus needs, so that most code does not ask which it has. What is written gets its name when it is whole, in both.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from s2f_lib import io
+
+__all__ = ["Address", "Name", "Place", "at", "atomic_write", "local", "measure"]
+
+PIECE = 1 << 20  # bytes that are read at a time
+COLLAPSED = re.compile(r"[a-z][a-z0-9+.:]+:/[^/]")  # what pathlib makes of an address
+
+
+@dataclass(frozen=True)
+class Address:
+    """A file or folder that fsspec reaches; credentials are fsspec's business (its settings file, the environment)."""
+
+    url: str
+
+    def __str__(self) -> str:
+        return self.url
+
+    def __truediv__(self, name: str) -> Address:
+        return Address(f"{self.url}/{name}")
+
+    def _reach(self) -> tuple:
+        """The file system and the name in it; nothing is remembered, since other processes write there too."""
+        from fsspec.core import url_to_fs
+
+        system, name = url_to_fs(self.url)
+        system.invalidate_cache()
+        return system, name
+
+    def open(self, mode: str = "rb", **options) -> IO:
+        """As `pathlib.Path.open`; folders on the way are made when writing."""
+        system, name = self._reach()
+        if "w" in mode:
+            system.makedirs(name.rpartition("/")[0], exist_ok=True)
+        return system.open(name, mode, **options)
+
+    def exists(self) -> bool:
+        """Whether there is a file or folder."""
+        system, name = self._reach()
+        return system.exists(name)
+
+    def is_file(self) -> bool:
+        """Whether there is a file."""
+        system, name = self._reach()
+        return system.isfile(name)
+
+    def glob(self, pattern: str) -> Iterator[Address]:
+        """Files whose names match, sorted."""
+        system, name = self._reach()
+        for found in sorted(system.glob(f"{name}/{pattern}")):
+            if system.isfile(found):
+                yield Address(f"{self.url}{found.removeprefix(name)}")
+
+    def read_text(self, encoding: str = "utf-8") -> str:
+        """Content of a text file."""
+        with self.open("r", encoding=encoding) as file:
+            return file.read()
+
+    def unlink(self) -> None:
+        """Delete a file."""
+        system, name = self._reach()
+        system.rm_file(name)
+
+    def rename(self, target: Address) -> None:
+        """Give a file another name in the same file system; one that has it is replaced."""
+        system, name = self._reach()
+        system.mv(name, target._reach()[1])
+
+
+Name = str | Path | Address  # what a caller may give
+Place = Path | Address  # what `at` makes of it
+
+
+def at(name: Name) -> Place:
+    """A folder or file by its path or address; ``file://`` is a path.
+
+    >>> at("memory://corpora/mine/") / "corpus.json"
+    Address(url='memory://corpora/mine/corpus.json')
+    >>> at("file:///data/mine") == Path("/data/mine")
+    True
+
+    Raises
+    ------
+    ValueError
+        If it is an address in the form of a Path, which has lost a slash, or an address of nothing.
+    """
+    if isinstance(name, Address):
+        return name
+    if COLLAPSED.match(str(name)):
+        raise ValueError(f"{str(name)!r} is an address that was made a Path and lost a slash; pass it as text")
+    if isinstance(name, Path) or "://" not in name:
+        return Path(name)
+    url = name.rstrip("/")
+    if not name.partition("://")[2].strip("/"):
+        raise ValueError(f"{name!r} names no folder; write it like s3://bucket/folder")
+    if url.startswith("file://"):
+        return Path(url.removeprefix("file://"))
+    return Address(url)
+
+
+@contextlib.contextmanager
+def atomic_write(path: Name, mode: str = "wb", **options) -> Iterator[IO]:
+    """`s2f_lib.io.atomic_write` for paths and addresses: the file appears under its name only when it is whole.
+
+    At an address it is written under another name and then renamed there; if that fails, nothing stays.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written or the disk is full; the message says which, and where.
+    """
+    path = at(path)
+    if isinstance(path, Path):
+        with io.atomic_write(path, mode, **options) as file:
+            yield file
+        return
+    folder, _, name = path.url.rpartition("/")
+    partial = Address(f"{folder}/.{secrets.token_hex(4)}.partial{Path(name).suffix}")
+    if mode == "w":
+        options.setdefault("encoding", "utf-8")
+    try:
+        with partial.open(mode, **options) as file:
+            yield file
+        partial.rename(path)
+    except OSError as error:
+        raise io.files._explain(error, path) from error
+    finally:
+        if partial.exists():
+            partial.unlink()
+
+
+def local(path: Name) -> BinaryIO:
+    """Open a file for random access; from an address it is fetched, into a temporary file that goes when closed."""
+    path = at(path)
+    if isinstance(path, Path):
+        return open(path, "rb")
+    copy = tempfile.TemporaryFile(prefix="s2f-")  # noqa: SIM115  (closed by who asked for it)
+    with path.open("rb") as file:
+        shutil.copyfileobj(file, copy, PIECE)
+    copy.seek(0)
+    return copy
+
+
+def measure(path: Name) -> dict[str, object]:
+    """Size and checksum of a file: {"bytes": int, "sha256": 64 hexadecimal digits}."""
+    digest, size = hashlib.sha256(), 0
+    with at(path).open("rb") as file:
+        while piece := file.read(PIECE):
+            digest.update(piece)
+            size += len(piece)
+    return {"bytes": size, "sha256": digest.hexdigest()}

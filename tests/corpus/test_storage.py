@@ -1,0 +1,147 @@
+"""A corpus at an address is the same as one in a folder, and nothing half-written ever has a final name."""
+
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data_scripts import _common, build_shards, crop_faces
+from s2f_lib import corpus
+from s2f_lib.corpus import build, splits, storage
+from s2f_lib.training.data import Plan
+from s2f_lib.training.shards import corpus_sources
+
+fsspec = pytest.importorskip("fsspec")
+
+
+@pytest.fixture
+def address():
+    """A folder in the memory of this process, emptied afterwards."""
+    yield "memory://corpora/mine"
+    memory = fsspec.filesystem("memory")
+    if memory.exists("/corpora"):
+        memory.rm("/corpora", recursive=True)
+
+
+def make(pairs, parts, out, **options):
+    return build.build(pairs, pairs, parts, out, clips_per_shard=3, progress=False, **options)
+
+
+def contents(folder):
+    """Bytes of all files below a place, by their names."""
+    folder = storage.at(folder)
+    found = {}
+    for path in [*folder.glob("*"), *folder.glob("shards/*")]:
+        name = str(path).removeprefix(str(folder))
+        if path.is_file() and name != "/.lock":
+            with path.open("rb") as file:
+                found[name] = file.read()
+    return found
+
+
+def test_names_and_addresses(tmp_path):
+    assert storage.at(str(tmp_path)) == storage.at(tmp_path) == storage.at(f"file://{tmp_path}") == tmp_path
+    assert str(storage.at("s3://bucket/mine/") / "a.tar") == "s3://bucket/mine/a.tar"
+    assert storage.at(storage.at("s3://bucket/x")) == storage.Address("s3://bucket/x")
+    with pytest.raises(ValueError, match="lost a slash"):
+        storage.at(Path("s3://bucket/mine"))
+    with pytest.raises(ValueError, match="names no folder"):
+        storage.at("memory://")
+
+
+@pytest.mark.parametrize("kind", ["memory", "local", "file"])
+def test_a_corpus_at_an_address_is_that_of_a_folder(pairs, parts, tmp_path, address, kind):
+    out = address if kind == "memory" else f"{kind}://{tmp_path}/there"
+    make(pairs, parts, tmp_path / "folder")
+    make(pairs, parts, out)
+    here, there = contents(tmp_path / "folder"), contents(out)
+    assert sorted(there) == sorted(here)
+    assert len([name for name in there if name.endswith(".tar")]) == 5
+    assert there == here
+    clips = corpus.open(out)
+    clips.verify()
+    assert len(clips) == 12
+    assert [clip["clip_id"] for clip in clips.clips("test")] == [
+        clip["clip_id"] for clip in corpus.open(tmp_path / "folder").clips("test")
+    ]
+
+
+def test_training_reads_the_same_batches_from_both(pairs, parts, tmp_path, address):
+    make(pairs, parts, tmp_path / "folder")
+    make(pairs, parts, address)
+    plan = Plan(batch_size=4, seconds=1.0, random_start=True)
+    for near, far in zip(corpus_sources(tmp_path / "folder"), corpus_sources(address), strict=True):
+        np.testing.assert_array_equal(near.mean_feature, far.mean_feature)
+        for one, two, _ in zip(near.batches(plan), far.batches(plan), range(4)):
+            assert sorted(one) == sorted(two)
+            for name in one:
+                np.testing.assert_array_equal(one[name], two[name])
+
+
+def test_a_second_call_writes_only_what_is_missing(pairs, parts, address, monkeypatch):
+    make(pairs, parts, address)
+    before, written = contents(address), []
+    (storage.at(address) / "shards" / "train-000001.tar").unlink()
+    (storage.at(address) / "corpus.json").unlink()
+    (storage.at(address) / "shards" / ".0a.partial.tar").open("wb").close()  # left by a worker that was killed
+    real = build.write_shard
+    monkeypatch.setattr(build, "write_shard", lambda path, samples: written.append(str(path)) or real(path, samples))
+    make(pairs, parts, address)
+    assert written == [f"{address}/shards/train-000001.tar"]
+    assert contents(address) == before
+    with pytest.raises(ValueError, match="shards of other clips"):
+        build.build(pairs, pairs, parts, address, clips_per_shard=4, progress=False)
+    build.build(pairs, pairs, parts, address, clips_per_shard=4, progress=False, overwrite=True)
+    assert len([name for name in contents(address) if name.endswith(".tar")]) == 4
+
+
+def half_written(path, error):
+    with storage.atomic_write(path) as file:
+        file.write(b"half")
+        raise error
+
+
+@pytest.mark.parametrize("out", ["memory://corpora/mine", "local://{}/mine"])
+def test_a_write_that_fails_leaves_nothing(tmp_path, out):
+    folder = storage.at(out.format(tmp_path))
+    with storage.atomic_write(folder / "a.txt", "w") as file:
+        file.write("whole ü")
+    for name, error, told in (
+        ("a.txt", OSError(errno.ENOSPC, "No space left on device"), "disk is full"),
+        ("b.txt", KeyError("b"), "b"),
+    ):
+        with pytest.raises(type(error), match=told):
+            half_written(folder / name, error)
+    assert [str(path).rpartition("/")[2] for path in folder.glob("*")] == ["a.txt"]
+    assert (folder / "a.txt").read_text() == "whole ü"
+    (folder / "a.txt").unlink()
+
+
+def test_a_shard_that_others_do_not_see_is_told(pairs, parts, address, monkeypatch):
+    monkeypatch.setattr(build, "write_shard", lambda path, samples: None)
+    with pytest.raises(RuntimeError, match="must see the same place"):
+        make(pairs, parts, address)
+
+
+def test_commands_say_which_of_them_take_an_address(pairs, parts, tmp_path, address, capsys):
+    splits.save(tmp_path / "splits.json", parts)
+    more = ("--features", str(pairs), "--splits", str(tmp_path / "splits.json"), "--quiet")
+    assert _common.guarded(lambda: build_shards.main([str(pairs), address, *more])) == 0
+    assert f"packed 12 of 12 clips -> {address}/manifest.csv" in capsys.readouterr().out
+    assert len(corpus.open(address)) == 12
+    for module, words, told in (
+        (build_shards, ("memory://", *more), "names no folder"),
+        (crop_faces, ("s3://bucket/pairs",), "wants a folder of this machine"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            module.main([str(pairs), *words])
+        assert ended.value.code == 2
+        assert told in capsys.readouterr().err
+
+
+def test_missing_corpora_and_unknown_protocols_are_named():
+    with pytest.raises(FileNotFoundError, match=r"no corpus in memory://corpora/none \(corpus\.json is missing\)"):
+        corpus.open("memory://corpora/none")
+    with pytest.raises(ValueError, match="Protocol not known: nosuch"):
+        corpus.open("nosuch://bucket/x")
