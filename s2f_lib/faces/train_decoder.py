@@ -43,7 +43,7 @@ class DecoderConfig:
     items: int = 2  # wild pictures of each
     picture_size: int = 112  # pixels, of wild and canonical pictures
     start_from: str = ""  # a decoder of another recogniser, whose branches are kept as a start
-    steps: int = 1600
+    steps: int = 2600
     batch_size: int = 32
     learning_rate: float = 2e-3  # AdamW, at its peak
     weight_decay: float = 0.02
