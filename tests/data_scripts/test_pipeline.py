@@ -73,7 +73,7 @@ def made(tmp_path_factory, host):
     fetch = ("--address", host, "--wait", "0", "--timeout", "1.5")
     assert command(download_avspeech, folder / "list.csv", folder / "1", *fetch) == 0
     assert command(crop_faces, folder / "1", folder / "2", "--size", "96") == 0
-    assert command(extract_features, folder / "2", folder / "3", "--recogniser", "dlib") == 0
+    assert command(extract_features, folder / "2", folder / "3") == 0
     assert command(make_splits, folder / "3", folder / "splits.json") == 0
     assert command(build_shards, folder / "2", folder / "corpus", "--features", folder / "3",
                    "--splits", folder / "splits.json", "--clips-per-shard", "2") == 0  # fmt: skip
@@ -123,21 +123,40 @@ def test_only_the_asked_seconds_are_kept(made):
     )
 
 
-def test_shards_train(made):
-    torch = pytest.importorskip("torch")
+def test_shards_hold_what_training_wants(made):
+    from s2f_lib import hub
     from s2f_lib.training.data import Plan
 
     clips = corpus.open(made / "corpus")
     clips.verify()
     assert len(clips) == 4
-    source = clips.source("train")
-    batch = next(source.batches(Plan(batch_size=2)))
+    batch = next(clips.source("train").batches(Plan(batch_size=2)))
+    network = hub.load("synthetic-vgg")
     assert batch["waveform"].shape == (2, 96_000)
-    assert batch["v_f"].shape == (2, 128)
-    layer = torch.nn.Linear(2 * 257, 128)
-    loss = (layer(audio.compressed_spectrogram(batch["waveform"]).mean(2).flatten(1)) - batch["v_f"]).square().mean()
-    loss.backward()
-    assert torch.isfinite(layer.weight.grad).all()
+    assert batch["v_f"].shape == (2, network.fc8.in_features)
+    assert batch["logits"].shape == (2, network.fc8.out_features)
+
+
+def test_a_quick_encoder_trains_on_the_shards(made, tmp_path, capsys):
+    """The command of the book, with the paper's loss, three steps of two clips of 3 s."""
+    from s2f_lib import train, voice_encoder
+
+    small = json.dumps({"channels": [4] * 9, "hidden": 8})
+    settings = {"encoder_changes": small, "seconds": 3.0, "batch_size": 2, "max_steps": 3, "log_every": 1}
+    changes = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
+    assert train.main(["--corpus", str(made / "corpus"), "--preset", "quick", "--out", str(tmp_path), *changes]) == 0
+    assert "for 3 steps" in capsys.readouterr().out
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    steps_done = [line for line in lines if line["kind"] == "train"]
+    assert [line["step"] for line in steps_done] == [1, 2, 3]
+    assert all(np.isfinite(line["loss"]) and line["loss"] > 0 for line in steps_done)
+    assert any(line["kind"] == "validation" and 0 < line["angle_deg"] < 180 for line in lines)
+    source = corpus.open(made / "corpus").source("train")
+    encoder = voice_encoder.load(tmp_path / "voice_encoder.safetensors")
+    batch = source.take(np.arange(len(source)), 3.0)
+    assert encoder(batch["waveform"]).shape == batch["v_f"].shape
+    assert encoder.fc2.weight.abs().max() > 0, "zero at the start: it learned"
+    np.testing.assert_allclose(encoder.fc2.bias.detach(), source.mean_feature, atol=0.02, err_msg="where it began")
 
 
 def test_speakers_and_videos_are_in_one_part(made):
