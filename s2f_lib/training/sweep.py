@@ -29,7 +29,7 @@ class Study:
     seeds: tuple[int, ...] = (0, 1, 2)
     main_seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     rates: tuple[float, ...] = (5e-4, 2e-3, 8e-3)  # learning rates tried for every variant
-    search_share: float = 0.4  # length of a run of the search, beside a full one
+    search_share: float = 0.25  # length of a run of the search, beside a full one
 
     def seeds_of(self, variant: str) -> tuple[int, ...]:
         """Seeds of a variant's runs."""

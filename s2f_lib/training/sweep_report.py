@@ -38,7 +38,7 @@ def add_speed(results: list[dict], target_deg: float, steps: dict[str, int]) -> 
     out = []
     for r in results:
         reached = sweep.steps_to(r.get("curve", []), target_deg)
-        scale = 300 / steps[r["variant"]]
+        scale = steps["full"] / steps[r["variant"]]
         never = not np.isfinite(reached)
         out.append(r | {"steps_to_target": (steps[r["variant"]] if never else reached) * scale, "reached": not never})
     return out
