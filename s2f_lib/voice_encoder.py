@@ -250,7 +250,8 @@ def magnitude_of_sound(waveform: Tensor) -> Tensor:
         window = torch.hann_window(audio.WIN_LENGTH, device=sound.device)
         frames = sound.unfold(-1, audio.WIN_LENGTH, audio.HOP_LENGTH) * window
         spectrum = torch.view_as_real(torch.fft.rfft(frames, n=audio.N_FFT))
-        return spectrum.square().sum(dim=-1).clamp_min(1e-20).pow(audio.POWER / 2)[:, None]
+        power = spectrum[..., 0].square() + spectrum[..., 1].square()
+        return power.clamp_min(1e-20).pow(audio.POWER / 2)[:, None]
 
 
 @torch.no_grad()
