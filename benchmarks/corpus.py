@@ -1,6 +1,6 @@
 """How fast each step of a corpus is, what Dask costs, and whether a run that is killed five times ends the same.
 
-    python -m benchmarks.corpus                 # all of it, about five minutes on two free cores
+    python -m benchmarks.corpus                 # all of it, about eight minutes on two free cores
     python -m benchmarks.corpus --clips 40      # a smaller list for the kills
 
 Everything is local: a server on this machine plays the video host, its videos show synthetic people. Rates are clips
@@ -45,11 +45,11 @@ def main() -> None:
         with _serve(folder / "host") as address:
             rows = _list(folder / "list.csv", options.clips)
             metrics = _throughput(folder, address, rows[:24], options.recogniser)
-            metrics |= _killed(folder, address, options.clips)
+            metrics |= _killed(folder, address, options.recogniser)
     metrics |= _overhead()
     io.write_record(
         "corpus",
-        command="python -m benchmarks.corpus",
+        command=f"python -m benchmarks.corpus --clips {options.clips}",
         n=options.clips,
         metrics=metrics,
         seeds=[0],
@@ -163,37 +163,43 @@ def _throughput(folder: Path, address: str, rows: list[dict], recogniser: str) -
     return rates | {"clips_per_s_per_core": 1 / (spent["crop"] + spent["feature"]), "bytes_per_clip": size}
 
 
-def _killed(folder: Path, address: str, clips: int) -> dict[str, float]:
-    """Download and crop in processes of their own, once in peace and once killed at random moments."""
+def _killed(folder: Path, address: str, recogniser: str) -> dict[str, float]:
+    """From the list to shards in processes of their own, once in peace and once killed at random moments."""
     began = time.perf_counter()
-    _steps(folder / "calm", folder / "list.csv", address, None)
+    _steps(folder / "calm", folder / "list.csv", address, recogniser, None)
     calm = time.perf_counter() - began
     rng, kills = random.Random(0), 0
     for _ in range(KILLS):
-        kills += _steps(folder / "killed", folder / "list.csv", address, rng.uniform(0.1, 0.5) * calm)
-    _steps(folder / "killed", folder / "list.csv", address, None)
-    same = all(_digest(folder / "calm" / step) == _digest(folder / "killed" / step) for step in ("1", "2"))
-    rows = manifest.read(folder / "killed" / "2" / "manifest.csv")
+        kills += _steps(folder / "killed", folder / "list.csv", address, recogniser, rng.uniform(0.1, 0.3) * calm)
+    _steps(folder / "killed", folder / "list.csv", address, recogniser, None)
+    same = all(_digest(folder / "calm" / step) == _digest(folder / "killed" / step) for step in ("1", "2", "3", "4"))
+    rows = manifest.read(folder / "killed" / "4" / "manifest.csv")
     left = int(report.funnel(rows)["left"].iloc[-1])
     return {"kills_survived": kills, "manifest_identical": float(same), "listed": len(rows), "left_of_list": left}
 
 
-def _steps(out: Path, source: Path, address: str, die_after: float | None) -> int:
-    """Run both commands; with `die_after` kill them and their workers after so many seconds. Gives 1 if killed."""
+def _steps(out: Path, source: Path, address: str, recogniser: str, die_after: float | None) -> int:
+    """Run all commands; with `die_after` kill them and their workers after so many seconds. Gives 1 if killed."""
     commands = (
         ("download_avspeech", source, out / "1", "--address", address, "--wait", "0", "--jobs", "2"),
         ("crop_faces", out / "1", out / "2", "--jobs", "2"),
-    )
+        ("extract_features", out / "2", out / "3", "--recogniser", recogniser),
+        ("make_splits", out / "3", out / "splits.json"),
+        ("build_shards", out / "2", out / "4", "--features", out / "3", "--splits", out / "splits.json",
+         "--clips-per-shard", "10", "--jobs", "2"),
+    )  # fmt: skip
     end = None if die_after is None else time.monotonic() + die_after
     for module, *rest in commands:
         words = [sys.executable, "-m", f"data_scripts.{module}", *map(str, rest), "--quiet"]
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, start_new_session=True)
         try:
-            process.wait(None if end is None else max(0.01, end - time.monotonic()))
+            status = process.wait(None if end is None else max(0.01, end - time.monotonic()))
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             return 1
+        if status:
+            raise RuntimeError(f"{module} ended with status {status}; its message is above")
     return 0
 
 
@@ -208,16 +214,16 @@ def _nap(_: int) -> None:
 
 
 def _overhead() -> dict[str, float]:
-    """Time of a Dask cluster on two processes over that of a plain pool, less one; starting them is not counted."""
+    """Time of a Dask cluster on two processes over that of a plain pool, less one; starting and ending do not count."""
     times = {}
     for scheduler in (None, "dask"):
         results = engine.run(_nap, range(TASKS + 8), jobs=2, scheduler=scheduler, progress=False)
         for _ in range(8):
             next(results)
-        began = time.perf_counter()
+        began = ended = time.perf_counter()
         for _ in results:
-            pass
-        times[scheduler] = time.perf_counter() - began
+            ended = time.perf_counter()
+        times[scheduler] = ended - began
     return {"dask_overhead": times["dask"] / times[None] - 1}
 
 
