@@ -42,7 +42,7 @@ def run(path: str | Path, encoder) -> tuple[int, dict, dict, str]:
     predictions = {
         "6_s": v_s,
         "3_s": short,
-        "mean_feature": similarity.mean_feature(clips.source("train").mean_feature()[None], len(v_f)),
+        "mean_feature": similarity.mean_feature(clips.source("train").mean_feature[None], len(v_f)),
         "random_pair": v_f[similarity.another_person(len(v_f), people=speakers)],
     }
     metrics, intervals = {}, {}

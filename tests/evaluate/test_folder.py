@@ -14,6 +14,7 @@ class Source:
     def __len__(self):
         return len(self.v_f)
 
+    @property
     def mean_feature(self):
         return self.v_f.mean(axis=0)
 
