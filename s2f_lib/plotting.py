@@ -25,7 +25,9 @@ COLORS = {
     "contrastive": "#D55E00",
     "perfect listener": "#D55E00",
     "demographics": "#CC79A7",
+    "sex and decade": "#E69F00",
     "mean feature": "#56B4E9",
+    "another picture": "#009E73",
     "published": "#666666",
     "chance": "#8A8A8A",
     "truth": "#222222",
@@ -351,7 +353,7 @@ def bars(
     Parameters
     ----------
     values : mapping of name to number
-        Drawn from top to bottom. A name found in `COLORS` gets its colour.
+        Drawn from top to bottom. A name found in `COLORS`, whole or before its comma, gets that colour.
     xlabel : str
         What is measured, with its unit.
     intervals : mapping of name to (low, high), optional
@@ -366,7 +368,8 @@ def bars(
     figure, axis = plt.subplots(figsize=(6.4, 0.38 * len(values) + 1.2))
     intervals = intervals or {}
     for i, (name, value) in enumerate(values.items()):
-        axis.barh(i, value, height=0.62, color=COLORS.get(name, "#8FB8D4"))
+        colour = COLORS.get(name, COLORS.get(name.split(",")[0], "#8FB8D4"))
+        axis.barh(i, value, height=0.62, color=colour)
         low, high = intervals.get(name, (value, value))
         if high > low:
             axis.plot([low, high], [i, i], color="#222222", linewidth=1.4, solid_capstyle="butt")

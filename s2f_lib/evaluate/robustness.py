@@ -179,6 +179,18 @@ def shortened(seconds: float) -> Change:
     return Change(f"first {seconds:g} s", first_seconds(seconds))
 
 
+def beginning(seconds: float) -> Callable[[np.ndarray], np.ndarray]:
+    """Only the first ``seconds``, not repeated: unlike a `Change` it makes the waveform shorter."""
+    if seconds <= 0:
+        raise ValueError(f"a clip needs a positive length, got {seconds} s")
+
+    def cut(waveform: np.ndarray) -> np.ndarray:
+        return waveform[:, : max(1, round(seconds * SAMPLE_RATE))]
+
+    cut.name = f"only the first {seconds:g} s"
+    return cut
+
+
 def standard_set() -> tuple[Change, ...]:
     """The changes of page 5 and of the record, mild to hopeless."""
     return (

@@ -31,7 +31,15 @@ if TYPE_CHECKING:
 
     from s2f_lib.evaluate.material import Material
 
-PREDICTORS = ("voice", "mean feature", "random pair", "demographics", "perfect listener", "another picture")
+PREDICTORS = (
+    "voice",
+    "mean feature",
+    "random pair",
+    "sex and decade",
+    "demographics",
+    "perfect listener",
+    "another picture",
+)
 KINDS = ("reference", "F2F", "S2F")
 
 
@@ -60,6 +68,9 @@ class Study:
             "voice": m.v_s,
             "mean feature": similarity.mean_feature(m.train_v_f, len(m)),
             "random pair": m.v_f[similarity.another_person(len(m))],
+            "sex and decade": ceilings.DemographicsOnly(("sex", "decade"))
+            .fit(m.train_people, m.train_v_f)
+            .predict(m.people),
             "demographics": ceilings.DemographicsOnly().fit(m.train_people, m.train_v_f).predict(m.people),
             "perfect listener": ceilings.PerfectListener().fit(m.train_people, m.train_v_f).predict(m.people),
             "another picture": m.v_f_other,
@@ -118,6 +129,7 @@ def retrieval_table(study: Study) -> pd.DataFrame:
         ("voice", "l2"),
         ("voice", "l1"),
         ("voice, 3 s", "cosine"),
+        ("sex and decade", "cosine"),
         ("demographics", "cosine"),
         ("perfect listener", "cosine"),
         ("mean feature", "cosine"),
@@ -146,7 +158,7 @@ def within_table(study: Study) -> pd.DataFrame:
     }
     rows = {}
     for gallery, groups in galleries.items():
-        for name in ("voice", "demographics", "perfect listener"):
+        for name in ("voice", "sex and decade", "demographics", "perfect listener"):
             ranks = retrieval_ranks(study, name, query_groups=groups)
             kept = ranks.where(ranks.size >= 5)
             if len(kept) < 2:  # too few people for galleries of this kind
@@ -282,6 +294,30 @@ def robustness_table(study: Study, encoder, n: int = 150, changes=None, progress
             "n": n,
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def duration_table(study: Study, encoder, n: int = 100, seconds=(1.0, 2.0, 3.0, 6.0, 12.0)) -> pd.DataFrame:
+    """Figure 6 of the paper: angle and top-10 % of the first ``n`` test people when only so much speech is heard.
+
+    Nothing is repeated: the encoder gets a shorter or a longer waveform. Rows: seconds.
+    """
+    import pandas as pd
+
+    m, n = study.material, min(n, len(study))
+    longest = material.voice_features(
+        encoder,
+        study.population[:n],
+        changes=[robustness.beginning(s) for s in seconds],
+        workers=study.workers,
+        seconds=float(max(seconds)),
+    )
+    rows = {}
+    for i, length in enumerate(seconds):
+        angle = statistics.mean_interval(similarity.angle_deg(longest[:, i], m.v_f[:n]))
+        hit = statistics.mean_interval(retrieval.rank(longest[:, i], m.v_f, truth=np.arange(n)).hit_percent(10))
+        rows[length] = {"angle_deg": angle.estimate, "angle_low": angle.low, "angle_high": angle.high}
+        rows[length] |= {"top10_percent": hit.estimate, "top10_low": hit.low, "top10_high": hit.high, "n": n}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("seconds")
 
 
 def evidence(study: Study, within: str | None = None) -> dict[str, float]:

@@ -64,11 +64,21 @@ def from_record(record: str, pattern: str) -> pd.DataFrame:
         match = re.fullmatch(pattern, name)
         if match:
             low, high = found["intervals"].get(name, (np.nan, np.nan))
-            key = match.groups() or name
+            key = match.groups(default="") or name
             rows[key if len(key) != 1 or isinstance(key, str) else key[0]] = {"value": value, "low": low, "high": high}
     if not rows:
         return pd.DataFrame(columns=["value", "low", "high"])
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def recorded(record: str, pattern: str, command: str):
+    """The table of `from_record`, or, where the record was not run yet, a line that says so and how to run it."""
+    found = from_record(record, pattern)
+    if len(found):
+        return found
+    from IPython.display import Markdown
+
+    return Markdown(f"*`results/{record}.json`: {NOT_RUN}; `{command}` writes it.*")
 
 
 def evaluation() -> str:

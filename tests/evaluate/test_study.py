@@ -137,3 +137,13 @@ def test_probes_without_speech_hold_nothing_of_the_clip():
     np.testing.assert_array_equal(
         robustness.without_speech("noise")(SOUND), robustness.without_speech("noise")(0 * SOUND)
     )
+
+
+def test_durations_are_heard_at_their_own_length(small_study, stand_ins):
+    table = study.duration_table(small_study, stand_ins[1], 8, seconds=(2.0, 6.0, 9.0))
+    assert table.index.tolist() == [2.0, 6.0, 9.0]
+    assert (table["n"] == 8).all()
+    assert (table["angle_low"] <= table["angle_deg"]).all()
+    assert robustness.beginning(2.0)(np.zeros((3, 96_000), np.float32)).shape == (3, 32_000)
+    with pytest.raises(ValueError, match="positive"):
+        robustness.beginning(0.0)

@@ -43,3 +43,10 @@ def test_errors_are_by_group(results):
     io.write_record("ethics", command="python -m s2f_lib.evaluate.audit", n=10, metrics=metrics, seconds=1)
     assert "| group D | 33.0° | – | 90 % |" in summaries.errors()
     assert "| skin | 0.10 | 0.10 | 0.10 | 0.10 |" in summaries.worlds()
+
+
+def test_a_page_shows_the_record_or_how_to_make_it(results):
+    missing = summaries.recorded("ethics", r"identity_(\w+)", "python -m s2f_lib.evaluate.audit")
+    assert missing.data == "*`results/ethics.json`: not run yet; `python -m s2f_lib.evaluate.audit` writes it.*"
+    io.write_record("ethics", command="c", n=10, metrics={"identity_match_1_2": 0.5, "skin_r": 0.1}, seconds=1)
+    assert summaries.recorded("ethics", r"identity_(\w+)", "c").index.tolist() == ["match_1_2"]
