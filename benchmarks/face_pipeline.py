@@ -133,9 +133,10 @@ def main(arguments: list[str] | None = None) -> int:
             metrics["real_gender_kept"], metrics["real_photographs"] = real_gender_kept(options.published)
     for key, value in metrics.items():
         print(f"{key}: {value:.4f}")
+    on_photographs = f" --published {options.published}" if options.published else ""
     io.write_record(
         "face_pipeline",
-        command="python -m benchmarks.face_pipeline --published ../shared/published_examples",
+        command="python -m benchmarks.face_pipeline" + on_photographs,
         n=options.people,
         metrics=metrics,
         seeds=[config.SEEDS["test"]],
