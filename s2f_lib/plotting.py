@@ -25,6 +25,7 @@ COLORS = {
     "contrastive": "#D55E00",
     "perfect listener": "#D55E00",
     "demographics": "#CC79A7",
+    "sex alone": "#7A5195",
     "sex and decade": "#E69F00",
     "mean feature": "#56B4E9",
     "another picture": "#009E73",

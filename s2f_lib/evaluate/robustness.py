@@ -179,13 +179,17 @@ def shortened(seconds: float) -> Change:
     return Change(f"first {seconds:g} s", first_seconds(seconds))
 
 
-def beginning(seconds: float) -> Callable[[np.ndarray], np.ndarray]:
-    """Only the first ``seconds``, not repeated: unlike a `Change` it makes the waveform shorter."""
+def beginning(seconds: float, shortest: float = 6.0) -> Callable[[np.ndarray], np.ndarray]:
+    """Only the first ``seconds``; what is shorter than ``shortest`` is repeated to it, as the paper does.
+
+    Unlike a `Change` it makes a longer waveform shorter.
+    """
     if seconds <= 0:
         raise ValueError(f"a clip needs a positive length, got {seconds} s")
 
     def cut(waveform: np.ndarray) -> np.ndarray:
-        return waveform[:, : max(1, round(seconds * SAMPLE_RATE))]
+        kept = waveform[:, : round(max(seconds, shortest) * SAMPLE_RATE)]
+        return first_seconds(seconds)(kept)
 
     cut.name = f"only the first {seconds:g} s"
     return cut

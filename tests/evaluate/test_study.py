@@ -144,6 +144,10 @@ def test_durations_are_heard_at_their_own_length(small_study, stand_ins):
     assert table.index.tolist() == [2.0, 6.0, 9.0]
     assert (table["n"] == 8).all()
     assert (table["angle_low"] <= table["angle_deg"]).all()
-    assert robustness.beginning(2.0)(np.zeros((3, 96_000), np.float32)).shape == (3, 32_000)
+    sound = np.arange(192_000, dtype=np.float32)[None].repeat(3, axis=0)
+    assert robustness.beginning(9.0)(sound).shape == (3, 144_000)
+    repeated = robustness.beginning(2.0)(sound)
+    assert repeated.shape == (3, 96_000)
+    np.testing.assert_array_equal(repeated[:, 32_000:64_000], sound[:, :32_000])
     with pytest.raises(ValueError, match="positive"):
         robustness.beginning(0.0)
