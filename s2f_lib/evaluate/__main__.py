@@ -25,7 +25,7 @@ def parser() -> argparse.ArgumentParser:
         "--seed", type=int, default=SEEDS["test"], help=f"population of test people, default {SEEDS['test']}"
     )
     p.add_argument("--world", default="physiology", help="world of the synthetic people, default physiology")
-    p.add_argument("--train-people", type=int, default=1500, help="people the baselines are fitted on, default 1500")
+    p.add_argument("--train-people", type=int, default=12_000, help="people the baselines learn from, default 12000")
     p.add_argument("--weights", default="voice-encoder-synthetic", help="encoder: a name of the hub or a .safetensors")
     p.add_argument("--recogniser", default="synthetic-vgg", help="name of the hub")
     p.add_argument("--decoder", default="decoder-synthetic-vgg", help="name of the hub")
