@@ -1,2 +1,7 @@
-// The widget manager takes its icon fonts from here and not from a CDN; loaded before the manager itself.
-window.__jupyter_widgets_assets_path__ = new URL("vendor/html-manager/", document.currentScript.src).href;
+// The widget manager looks for its icon fonts where require.js says its modules lie: here, not at a CDN, and not beside
+// the page. This file is loaded before require.js, which takes a global object of that name for its settings.
+window.require = {
+  paths: {
+    "@jupyter-widgets/html-manager/dist": new URL("vendor/html-manager", document.currentScript.src).href,
+  },
+};
