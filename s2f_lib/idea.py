@@ -17,7 +17,6 @@ from s2f_lib import audio, hub, io, plotting
 from s2f_lib.config import SEEDS
 
 ARROW = {"arrowstyle": "-|>", "color": "#444444", "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0}
-VOICE_ENCODER = "voice-encoder-synthetic"
 LABEL = {"ha": "center", "va": "bottom", "fontsize": 9, "color": "#444444"}
 
 
@@ -28,7 +27,6 @@ def ingredients(number: int = 0) -> dict[str, Any]:
     -------
     dict
         waveform (96000,), spectrogram (2, 598, 257), v_s and v_f (D,), reference (H, W, 3), made (3, S, S).
-        As long as no trained voice encoder is shipped, v_s is None and the face is made from v_f.
     """
     import torch
 
@@ -38,16 +36,15 @@ def ingredients(number: int = 0) -> dict[str, Any]:
     waveform = torch.as_tensor(people.speak(person, item=0, sentences="test"))
     reference = people.render_wild(person, 0, size=160)
     decoder = hub.load("decoder-synthetic-vgg")
-    trained = any(entry["name"] == VOICE_ENCODER for entry in hub.available())
     with torch.no_grad():
         v_f = hub.load("synthetic-vgg")(faces.to_tensor(reference[None])).v_f
-        v_s = hub.load(VOICE_ENCODER).eval()(waveform[None]) if trained else None
-        made = decoder(v_f if v_s is None else v_s).image[0]
+        v_s = hub.load("voice-encoder-synthetic")(waveform[None])
+        made = decoder(v_s).image[0]
         spectrogram = audio.compressed_spectrogram(waveform[None])[0]
     return {
         "waveform": waveform.numpy(),
         "spectrogram": spectrogram.numpy(),
-        "v_s": None if v_s is None else v_s[0].numpy(),
+        "v_s": v_s[0].numpy(),
         "v_f": v_f[0].numpy(),
         "reference": reference,
         "made": made,
@@ -80,17 +77,14 @@ def idea_figure(parts: dict[str, Any]):
     image = parts["spectrogram"][0].T
     axes["spectrogram"].imshow(image, origin="lower", aspect="auto", cmap="RdBu_r", vmin=-limit, vmax=limit)
     for name in ("v_s", "v_f"):
-        if parts[name] is None:
-            axes[name].text(0.5, 0.5, "no trained weights yet", ha="center", va="center", fontsize=9, color="#777777")
-        else:
-            axes[name].imshow(strip(parts[name]), cmap="magma", vmin=0, vmax=1, aspect="auto")
+        axes[name].imshow(strip(parts[name]), cmap="magma", vmin=0, vmax=1, aspect="auto")
     axes["made"].imshow(plotting.mark_face(parts["made"]))
     axes["reference"].imshow(parts["reference"])
     titles = {
         "waveform": "six seconds of a voice",
         "spectrogram": "spectrogram",
         "v_s": r"predicted face feature $\mathbf{v}_s$",
-        "made": "a typical face" if parts["v_s"] is not None else "a typical face\n(here from $\\mathbf{v}_f$)",
+        "made": "a typical face",
         "reference": "a picture of the same person",
         "v_f": r"true face feature $\mathbf{v}_f$",
     }

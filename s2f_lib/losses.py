@@ -122,9 +122,6 @@ class LossConfig:
         "l2": {"weight_decoder": 0.0, "weight_normalized": 0.0, "weight_distill": 0.0, "weight_l2": 1.0},
         "normalized": {"weight_decoder": 0.0, "weight_normalized": 1.0, "weight_distill": 0.0},
         "no_decoder": {"weight_decoder": 0.0},
-        # where no face decoder is trained yet: the feature itself stands in for the decoder's first layer, squared,
-        # because a feature behind a ReLU is mostly zero and an absolute distance would answer with its median
-        "l2_for_decoder": {"weight_decoder": 0.0, "weight_l2": 1.0},
         "no_distill": {"weight_distill": 0.0},
         "no_normalized": {"weight_normalized": 0.0},
     }

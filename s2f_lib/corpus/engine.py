@@ -13,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
+from s2f_lib import io
 from s2f_lib.corpus import storage
 
 __all__ = ["lock", "remove", "remove_partial", "run"]
@@ -171,14 +172,12 @@ def lock(folder: str | Path) -> Iterator[None]:
     RuntimeError
         If another run works in this folder.
     """
-    from s2f_lib.io.files import _explain
-
     folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = open(folder / ".lock", "w")  # noqa: SIM115  (must stay open while we work)
     except OSError as error:
-        raise _explain(error, folder) from error
+        raise io.explain(error, folder) from error
     with file:
         try:
             import fcntl

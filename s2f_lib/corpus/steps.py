@@ -95,7 +95,7 @@ def run(
                     os.fsync(journal.fileno())
                     done.update({row["clip_id"]: row for row in result})
         except OSError as error:
-            raise io.files._explain(error, folder) from error
+            raise io.explain(error, folder) from error
         engine.remove_partial(folder)
         final = [_final(step, row, done) for row in rows]
         manifest.write(folder / "manifest.csv", final)

@@ -141,7 +141,7 @@ def atomic_write(path: Name, mode: str = "wb", **options) -> Iterator[IO]:
             yield file
         partial.rename(path)
     except OSError as error:
-        raise io.files._explain(error, path) from error
+        raise io.explain(error, path) from error
     finally:
         if partial.exists():
             partial.unlink()

@@ -1,9 +1,13 @@
 """Train a face decoder: from features of wild pictures to the person's canonical face; then freeze and ship it.
 
     python -m s2f_lib.faces.train_decoder --recogniser synthetic-vgg --out runs/decoder-synthetic-vgg
-    python -m s2f_lib.faces.train_decoder --recogniser dlib --people 2400 --items 2 --steps 1000 \\
+    python -m s2f_lib.faces.train_decoder --people 9000 --steps 6000 --start-from decoder-synthetic-vgg
+    python -m s2f_lib.faces.train_decoder --recogniser dlib --people 1200 --steps 800 --first 800 \\
         --start-from decoder-synthetic-vgg --out runs/decoder-dlib
     python -m s2f_lib.faces.train_decoder --people 48 --steps 20 --out runs/tiny    # a minute or two, to see it run
+
+The second command improves a decoder without touching f_dec: the voice encoder's loss compares features behind f_dec,
+so a changed one would want another voice encoder.
 
 The people come from the population seed "decoder": neither the recogniser nor the voice encoder nor the evaluation
 has them. Training continues from the last checkpoint in --out; --ship puts the result where `hub` finds it.
@@ -42,7 +46,8 @@ class DecoderConfig:
     people: int = 3000  # of the population seed "decoder"
     items: int = 2  # wild pictures of each
     picture_size: int = 112  # pixels, of wild and canonical pictures
-    start_from: str = ""  # a decoder of another recogniser, whose branches are kept as a start
+    start_from: str = ""  # a shipped decoder: of this recogniser, to improve what follows f_dec; of another, as a start
+    first: int = 1000  # outputs of f_dec
     steps: int = 2600
     batch_size: int = 32
     learning_rate: float = 2e-3  # AdamW, at its peak
@@ -106,7 +111,7 @@ def prepare(settings: DecoderConfig, data: Path, workers: int = 2) -> Examples:
         data / f"decoder-textures-{settings.people}{settings.start_from}.npy",
         lambda: _textures(canonical, landmarks, mean),
     )
-    if start is None:
+    if settings.start_from in ("", f"decoder-{settings.recogniser}"):
         return Examples(features, landmarks, textures, identity, mean)
     other = settings.start_from.removeprefix("decoder-")
     known = _kept(data / f"decoder-{other}-{key}.npy", lambda: _features(other, wild))
@@ -171,11 +176,18 @@ def start_from_statistics(decoder: FaceDecoder, examples: Examples) -> None:
 
 @torch.no_grad()
 def start_from_decoder(decoder: FaceDecoder, other: FaceDecoder, examples: Examples, ridge: float = 0.01) -> None:
-    """Take the branches of a trained decoder, and fit f_dec so that both first layers agree on the training people."""
+    """Take the branches of a trained decoder, and fit f_dec so that both first layers agree on the training people.
+
+    Where f_dec has fewer outputs than the other's, those that its branches listen to most are kept.
+    """
     kept = {key: value for key, value in other.state_dict().items() if not key.startswith("f_dec")}
+    heard = other.landmark_branch[1].weight.norm(dim=0) * other.texture_start.weight.norm(dim=0)
+    units = heard.argsort(descending=True)[: decoder.shape.first].sort().values
+    for key in ("landmark_branch.1.weight", "texture_start.weight"):
+        kept[key] = kept[key][:, units]
     decoder.load_state_dict(kept, strict=False)
     features = torch.from_numpy(np.array(examples.features, dtype=np.float32))
-    target = torch.from_numpy(examples.first_layer).repeat_interleave(features.shape[1], dim=0)
+    target = torch.from_numpy(examples.first_layer)[:, units].repeat_interleave(features.shape[1], dim=0)
     features = features.flatten(0, 1)
     mean, level = features.mean(dim=0), target.mean(dim=0)
     centred = features - mean
@@ -189,10 +201,14 @@ def start_from_decoder(decoder: FaceDecoder, other: FaceDecoder, examples: Examp
 def train(settings: DecoderConfig, out: Path, examples: Examples, device: str = "cpu") -> tuple[FaceDecoder, float]:
     """Train, or continue; gives the decoder and the seconds it took."""
     torch.manual_seed(settings.seed)
-    decoder = FaceDecoder(DecoderShape(feature_dim=examples.features.shape[-1]))
-    start_from_statistics(decoder, examples)
-    if settings.start_from:
-        start_from_decoder(decoder, hub.load(settings.start_from), examples)
+    decoder = FaceDecoder(DecoderShape(feature_dim=examples.features.shape[-1], first=settings.first))
+    if settings.start_from == f"decoder-{settings.recogniser}":
+        decoder.load_state_dict(hub.load(settings.start_from).state_dict())
+        decoder.f_dec.requires_grad_(False)
+    else:
+        start_from_statistics(decoder, examples)
+        if settings.start_from:
+            start_from_decoder(decoder, hub.load(settings.start_from), examples)
     decoder = decoder.to(device, memory_format=torch.channels_last)
     critic = hub.load("synthetic-vgg", device)
 
@@ -260,8 +276,17 @@ def _entry(settings: DecoderConfig, metrics: dict[str, float]) -> dict:
         "population_seed": config.SEEDS["decoder"],
         "data": f"{settings.people} people, {settings.items} wild pictures and one canonical picture each",
         "settings": config.to_dict(settings),
+        "started_from": _origin(settings.start_from),
         "metrics": metrics,
     }
+
+
+def _origin(name: str) -> dict | None:
+    """The decoder that training started from: its name, checksum and own command."""
+    if not name:
+        return None
+    known = hub.describe(name)
+    return {key: known[key] for key in ("name", "sha256", "command", "commit") if key in known}
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Files that are whole or absent: atomic writes, the cache folder, checked downloads, and records of runs."""
 
 from s2f_lib.io.download import ChecksumError, DownloadError, download
-from s2f_lib.io.files import atomic_path, atomic_write, cache_dir, sha256
-from s2f_lib.io.records import read_record, results_dir, write_record
+from s2f_lib.io.files import atomic_path, atomic_write, cache_dir, explain, sha256
+from s2f_lib.io.records import current_commit, describe_cpu, read_record, results_dir, write_record
 
 __all__ = [
     "ChecksumError",
@@ -10,7 +10,10 @@ __all__ = [
     "atomic_path",
     "atomic_write",
     "cache_dir",
+    "current_commit",
+    "describe_cpu",
     "download",
+    "explain",
     "read_record",
     "results_dir",
     "sha256",

@@ -109,7 +109,7 @@ def download(
     except DownloadError:
         raise
     except OSError as error:
-        raise files._explain(error, path) from error
+        raise files.explain(error, path) from error
     return _finish(part, path, url, sha256)
 
 

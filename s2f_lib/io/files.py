@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["atomic_path", "atomic_write", "cache_dir", "sha256"]
+__all__ = ["atomic_path", "atomic_write", "cache_dir", "explain", "sha256"]
 
 
 def cache_dir() -> Path:
@@ -57,7 +57,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise _explain(error, path) from error
+        raise explain(error, path) from error
     finally:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             temporary.unlink()
@@ -102,7 +102,7 @@ def sha256(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def _explain(error: OSError, path: Path) -> OSError:
+def explain(error: OSError, path: Path) -> OSError:
     """Say in words what a failed write means; keeps the class and the errno."""
     reasons = {
         errno.ENOSPC: "the disk is full; free some space and run again, what is complete is kept",

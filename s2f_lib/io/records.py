@@ -14,7 +14,7 @@ from pathlib import Path
 
 from s2f_lib.io.files import atomic_write
 
-__all__ = ["read_record", "results_dir", "write_record"]
+__all__ = ["current_commit", "describe_cpu", "read_record", "results_dir", "write_record"]
 
 ROOT = Path(__file__).resolve().parents[2]  # the repository, when the library runs from a clone
 
@@ -82,9 +82,9 @@ def write_record(
     record = {
         "name": name,
         "command": command,
-        "commit": _commit(),
+        "commit": current_commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "device": device or _describe_cpu(),
+        "device": device or describe_cpu(),
         "seconds": round(_number(seconds, "seconds"), 2),
         "seeds": [int(seed) for seed in seeds],
         "n": int(n),
@@ -120,7 +120,7 @@ def _number(value: float, what: str) -> float | int:
     return value
 
 
-def _commit() -> str | None:
+def current_commit() -> str | None:
     """Commit of the clone the library runs from, "+changes" if files differ from it, None where there is no git."""
     try:
         head = _git("rev-parse", "--short=12", "HEAD")
@@ -136,7 +136,7 @@ def _git(*arguments: str) -> str:
     return done.stdout.strip()
 
 
-def _describe_cpu() -> str:
+def describe_cpu() -> str:
     """Cores and kind of this processor, without the machine's name."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     model = platform.machine()

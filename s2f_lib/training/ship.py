@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,9 +58,9 @@ def ship(folder: str | Path, people: int, name: str = NAME, recogniser: str = "s
         "builder": "s2f_lib.voice_encoder:load",
         "command": f"python -m s2f_lib.train --preset synthetic-standard --people {people} --clips 1 "
         f"--out runs/synthetic-standard && python -m s2f_lib.training.ship runs/synthetic-standard --people {people}",
-        "commit": _commit(),
+        "commit": io.current_commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "device": "CPU, 2 cores",
+        "device": io.describe_cpu(),
         "record": "voice_encoder",
         "recogniser": recogniser,
         "recogniser_sha256": hub.describe(recogniser).get("sha256"),
@@ -78,12 +77,6 @@ def ship(folder: str | Path, people: int, name: str = NAME, recogniser: str = "s
         json.dump(entry, file, indent=2)
         file.write("\n")
     return path
-
-
-def _commit() -> str | None:
-    command = ("git", "-C", str(Path(__file__).parent), "rev-parse", "--short=12", "HEAD")
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or None
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -103,6 +103,16 @@ def test_training_learns_stops_and_continues(tmp_path, monkeypatch, tiny_recogni
     assert error[1] < 0.8 * error[0]
 
 
+def test_a_decoder_improved_behind_f_dec_keeps_f_dec(tmp_path, monkeypatch, tiny_recogniser):
+    known = FaceDecoder(DecoderShape(feature_dim=32))
+    monkeypatch.setattr(hub, "load", lambda name, device="cpu": known if "decoder" in name else tiny_recogniser)
+    settings = DecoderConfig(steps=3, batch_size=6, people=12, start_from="decoder-synthetic-vgg")
+    better, _ = train(settings, tmp_path, make_examples())
+    changed = {key for key, tensor in better.state_dict().items() if not torch.equal(tensor, known.state_dict()[key])}
+    assert not {key for key in changed if key.startswith(("f_dec", "mean"))}
+    assert {"landmark_branch.1.weight", "texture_start.weight"} <= changed
+
+
 def test_losses_vanish_for_a_perfect_decoder(tiny_decoder, tiny_recogniser):
     v_f = torch.randn(4, 32)
     landmarks, texture = tiny_decoder.landmarks_and_texture(v_f)
@@ -148,7 +158,9 @@ def test_a_decoder_can_start_from_the_branches_of_another():
     torch.manual_seed(0)
     shape = {"first": 24, "hidden": 16, "map_size": 8, "channels": (8, 8)}
     known = FaceDecoder(DecoderShape(feature_dim=32, **shape))
-    new = FaceDecoder(DecoderShape(feature_dim=20, **shape))
+    for branch in (known.landmark_branch[1], known.texture_start):
+        branch.weight.data[:, [3, 11]] = 0  # two outputs of f_dec that nothing listens to: the new one goes without
+    new = FaceDecoder(DecoderShape(feature_dim=20, **shape | {"first": 22}))
     with torch.no_grad():
         target = known.f_dec(torch.from_numpy(first_kind)).numpy()
     features = second_kind[:, None].repeat(2, axis=1).astype(np.float16)
