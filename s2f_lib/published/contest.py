@@ -13,13 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from s2f_lib.evaluate import statistics
-from s2f_lib.published import matching
+from s2f_lib.published import matching, own_encoder
 from s2f_lib.published.findings import Findings
-from s2f_lib.published.heads import LikelihoodHead, RidgeHead
+from s2f_lib.published.heads import Average, ContrastiveHead, Head, KernelHead, LikelihoodHead, RidgeHead
 from s2f_lib.published.similarity import centred_cosine, rank_histogram
 
-# Candidates of the likelihood head, wide on purpose; which of them is taken is decided inside the training folds.
+# Candidates of the heads, wide on purpose; which of them is taken is decided inside the training folds.
 ALPHAS, SHRINKS, SCALINGS = (300.0, 1000.0, 3000.0, 10_000.0), (0.3, 0.7), ("each", "one")
+WIDTHS, KERNEL_ALPHAS = (1.0, 2.0), (3.0, 30.0)
+STEPS = (20, 60)
+
+ONCE = ("authors", "own_fine_tuned")  # has no folds; takes minutes
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Pairs:
     authors: np.ndarray  # (N, F), of the authors' S2F picture
     speakers: np.ndarray  # (N,)
     sex: np.ndarray  # (N,) label of the true face by the classifier
+    own: np.ndarray | None = None  # (N, H), hidden feature of our own encoder, which only knows synthetic voices
+    sound: np.ndarray | None = None  # (N, 96000) int16, for training that encoder on
 
     def __len__(self) -> int:
         return len(self.voice)
@@ -47,26 +53,55 @@ def best() -> Callable:
     return matching.chosen([lambda settings=settings: LikelihoodHead(*settings) for settings in grid])
 
 
+def kernel() -> Callable:
+    """A ``make``: the likelihood head behind an RBF kernel, its width and penalty chosen the same way."""
+    grid = itertools.product(KERNEL_ALPHAS, WIDTHS)
+    return matching.chosen([lambda a=alpha, w=width: KernelHead(a, 0.7, w) for alpha, width in grid])
+
+
+def contrastive() -> Callable:
+    """A ``make``: the contrastive head, its number of steps chosen the same way."""
+    return matching.chosen([lambda steps=steps: ContrastiveHead(3000.0, steps) for steps in STEPS])
+
+
+def ensemble(voice: np.ndarray, face: np.ndarray, speakers: np.ndarray) -> Head:
+    """A ``make``: three kinds of head with their usual settings, scores averaged; nothing chosen."""
+    return Average((LikelihoodHead(), KernelHead(30.0), ContrastiveHead())).fit(voice, face)
+
+
 def contestants(pairs: Pairs) -> dict[str, Callable[[int], np.ndarray]]:
     """Name -> function of the repeat's seed that gives scores (N, N).
 
     ``authors`` are scored as they are, by centred cosine. ``authors_calibrated`` gives them what our heads have: a
     likelihood head from the feature of their picture to that of the true face, trained and tested in the same folds.
     ``gender_only`` knows nothing but the gender label of the *true* face: what a perfect gender classifier would reach.
+    The three ``own`` ones use our voice encoder, which learned from synthetic people only: its hidden layer as a voice
+    feature, alone and beside the speaker feature, and the encoder trained on with the pairs of each fold.
     """
 
     def folds(make: Callable, voice: np.ndarray) -> Callable[[int], np.ndarray]:
         return lambda seed: matching.out_of_fold(make, voice, pairs.face, pairs.speakers, seed=seed)
 
     label = (pairs.sex == "female").astype(float)[:, None]
-    return {
+    found = {
         "ridge": folds(ridge(), pairs.voice),
         "best": folds(best(), pairs.voice),
+        "kernel": folds(kernel(), pairs.voice),
+        "contrastive": folds(contrastive(), pairs.voice),
+        "ensemble": folds(ensemble, pairs.voice),
         "authors": lambda seed: centred_cosine(pairs.authors, pairs.face),
         "authors_calibrated": folds(best(), pairs.authors),
         "both": folds(best(), np.hstack([_even(pairs.voice), _even(pairs.authors)])),
         "gender_only": folds(ridge(1.0), label),
     }
+    if pairs.own is not None:
+        found["own"] = folds(best(), pairs.own)
+        found["own_and_speaker"] = folds(best(), np.hstack([_even(pairs.voice), _even(pairs.own)]))
+    if pairs.sound is not None:
+        found["own_fine_tuned"] = lambda seed: own_encoder.fine_tuned(
+            pairs.sound, pairs.face, pairs.speakers, seed=seed
+        )
+    return found
 
 
 def measure(pairs: Pairs, findings: Findings, repeats: int = matching.REPEATS, progress: bool = True) -> None:
@@ -75,7 +110,7 @@ def measure(pairs: Pairs, findings: Findings, repeats: int = matching.REPEATS, p
 
     per_clip = {}
     for name, scores in tqdm(contestants(pairs).items(), desc="heads", disable=not progress):
-        found = [scores(seed) for seed in range(1 if name == "authors" else repeats)]
+        found = [scores(seed) for seed in range(1 if name in ONCE else repeats)]
         ranks = [matching.ranks(one, pairs.speakers) for one in found]
         within = [matching.ranks(one, pairs.speakers, pairs.sex) for one in found]
         per_clip[name] = matching.measures(ranks)

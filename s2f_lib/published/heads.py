@@ -158,6 +158,90 @@ class LikelihoodHead(_Linear):
         return x @ self.precision_voice @ y.T + own
 
 
+class KernelHead(LikelihoodHead):
+    """A likelihood head on curved features of the voice: an RBF kernel to some of the training voices (Nystroem).
+
+    Parameters
+    ----------
+    alpha, shrink : float
+        As in `LikelihoodHead`.
+    width : float
+        Of the kernel, in units of the median distance between training voices.
+    landmarks : int
+        Training voices that every voice is compared with.
+    """
+
+    def __init__(self, alpha: float = 3.0, shrink: float = 0.6, width: float = 1.0, landmarks: int = 300):
+        super().__init__(alpha, shrink, "one")
+        if not width > 0:
+            raise ValueError(f"width should be above 0, got {width}")
+        self.width, self.landmarks = width, landmarks
+
+    def fit(self, voice: np.ndarray, face: np.ndarray) -> KernelHead:
+        """Learn from pairs (N, V), (N, F)."""
+        from scipy.spatial.distance import pdist
+        from sklearn.kernel_approximation import Nystroem
+
+        voice = np.asarray(voice, float)
+        distance = self.width * np.median(pdist(voice[:500]))
+        count = min(self.landmarks, len(voice))
+        self.curved = Nystroem(gamma=0.5 / distance**2, n_components=count, random_state=0).fit(voice)
+        return super().fit(self.curved.transform(voice), face)
+
+    def predict(self, voice: np.ndarray) -> np.ndarray:
+        """The expected face feature, shape (Q, F)."""
+        return super().predict(self.curved.transform(np.asarray(voice, float)))
+
+    def score(self, voice: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        """Log likelihood ratio, as `LikelihoodHead` gives it, (Q, N)."""
+        return super().score(self.curved.transform(np.asarray(voice, float)), faces)
+
+
+class ContrastiveHead(_Linear):
+    """Two linear maps into one space, in which the voice of a clip is to find its own face among all others.
+
+    It starts from ridge regression (the voice's map is the regression, the face's map changes nothing) and goes from
+    there by gradient descent on the symmetric InfoNCE loss over all pairs at once, as CLIP does over batches.
+
+    Parameters
+    ----------
+    alpha : float
+        Ridge penalty of the start.
+    steps : int
+        Of Adam; few, because a few hundred pairs are soon known by heart.
+    temperature : float
+        Divides the cosines.
+    """
+
+    def __init__(self, alpha: float = 3000.0, steps: int = 40, temperature: float = 0.1):
+        super().__init__(alpha, "one")
+        self.steps, self.temperature = steps, temperature
+
+    def fit(self, voice: np.ndarray, face: np.ndarray) -> ContrastiveHead:
+        """Learn from pairs (N, V), (N, F)."""
+        import torch
+
+        from s2f_lib.losses import info_nce
+
+        self._fit(voice, face)
+        x = torch.from_numpy(self._standardised(voice)).float()
+        y = torch.from_numpy(np.asarray(face, float) - self.face_mean).float()
+        maps = [torch.from_numpy(self.weight).float().requires_grad_(), torch.eye(y.shape[1]).requires_grad_()]
+        groups = [{"params": [part], "lr": 0.02 * float(part.detach().std())} for part in maps]
+        optimiser = torch.optim.Adam(groups)
+        for _ in range(self.steps):
+            optimiser.zero_grad()
+            info_nce(x @ maps[0], y @ maps[1], self.temperature).mean().backward()
+            optimiser.step()
+        self.voice_map, self.face_map = (part.detach().double().numpy() for part in maps)
+        return self
+
+    def score(self, voice: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        """Cosine in the common space, (Q, N)."""
+        faces = np.asarray(faces, float) - self.face_mean
+        return _unit(self._standardised(voice) @ self.voice_map) @ _unit(faces @ self.face_map).T
+
+
 @dataclass
 class Average:
     """Several heads, their scores brought to one scale per voice and averaged."""

@@ -8,7 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from s2f_lib import io
-from s2f_lib.published import contest, findings, labels, layout, paper, pictures, shapes, similarity, voices
+from s2f_lib.published import (
+    contest,
+    findings,
+    labels,
+    layout,
+    own_encoder,
+    paper,
+    pictures,
+    shapes,
+    similarity,
+    voices,
+)
 
 SHORT_NAMES = {  # the comparison that the short names of the record stand for
     "gender_f2f_s2f": "gender_f2f_s2f_07",
@@ -56,8 +67,13 @@ def add_published(found: findings.Findings) -> None:
     found.add("median_true_rank", np.median(paper.TRUE_RANKS))
 
 
-def pairs_of(folder: str | Path, part: str, limit: int | None = None, progress: bool = True) -> contest.Pairs:
-    """Voice feature, true face and the authors' picture of every clip where all three could be measured."""
+def pairs_of(
+    folder: str | Path, part: str, limit: int | None = None, progress: bool = True, own: bool = False
+) -> contest.Pairs:
+    """Voice feature, true face and the authors' picture of every clip where all three could be measured.
+
+    With ``own``, also what our own voice encoder needs: its hidden feature, and the sound itself.
+    """
     opened = layout.open_part(folder, part).head(limit)
     true, theirs = (pictures.pictures(opened, kind, progress) for kind in ("true", "s2f_07"))
     heard = voices.voices(opened, progress)
@@ -67,8 +83,10 @@ def pairs_of(folder: str | Path, part: str, limit: int | None = None, progress: 
             f"only {whole.sum()} of {len(opened)} clips have a voice and two faces; at least 50 are needed"
         )
     speakers = np.array([clip.speaker for clip in opened])
+    ours = own_encoder.own_features(opened, progress)[whole] if own else None
+    sound = own_encoder.sounds(opened)[whole] if own else None
     return contest.Pairs(
-        heard.feature[whole], true.feature[whole], theirs.feature[whole], speakers[whole], true.sex[whole]
+        heard.feature[whole], true.feature[whole], theirs.feature[whole], speakers[whole], true.sex[whole], ours, sound
     )
 
 
@@ -103,7 +121,7 @@ def write_pictures(folder: str | Path, part: str, progress: bool = True) -> None
 def write_heads(folder: str | Path, part: str, repeats: int, progress: bool = True) -> None:
     """The record of the heads against the authors' pictures."""
     started = time.perf_counter()
-    pairs = pairs_of(folder, part, progress=progress)
+    pairs = pairs_of(folder, part, progress=progress, own=True)
     found = findings.Findings()
     found.add("n_pairs", len(pairs))
     contest.measure(pairs, found, repeats, progress)

@@ -6,7 +6,7 @@ from scipy.stats import multivariate_normal
 from sklearn.linear_model import Ridge
 
 from s2f_lib.published import matching
-from s2f_lib.published.heads import Average, LikelihoodHead, RidgeHead
+from s2f_lib.published.heads import Average, ContrastiveHead, KernelHead, LikelihoodHead, RidgeHead
 
 
 def made_up(n=300, signal=1.0, seed=0):
@@ -74,6 +74,40 @@ def test_a_head_survives_being_written(tmp_path):
         again = LikelihoodHead.from_state(dict(arrays))
     np.testing.assert_array_equal(again.score(voice, face), head.score(voice, face))
     np.testing.assert_array_equal(again.predict(voice), head.predict(voice))
+
+
+def test_a_kernel_head_hears_what_no_straight_line_can():
+    """The face goes with how far a voice is from the mean: a linear head is at chance, this one is not."""
+    rng = np.random.default_rng(0)
+    voice = rng.standard_normal((600, 3))
+    distance = np.linalg.norm(voice, axis=1, keepdims=True)
+    face = distance * np.array([[2.0, -1.0, 0.5]]) + 0.2 * rng.standard_normal((600, 3))
+
+    def matched(head):
+        head.fit(voice[:400], face[:400])
+        return matching.ranks(head.score(voice[400:], face[400:]), np.arange(200)).match(2).mean()
+
+    assert matched(LikelihoodHead(1.0, 0.5)) < 0.6
+    assert matched(KernelHead(0.1, 0.5, 0.7)) > 0.8
+
+
+def test_a_contrastive_head_starts_at_ridge_and_lowers_its_loss():
+    import torch
+
+    from s2f_lib.losses import info_nce
+
+    voice, face, _ = made_up()
+    start, later = (ContrastiveHead(50.0, steps).fit(voice, face) for steps in (0, 60))
+    offset = start._offset(voice)
+    cosine = offset @ (face - face.mean(0)).T
+    cosine /= np.linalg.norm(offset, axis=1)[:, None] * np.linalg.norm(face - face.mean(0), axis=1)
+    np.testing.assert_allclose(start.score(voice, face), cosine, atol=1e-5)
+
+    def loss(head):
+        sides = head._standardised(voice) @ head.voice_map, (face - head.face_mean) @ head.face_map
+        return float(info_nce(*map(torch.from_numpy, sides), 0.1).mean())
+
+    assert loss(later) < loss(start) - 0.05
 
 
 def test_average_of_one_head_ranks_like_it():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from s2f_lib import io
-from s2f_lib.published import cache, contest, findings, layout, pictures, voices
+from s2f_lib.published import cache, contest, findings, layout, own_encoder, pictures, similarity, voices
 from s2f_lib.published.__main__ import main
 
 
@@ -99,6 +99,10 @@ def made_up(monkeypatch):
 
     monkeypatch.setattr(pictures, "measure_picture", picture)
     monkeypatch.setattr(voices, "measure_voice", voice)
+    monkeypatch.setattr(own_encoder, "_measure", lambda path: {"feature": voice(path)["feature"][:64]})
+    monkeypatch.setattr(
+        own_encoder, "fine_tuned", lambda sound, face, speakers, seed: similarity.centred_cosine(face, face)
+    )
 
 
 @pytest.mark.parametrize("part", list(layout.PARTS))
@@ -118,6 +122,8 @@ def test_both_parts_end_in_records_without_a_name_in_them(part, home, made_up, w
     assert found.number("gender_f2f_s2f") == 1
     assert ("gender_named_true" in found.pictures["metrics"]) == (part == "voxceleb")
     assert 0.5 < found.head("best_match_1_2") <= 1
+    assert found.head("own_match_1_2") > 0.5
+    assert found.head("own_fine_tuned_match_1_2") == 1
     low, high = found.heads["intervals"]["ridge_top10_percent"]
     assert low <= found.head("ridge_top10_percent") <= high
     assert sum(found.head_tables["ranks_ridge"]) == found.heads["n"] * found.head_tables["repeats"]
