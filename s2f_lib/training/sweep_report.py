@@ -19,6 +19,8 @@ SIGNIFICANCE = 0.05
 def target_angle(results: list[dict], start_deg: float) -> float:
     """The distance that counts for speed: half of the way from the mean feature to the best main variant.
 
+    Where no main variant ends nearer than the mean feature, that is the distance: to be better than deaf at all.
+
     Parameters
     ----------
     results : list of dict
@@ -27,7 +29,7 @@ def target_angle(results: list[dict], start_deg: float) -> float:
         Angle of the mean face feature, where every run starts.
     """
     best = min(r["final_angle_deg"] for r in results if r["variant"] in MAIN and not r["failed"])
-    return start_deg - 0.5 * (start_deg - best)
+    return start_deg - 0.5 * max(0.0, start_deg - best)
 
 
 def add_speed(results: list[dict], target_deg: float, steps: dict[str, int]) -> list[dict]:

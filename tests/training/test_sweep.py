@@ -109,6 +109,14 @@ def test_a_study_runs_resumes_and_reports(clips, layers, settings, tmp_path, mon
     assert record["metrics"]["l1.final_angle_deg"] == pytest.approx(mean, abs=1e-5)
 
 
+def test_the_target_lies_half_way_and_never_above_the_start():
+    def ended(*angles):
+        return [{"variant": "full", "final_angle_deg": angle, "failed": ""} for angle in angles]
+
+    assert sweep_report.target_angle(ended(60.0, 56.0), 68.0) == 62
+    assert sweep_report.target_angle(ended(71.0, 69.0), 68.0) == 68
+
+
 def test_the_mean_features_angle_by_hand():
     assert sweep_report.mean_feature_angle(np.array([1.0, 0.0]), np.array([[1.0, 1.0], [0.0, 2.0]])) == pytest.approx(
         67.5
