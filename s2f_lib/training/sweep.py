@@ -78,7 +78,7 @@ def run_job(job: Job, study: Study) -> dict:
     from s2f_lib import train
 
     torch.set_num_threads(1)
-    source, validation, layers = _material(study)
+    source, validation, layers = material(study)
     try:
         run = train.run(job.config, source, validation=validation, out_dir=job.folder, **layers)
         lines, failed = run.lines, ""
@@ -125,7 +125,7 @@ def run_study(study: Study, folder: Path, only=None, workers: int = 2) -> tuple[
         Variant -> chosen learning rate.
     """
     chosen = {name: c for name, c in variants(study.name).items() if not only or name in only}
-    _material(study)  # made once here, before several processes want it
+    material(study)  # made once here, before several processes want it
     search = [
         Job(name, SEARCH_SEED, rate, str(folder / name / f"rate-{rate:g}"), _shorter(c, rate, study.search_share))
         for name, c in chosen.items()
@@ -191,7 +191,7 @@ def _said(result: dict) -> dict:
 _cache: dict = {}
 
 
-def _material(study: Study) -> tuple:
+def material(study: Study) -> tuple:
     """Training and validation clips and the frozen layers, once per process."""
     if study not in _cache:
         from s2f_lib import hub, train

@@ -9,10 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from s2f_lib import io
-from s2f_lib.training import sweep
+from s2f_lib.training import sweep, sweep_scores, synthetic
 from s2f_lib.training.sweep import MAIN, Study
 
 NUMBERS = ("steps_to_target", "final_angle_deg", "top10_percent", "gradient_norm_cv")
+SCORES = (
+    *(f"top{k}_percent_{s:g}s" for s in sweep_scores.TEST_SECONDS for k in (1, 5, 10)),
+    "face_sex_right",
+    "face_age_r",
+)
 SIGNIFICANCE = 0.05
 
 
@@ -55,7 +60,7 @@ def table(results: list[dict]):
         mine = [r for r in results if r["variant"] == name]
         good = [r for r in mine if not r["failed"]]
         row = {"seeds": len(mine), "rate": mine[0]["rate"], "failed_runs": len(mine) - len(good)}
-        for key in NUMBERS:
+        for key in (*NUMBERS, *SCORES):
             values = np.array([r[key] for r in good if key in r], dtype=float)
             row[key] = values.mean() if len(values) else np.nan
             row[f"{key}_sd"] = values.std(ddof=1) if len(values) > 1 else np.nan
@@ -106,6 +111,8 @@ def write(results: list[dict], study: Study, start_deg: float, target_deg: float
         f"{study.people} training speakers with one clip each, {study.validation} held-out with other sentences; "
         f"each variant's learning rate is the best of {', '.join(f'{r:g}' for r in study.rates)} in a shorter run. "
         "steps_to_target counts steps of 32 clips to the target angle; a run that never gets there counts in full. "
+        "top-K percent and the decoded face's labels are measured on the whole held-out set after training, for 3 and "
+        "6 s of sound (labels: 6 s). "
     )
     notes += f"Not run: {', '.join(missing)}." if missing else "Every variant was run."
     clips = sum(r.get("clips", 0) for r in results)
@@ -121,7 +128,10 @@ def main(name: str, only: list[str] | None, workers: int, study: Study | None = 
     study = study or Study(name=name)
     folder = Path("runs") / name
     results, _ = sweep.run_study(study, folder, only, workers)
-    source, validation, _ = sweep._material(study)
+    source, validation, _ = sweep.material(study)
+    truth = synthetic.PeopleSet(study.validation, 1, seed=synthetic.VALIDATION_SEED, sentences="test").population()
+    results = sweep_scores.score_runs(results, folder, validation, truth.table())
+    sweep_scores.write_tables(name, results, folder, validation)
     start = mean_feature_angle(source.mean_feature, validation.v_f)
     target = target_angle(results, start)
     results = add_speed(results, target, {k: c.max_steps for k, c in sweep.variants(name).items()})

@@ -1,10 +1,12 @@
 """The study of the loss: variants that differ in one thing, a fair rate for each, verdicts by a stated rule."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from s2f_lib import config, train
-from s2f_lib.training import sweep, sweep_report
+from s2f_lib import config, train, voice_encoder
+from s2f_lib.faces.decoder import DecoderShape, FaceDecoder
+from s2f_lib.training import sweep, sweep_report, sweep_scores, validate
 
 
 def differing(a, b):
@@ -87,7 +89,7 @@ def test_a_study_runs_resumes_and_reports(clips, layers, settings, tmp_path, mon
     }
     study = sweep.Study(seeds=(0,), main_seeds=(0, 1), rates=(1e-3, 1e-2), search_share=0.5)
     monkeypatch.setattr(sweep, "variants", lambda name="loss_ablation": tiny)
-    monkeypatch.setattr(sweep, "_material", lambda study: (clips, clips, layers))
+    monkeypatch.setattr(sweep, "material", lambda study: (clips, clips, layers))
     monkeypatch.setenv("S2F_RESULTS", str(tmp_path / "results"))
     results, rates = sweep.run_study(study, tmp_path / "runs", workers=1)
     assert [(r["variant"], r["seed"]) for r in results] == [("full", 0), ("l1", 0), ("full", 1), ("l1", 1)]
@@ -107,6 +109,43 @@ def test_a_study_runs_resumes_and_reports(clips, layers, settings, tmp_path, mon
     assert {"full.final_angle_deg", "l1.gradient_norm_cv", "verdict_l1_slower"} <= set(record["metrics"])
     mean = np.mean([r["final_angle_deg"] for r in results if r["variant"] == "l1"])
     assert record["metrics"]["l1.final_angle_deg"] == pytest.approx(mean, abs=1e-5)
+
+
+def test_scores_are_taken_once_and_faces_are_kept(clips, layers, settings, tmp_path, monkeypatch):
+    tiny = {"full": settings("normalized", max_steps=2, evaluate_every=1)}
+    study = sweep.Study(seeds=(0,), main_seeds=(0,), rates=(1e-3,), search_share=0.5)
+    monkeypatch.setattr(sweep, "variants", lambda name="loss_ablation": tiny)
+    monkeypatch.setattr(sweep, "material", lambda study: (clips, clips, layers))
+    monkeypatch.setenv("S2F_RESULTS", str(tmp_path / "results"))
+    results, _ = sweep.run_study(study, tmp_path / "runs", workers=1)
+    decoder = FaceDecoder(DecoderShape(feature_dim=clips.v_f.shape[1], first=8, hidden=8, channels=(8, 8)))
+    truth = pd.DataFrame({"sex": ["female"] * len(clips), "age": np.arange(len(clips))})
+    monkeypatch.setattr(sweep_scores.hub, "load", lambda name: decoder)
+    monkeypatch.setattr(sweep_scores.readers, "read", lambda reader, images: truth[: len(images)])
+    scored = sweep_scores.score_runs(results, tmp_path / "runs", clips, truth)
+    assert scored[0]["face_sex_right"] == 1
+    assert scored[0]["face_age_r"] == pytest.approx(1)
+    encoder = voice_encoder.load(tmp_path / "runs/full/seed-0" / sweep_scores.RUN_FILE)
+    quick = validate.quick_scores(validate.predict(encoder, clips, seconds=3.0), clips.v_f)["top10_percent"]
+    assert scored[0]["top10_percent_3s"] == pytest.approx(quick, abs=100 / len(clips))
+    monkeypatch.setattr(sweep_scores, "score", None)  # a second call would fail
+    assert sweep_scores.score_runs(results, tmp_path / "runs", clips, truth) == scored
+    sweep_scores.write_tables("loss_ablation", scored, tmp_path / "runs", clips)
+    with np.load(tmp_path / "results/tables/loss_ablation_faces.npz") as kept:
+        assert kept["full"].shape == kept["truth"].shape == (8, clips.v_f.shape[1])
+        np.testing.assert_array_equal(kept["truth"], clips.v_f[:8].astype(np.float16))
+
+
+def test_curves_are_means_over_seeds_by_share_of_the_length():
+    runs = [
+        {"variant": "l1", "failed": "", "curve": [[10, 70.0, 9], [20, 60.0, 9]]},
+        {"variant": "l1", "failed": "", "curve": [[10, 72.0, 9], [20, 64.0, 9]]},
+        {"variant": "l1", "failed": "NaN in l1", "curve": [[10, 90.0, 9]]},
+    ]
+    found = sweep_scores.curves(runs)["l1"]
+    assert found["share"] == [0.5, 1.0]
+    assert found["angle_deg"] == [71, 62]
+    assert found["angle_deg_sd"] == pytest.approx([np.std([70, 72], ddof=1), np.std([60, 64], ddof=1)], abs=1e-3)
 
 
 def test_the_target_lies_half_way_and_never_above_the_start():
