@@ -143,7 +143,8 @@ def main(arguments: list[str] | None = None) -> int:
         metrics=metrics,
         seeds=[config.SEEDS["test"]],
         seconds=time.perf_counter() - start,
-        notes=f"F2F from one wild picture, and with four_pictures_ from the mean feature of {ITEMS}; labels by attributes-synthetic; dlib compares by Euclidean distance; "
+        notes=f"F2F from one wild picture, and with four_pictures_ from the mean feature of {ITEMS}; labels by "
+        "attributes-synthetic; dlib compares by Euclidean distance; "
         f"speeds with {torch.get_num_threads()} threads",
     )
     return 0
