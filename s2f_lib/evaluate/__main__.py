@@ -17,7 +17,7 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         prog="python -m s2f_lib.evaluate",
         description="Everything the paper measured, with the baselines it left out, as one record.",
-        epilog="Without options: the shipped weights on 1,000 synthetic test people, about 5 minutes on 2 cores.",
+        epilog="Without options: the shipped weights on 1,000 synthetic test people, about 10 minutes on 2 cores.",
     )
     p.add_argument("--corpus", default="synthetic", help="'synthetic' (default) or a folder made by data_scripts")
     p.add_argument("--people", type=int, default=1000, help="test people (synthetic), default 1000")
