@@ -70,13 +70,16 @@ def markdown() -> str:
     record = io.read_record("scorecard")
     if record is None:
         return f"*`results/scorecard.json`: {NOT_RUN}; `{COMMAND}` writes it.*"
+    commands = list(dict.fromkeys(row["command"] for row in record["rows"] if row["command"]))
+    letters = dict(zip(commands, "abcdefghijklmnopqrstuvwxyz"))
     lines = ["| claim of the paper | published | ours | verdict | made by |", "|---|---|---|---|---|"]
     for row in record["rows"]:
-        command = f"`{row['command']}`" if row["command"] else NOT_RUN
+        command = f"({letters[row['command']]})" if row["command"] else NOT_RUN
         claim = f"{row['claim']} ({row['where']})" if row["where"] != "–" else row["claim"]
         lines.append(f"| {claim} | {row['published']} | {row['ours']} | **{row['verdict']}** | {command} |")
     counts = ", ".join(f"{int(record['metrics'][v.replace(' ', '_')])} {v}" for v in VERDICTS)
-    lines += ["", f"{len(record['rows'])} claims: {counts}. Synthetic people unless a row says otherwise."]
+    lines += ["", f"{len(record['rows'])} claims: {counts}. Synthetic people unless a row says otherwise. Made by:", ""]
+    lines += [f"- ({letter}) `{command}`" for command, letter in letters.items()]
     return "\n".join(lines)
 
 
