@@ -10,9 +10,11 @@ import json
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from s2f_lib import hub, io, voice_encoder
-from s2f_lib.evaluate import material, readers, retrieval
+from s2f_lib.faces import decoder_quality
+from s2f_lib.faces.recogniser import to_tensor
 from s2f_lib.training import validate
 
 PEOPLE_SHOWN = 8
@@ -37,7 +39,7 @@ def score_runs(results: list[dict], study_folder: Path, validation, truth) -> li
     from tqdm import tqdm
 
     decoder, reader = hub.load("decoder-synthetic-vgg"), hub.load("attributes-synthetic")
-    frozen = material.fingerprint(decoder)
+    frozen = hub.describe("decoder-synthetic-vgg")["sha256"]
     out = []
     for result in tqdm(results, desc="scores", unit="run"):
         folder = study_folder / result["variant"] / f"seed-{result['seed']}"
@@ -55,17 +57,18 @@ def score_runs(results: list[dict], study_folder: Path, validation, truth) -> li
     return out
 
 
+@torch.no_grad()
 def score(encoder, validation, truth, decoder, reader) -> dict[str, float]:
     """Top-1/5/10 % of the held-out people for each test length, and sex and age as read off the decoded face."""
     v_f, found = validate.targets(validation).astype(np.float32), {}
     for seconds in TEST_SECONDS:
         v_s = validate.predict(encoder, validation, seconds=seconds)
-        ranks = retrieval.rank(v_s, v_f)
         for percent in (1, 5, 10):
-            found[f"top{percent}_percent_{seconds:g}s"] = float(100 * ranks.hit_percent(percent).mean())
-    labels = readers.read(reader, material.decode(decoder, v_s)[0])
-    found["face_sex_right"] = float((labels["sex"].to_numpy() == truth["sex"].to_numpy()).mean())
-    age = labels["age"].to_numpy(float)
+            found[f"top{percent}_percent_{seconds:g}s"] = validate.top_percent(v_s, v_f, percent)
+    faces = decoder_quality.to_pictures(decoder_quality.decode(decoder, v_s).image)
+    labels = reader.label(to_tensor(faces))
+    found["face_sex_right"] = float((labels.sex == truth["sex"].to_numpy()).mean())
+    age = np.clip(labels.age, 18, 85).astype(float)
     found["face_age_r"] = float(np.corrcoef(age, truth["age"])[0, 1]) if age.std() > 0 else 0.0
     return found
 

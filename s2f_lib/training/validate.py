@@ -40,9 +40,20 @@ def quick_scores(v_s: np.ndarray, v_f: np.ndarray) -> dict[str, float]:
     v_s, v_f : np.ndarray, shape (N, D)
         Ties count against the clip, so a constant prediction scores nothing.
     """
+    own, rank = _ranks(v_s, v_f)
+    angle = torch.rad2deg(torch.arccos(own.clamp(-1, 1))).mean().item()
+    return {"angle_deg": angle, "top10_percent": 100 * (rank <= max(1, len(rank) // 10)).float().mean().item()}
+
+
+def top_percent(v_s: np.ndarray, v_f: np.ndarray, percent: float) -> float:
+    """Share of clips, in percent, whose own face is among the nearest `percent` of the faces (chance: `percent`)."""
+    _, rank = _ranks(v_s, v_f)
+    return 100 * (rank <= max(1, int(len(rank) * percent / 100))).float().mean().item()
+
+
+def _ranks(v_s: np.ndarray, v_f: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+    """Cosine to the own face, and its rank among all faces, 1 = best; ties count against the clip."""
     a, b = (F.normalize(torch.as_tensor(np.asarray(v), dtype=torch.float32), dim=1) for v in (v_s, v_f))
     cosines = a @ b.T
     own = cosines.diagonal()
-    angle = torch.rad2deg(torch.arccos(own.clamp(-1, 1))).mean().item()
-    rank = (cosines >= own[:, None]).sum(dim=1)  # 1 = best
-    return {"angle_deg": angle, "top10_percent": 100 * (rank <= max(1, len(a) // 10)).float().mean().item()}
+    return own, (cosines >= own[:, None]).sum(dim=1)
