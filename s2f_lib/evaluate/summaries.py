@@ -31,6 +31,40 @@ EVALUATION = {  # rows of the short evaluation table: text -> metric, scale, uni
     "median craniofacial r, S2F with F2F, pooled": ("median_r_s2f_x_f2f_pooled", 1, ""),
     "median craniofacial r, S2F with truth, sex and age taken out": ("median_r_s2f_x_truth_adjusted", 1, ""),
 }
+PUBLISHED = {  # the same for results/published_avspeech.json
+    "gender label of S2F as of F2F (paper: 94 %)": ("gender_f2f_s2f", 100, "%"),
+    "gender label of S2F as of the true face": ("gender_true_s2f_07", 100, "%"),
+    "age of S2F in the decade of F2F": ("age_same_decade", 100, "%"),
+    "... within one decade": ("age_within_one", 100, "%"),
+    "craniofacial correlations within 0.10 of the paper's, of 12": ("craniofacial_within_0_10", 1, ""),
+    "angle of S2F to F2F pictures": ("angle_deg_f2f_s2f_07", 1, "°"),
+    "... of a random pair": ("angle_deg_f2f_s2f_07_random_pair", 1, "°"),
+    "true face in the first 10 % by the F2F picture": ("retrieval_true_f2f_top10_percent", 1, "%"),
+    "true face in the first 10 % by the S2F picture": ("retrieval_true_s2f_07_top10_percent", 1, "%"),
+    "first 10 % in the authors' printed ranks (table 3: 45.8)": ("top_percent_recall_10", 1, "%"),
+}
+CONTESTANTS = {  # of results/published_ridge.json
+    "true gender label only": "gender_only",
+    "ridge on a speaker feature": "ridge",
+    "likelihood head on a speaker feature": "best",
+    "kernel head": "kernel",
+    "contrastive head": "contrastive",
+    "three heads averaged": "ensemble",
+    "our encoder (synthetic voices only)": "own",
+    "our encoder, trained on": "own_fine_tuned",
+    "our encoder and the speaker feature": "own_and_speaker",
+    "authors' picture": "authors",
+    "authors' picture, likelihood head": "authors_calibrated",
+    "speaker feature and authors' picture": "both",
+}
+CONTEST = {"1:2 matching": "match_1_2", "... same gender label": "match_1_2_same_gender", "first 10 %": "top10_percent"}
+STUDY = {  # columns of results/loss_ablation.json
+    "seeds": "seeds",
+    "final angle (°)": "final_angle_deg",
+    "first 10 % (%)": "top10_percent",
+    "variation of the gradient norm": "gradient_norm_cv",
+    "sex right, decoded": "face_sex_right",
+}
 WORLD_COLUMNS = ("physiology", "confounded", "confounded_only", "null")
 WORLD_ROWS = {
     "skin": "skin_r",
@@ -83,14 +117,55 @@ def recorded(record: str, pattern: str, command: str):
 
 def evaluation() -> str:
     """The main numbers of ``results/evaluation_synthetic.json`` as a Markdown table."""
-    found = io.read_record("evaluation_synthetic")
+    return _short("evaluation_synthetic", EVALUATION)
+
+
+def published() -> str:
+    """The main numbers of ``results/published_avspeech.json`` as a Markdown table."""
+    return _short("published_avspeech", PUBLISHED)
+
+
+def _short(record: str, chosen: dict[str, tuple[str, float, str]]) -> str:
+    """Chosen numbers of a record with their intervals."""
+    found = io.read_record(record)
     if found is None:
-        return f"*`results/evaluation_synthetic.json`: {NOT_RUN}.*"
+        return f"*`results/{record}.json`: {NOT_RUN}.*"
     rows = ["| measure | value | 95 % interval |", "|---|---|---|"]
-    for text, (name, scale, unit) in EVALUATION.items():
+    for text, (name, scale, unit) in chosen.items():
         if name in found["metrics"]:
             rows.append(f"| {text} | {_number(found['metrics'][name], scale, unit)} | {_ends(found, name, scale)} |")
     return "\n".join([*rows, "", _source(found)])
+
+
+def contest() -> str:
+    """Who picks the right face in ``results/published_ridge.json``, as a Markdown table with intervals."""
+    found = io.read_record("published_ridge")
+    if found is None:
+        return f"*`results/published_ridge.json`: {NOT_RUN}.*"
+    rows = ["| contestant | " + " | ".join(CONTEST) + " |", "|---" * (len(CONTEST) + 1) + "|"]
+    for text, key in CONTESTANTS.items():
+        names = [f"{key}_{measure}" for measure in CONTEST.values()]
+        if names[0] in found["metrics"]:
+            cells = [f"{_number(found['metrics'][name], 1, '')} [{_ends(found, name, 1)}]" for name in names]
+            rows.append(f"| {text} | " + " | ".join(cells) + " |")
+    return "\n".join([*rows, "", "Chance: 0.5, 0.5 and 10 %. " + _source(found)])
+
+
+def study() -> str:
+    """Every variant of ``results/loss_ablation.json``, mean and standard deviation over seeds, as a Markdown table."""
+    found = io.read_record("loss_ablation")
+    if found is None:
+        return f"*`results/loss_ablation.json`: {NOT_RUN}.*"
+    m = found["metrics"]
+    rows = ["| variant | " + " | ".join(STUDY) + " |", "|---" * (len(STUDY) + 1) + "|"]
+    for name in (key.removesuffix(".final_angle_deg") for key in m if key.endswith(".final_angle_deg")):
+        cells = []
+        for key in STUDY.values():
+            value, spread = m.get(f"{name}.{key}"), m.get(f"{name}.{key}_sd")
+            plain = "–" if value is None else f"{value:.0f}" if key == "seeds" else f"{value:.2f}"
+            cells.append(plain if spread is None else f"{plain} ± {spread:.2f}")
+        rows.append(f"| `{name}` | " + " | ".join(cells) + " |")
+    return "\n".join([*rows, "", f"Mean feature: {m['start_angle_deg']:.2f}°; chance 10 %. " + _source(found)])
 
 
 def errors() -> str:
@@ -122,6 +197,8 @@ def worlds() -> str:
 
 
 def _number(value: float, scale: float, unit: str) -> str:
+    if not unit and value >= 1 and float(value).is_integer():
+        return f"{value:,.0f}"
     text = f"{scale * value:.2f}" if not unit and abs(value) < 1 else f"{scale * value:.1f}"
     return text + (" %" if unit == "%" else unit)
 
@@ -141,4 +218,11 @@ def _source(found: dict) -> str:
     )
 
 
-TABLES = {"evaluation": evaluation, "errors": errors, "worlds": worlds}
+TABLES = {
+    "evaluation": evaluation,
+    "published": published,
+    "contest": contest,
+    "study": study,
+    "errors": errors,
+    "worlds": worlds,
+}

@@ -20,7 +20,7 @@ from s2f_lib.published.similarity import centred_cosine, rank_histogram
 
 # Candidates of the heads, wide on purpose; which of them is taken is decided inside the training folds.
 ALPHAS, SHRINKS, SCALINGS = (300.0, 1000.0, 3000.0, 10_000.0), (0.3, 0.7), ("each", "one")
-WIDTHS, KERNEL_ALPHAS = (1.0, 2.0), (3.0, 30.0)
+WIDTHS, KERNEL_ALPHAS = (1.0, 3.0), (30.0, 300.0, 3000.0)
 STEPS = (20, 60)
 
 ONCE = ("authors", "own_fine_tuned")  # has no folds; takes minutes
@@ -66,7 +66,7 @@ def contrastive() -> Callable:
 
 def ensemble(voice: np.ndarray, face: np.ndarray, speakers: np.ndarray) -> Head:
     """A ``make``: three kinds of head with their usual settings, scores averaged; nothing chosen."""
-    return Average((LikelihoodHead(), KernelHead(30.0), ContrastiveHead())).fit(voice, face)
+    return Average((LikelihoodHead(), KernelHead(300.0), ContrastiveHead())).fit(voice, face)
 
 
 def contestants(pairs: Pairs) -> dict[str, Callable[[int], np.ndarray]]:

@@ -171,7 +171,7 @@ class KernelHead(LikelihoodHead):
         Training voices that every voice is compared with.
     """
 
-    def __init__(self, alpha: float = 3.0, shrink: float = 0.6, width: float = 1.0, landmarks: int = 300):
+    def __init__(self, alpha: float = 300.0, shrink: float = 0.6, width: float = 1.0, landmarks: int = 300):
         super().__init__(alpha, shrink, "one")
         if not width > 0:
             raise ValueError(f"width should be above 0, got {width}")

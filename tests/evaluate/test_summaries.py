@@ -36,6 +36,20 @@ def test_numbers_are_those_of_the_record(results):
     assert np.isnan(found.loc["demographics", "low"])
 
 
+def test_the_contest_and_the_study_are_those_of_their_records(results):
+    metrics = {f"best_{name}": value for name, value in zip(summaries.CONTEST.values(), (0.817, 0.706, 41.5))}
+    ends = {"best_match_1_2": [0.807, 0.827]}
+    io.write_record("published_ridge", command="c", n=900, metrics=metrics, intervals=ends, seconds=1)
+    row = "| likelihood head on a speaker feature | 0.82 [0.81 to 0.83] | 0.71 [–] | 41.5 [–] |"
+    assert row in summaries.contest()
+    assert "authors" not in summaries.contest()
+    metrics = {"start_angle_deg": 67.5, "l1.seeds": 5, "l1.final_angle_deg": 72.92, "l1.final_angle_deg_sd": 1.06}
+    io.write_record("loss_ablation", command="c", n=400, metrics=metrics, seconds=1)
+    assert "| `l1` | 5 | 72.92 ± 1.06 | – | – | – |" in summaries.study()
+    io.write_record("published_avspeech", command="c", n=1, metrics={"craniofacial_within_0_10": 11.0}, seconds=1)
+    assert "of 12 | 11 | – |" in summaries.published()
+
+
 def test_errors_are_by_group(results):
     metrics = {f"error_by_group_group_{g}_angle_deg": 30.0 + i for i, g in enumerate("abcd")}
     metrics |= {f"error_by_group_group_{g}_sex_right": 0.9 for g in "abcd"}
