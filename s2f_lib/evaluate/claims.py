@@ -175,8 +175,8 @@ def loss(r: Records) -> tuple[str, str]:
     word = {1: "yes", 0: "no", 0.5: "undecided"}
     ends = {name: r.value("loss_ablation", f"{name}.final_angle_deg") for name in ("l1", "full", "rederived")}
     ours = (
-        f"L1 slower: {word.get(slower, slower)}; L1 less stable: {word.get(unstable, unstable)}; after as many clips L1 "
-        f"ends at {ends['l1']:.1f}°, the full loss at {ends['full']:.1f}°, with re-derived weights at "
+        f"L1 slower: {word.get(slower, slower)}; L1 less stable: {word.get(unstable, unstable)}; after as many clips "
+        f"L1 ends at {ends['l1']:.1f}°, the full loss at {ends['full']:.1f}°, with re-derived weights at "
         f"{ends['rederived']:.1f}° (mean feature {r.value('loss_ablation', 'start_angle_deg'):.1f}°)"
     )
     return ours, _graded(slower == 1 and unstable == 1, slower > 0 or unstable > 0)
