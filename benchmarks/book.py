@@ -81,6 +81,7 @@ def main() -> int:
     """Measure and record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, help="clone to here and keep it (default: a temporary folder)")
+    parser.add_argument("--no-test", action="store_true", help="leave make test out, and test_minutes with it")
     options = parser.parse_args()
     from s2f_lib import io
 
@@ -92,14 +93,15 @@ def main() -> int:
         metrics = {
             "fresh_book_minutes": timed(["make", "book"], clone),
             "second_book_minutes": timed(["make", "book"], clone),
-            "test_minutes": timed(["make", "test"], clone),
         }
+        if not options.no_test:
+            metrics["test_minutes"] = timed(["make", "test"], clone)
         metrics |= measure_site(clone / "_build" / "html")
         metrics |= count_complaints(clone / "_build" / "html")
     setup = "was there before" if installed else "was installed in that time"
     path = io.write_record(
         "book",
-        command=COMMAND,
+        command=COMMAND + (" --no-test" if options.no_test else ""),
         n=int(metrics["pages"]),
         metrics=metrics,
         seconds=time.monotonic() - start,

@@ -31,7 +31,7 @@ def score_runs(results: list[dict], study_folder: Path, validation, truth) -> li
         Of `sweep.run_job`.
     study_folder : Path
         Holds ``<variant>/seed-<n>/voice_encoder.safetensors``.
-    validation : ArraySource
+    validation : a source of clips, see `train`
         The held-out clips.
     truth : pandas.DataFrame
         ``sex`` and ``age`` of the held-out people, row by row.
