@@ -73,20 +73,22 @@ def fine_tuned(
     face, speakers = np.asarray(face, float), np.asarray(speakers)
     fold = folds_by_speaker(speakers, folds, seed)
     scores = np.empty((len(sound), len(sound)))
+    features = _hidden_of(hub.load(NAME), sound)
     for number in range(folds):
         test = fold == number
-        predicted = _one_fold(sound, face, ~test, epochs, seed + number)
+        predicted = _one_fold(sound, features, face, ~test, epochs, seed + number)
         level = predicted[~test].mean(axis=0)
         scores[test] = unit(predicted[test] - level) @ unit(face - face[~test].mean(axis=0)).T
     return scores
 
 
-def _one_fold(sound: np.ndarray, face: np.ndarray, train: np.ndarray, epochs: int, seed: int) -> np.ndarray:
+def _one_fold(
+    sound: np.ndarray, features: np.ndarray, face: np.ndarray, train: np.ndarray, epochs: int, seed: int
+) -> np.ndarray:
     """Predicted face features (N, F) for all clips, by an encoder trained on those of ``train``."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     encoder = hub.load(NAME).requires_grad_(True)
-    features = _hidden_of(encoder, sound)
     encoder.fc2 = _ridge_layer(features[train], face[train])
     centre = torch.from_numpy(face[train].mean(axis=0)).float()
     known = np.flatnonzero(train)

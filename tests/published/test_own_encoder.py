@@ -1,4 +1,4 @@
-"""Our encoder on recordings: the hidden layer by hand, and a fold that learns tones and nothing from silence."""
+"""Our encoder on recordings: the hidden layer by hand, and folds that find a link only where there is one."""
 
 import copy
 
