@@ -26,22 +26,98 @@ from s2f_lib.io import atomic_write, read_record
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"(<!-- results:(?P<name>[a-z0-9_]+) -->\n)(?P<body>.*?)(<!-- /results -->)", re.DOTALL)
 
+# What a reader is shown of a long record: metric -> words and format; "%" turns a share into per cent.
+WORDS: dict[str, dict[str, tuple[str, str]]] = {
+    "book": {
+        "fresh_book_minutes": ("`make book` from a fresh clone", "{:.1f} min"),
+        "second_book_minutes": ("`make book` once more, nothing changed", "{:.1f} min"),
+        "test_minutes": ("`make test`", "{:.1f} min"),
+        "site_mb": ("the whole site", "{:.1f} MB"),
+        "largest_page_mb": ("the largest page with its pictures", "{:.1f} MB"),
+        "external_requests": ("requests that leave the folder", "{:.0f}"),
+        "console_errors": ("complaints in the browser's console", "{:.0f}"),
+        "images_without_alt": ("images without a description", "{:.0f}"),
+    },
+    "face_pipeline": {
+        "verification_auc": ("recogniser: AUC of same against other person (chance 0.5)", "{:.3f}"),
+        "verification_auc_matched": ("... the other one of the same sex, group and age", "{:.3f}"),
+        "rank1_of_500": ("... right canonical picture nearest, of 500 (chance 0.2 %)", "%"),
+        "true_face_sex_right": ("label classifier on true faces: sex right", "%"),
+        "decoder_sex_right": ("... on decoded faces (F2F)", "%"),
+        "true_face_group_right": ("label classifier on true faces: group right (chance 25 %)", "%"),
+        "decoder_group_right": ("... on decoded faces (F2F)", "%"),
+        "true_face_age_mae": ("label classifier on true faces: mean error of the age", "{:.1f} years"),
+        "decoder_age_mae": ("... on decoded faces (F2F)", "{:.1f} years"),
+        "decoder_dlib_rank1_of_500": ("dlib finds the true face of a decoded one first of 500 (chance 0.2 %)", "%"),
+        "decoder_dlib_top10_of_500": ("... among the first ten (chance 2 %)", "%"),
+        "decoder_craniofacial_median_r": ("median correlation of twelve face measures, decoded with true", "{:.2f}"),
+        "decoder_texture_error_vs_mean_face": ("texture error, as a share of the mean face's", "{:.2f}"),
+        "four_pictures_decoder_dlib_rank1_of_500": ("dlib, first of 500, decoded from the mean of four pictures", "%"),
+        "dlib_decoder_dlib_rank1_of_500": ("dlib, first of 500, decoded by `decoder-dlib`", "%"),
+        "real_gender_kept": ("real photographs: same gender label after `decoder-dlib`", "%"),
+        "real_photographs": ("... number of photographs", "{:,.0f}"),
+        "recogniser_faces_per_s": ("speed of the recogniser", "{:,.0f} faces/s"),
+        "decoder_faces_per_s": ("speed of the decoder", "{:,.0f} faces/s"),
+        "weights_mb": ("shipped weights, all together", "{:.0f} MB"),
+    },
+    "voice_encoder": {
+        "clips_seen": ("clips heard in training", "{:,.0f}"),
+        "share_of_recoverable": ("gain over chance as a share of the perfect listener's, first 10 %", "%"),
+        "sex_read": ("assigned sex right, read off v_s (chance 50 %)", "%"),
+        "sex_read_face": ("... read off v_f", "%"),
+        "age_read_r": ("correlation with age, read off v_s (chance 0)", "{:.2f}"),
+        "age_read_r_face": ("... read off v_f", "{:.2f}"),
+        "sex_right": ("assigned sex right, read on the face from the voice (S2F)", "%"),
+        "sex_right_f2f": ("... on the face from the face (F2F)", "%"),
+        "age_r": ("correlation with age, read on the face from the voice (S2F)", "{:.2f}"),
+        "age_r_f2f": ("... on the face from the face (F2F)", "{:.2f}"),
+        "null_top10_percent": ("first 10 %, trained and tested where voices know no face (chance 10 %)", "{:.1f} %"),
+    },
+    "synthetic_people": {
+        "hog_wild_rate": ("wild pictures in which dlib finds a face", "%"),
+        "landmark_error": ("distance of its landmarks from the true ones, in distances between the eyes", "{:.3f}"),
+        "dlib_auc": ("dlib tells people apart: AUC (chance 0.5)", "{:.3f}"),
+        "dlib_auc_matched": ("... people of the same sex, group and age", "{:.3f}"),
+        "dlib_auc_restyled": ("... with new hair in every picture", "{:.3f}"),
+        "dlib_false_match_at_0_6": ("pairs of two people that dlib takes for one at its usual threshold", "%"),
+        "sex_agreement": ("a packaged classifier's gender label agrees with the assigned sex (chance 50 %)", "%"),
+        "age_r": ("correlation of its age with the assigned age", "{:.2f}"),
+        "group_accuracy": ("a linear reader of landmarks and cheek colour names the group (chance 25 %)", "%"),
+        "anthropometry_directions_right": ("face measures that differ between the sexes as in the literature", "%"),
+        "f0_r": ("pitch that Praat measures, correlation with the one asked for", "{:.3f}"),
+        "f2_r": ("second formant, likewise", "{:.3f}"),
+        "f3_r": ("third formant, likewise", "{:.3f}"),
+        "tract_length_r_women": ("tract length from formants, women", "{:.2f}"),
+        "tract_length_r_men": ("... men", "{:.2f}"),
+        "speaker_auc": ("a network of real speakers tells the voices apart: AUC (chance 0.5)", "{:.4f}"),
+        "null_audio_p": ("permutation p of the largest correlation of sound with body or face, world *null*", "{:.3f}"),
+        "physiology_audio_p": ("... world *physiology*", "{:.3f}"),
+        "images_per_s_128px": ("pictures of 128 pixels, 2 processes", "{:.0f} per s"),
+        "clips_per_s": ("clips of six seconds, 2 processes", "{:.0f} per s"),
+    },
+}
+
 
 def record_table(name: str) -> str:
-    """A record as Markdown: one row per metric with its interval, and below where the numbers come from."""
+    """A record as Markdown: one row per metric (those of `WORDS`, else all), and below where the numbers come from."""
     record = read_record(name)
     if record is None:
         return f"*`results/{name}.json`: not run yet.*"
-    rows = ["| measure | value | interval |", "|---|---|---|"]
-    for metric, value in record["metrics"].items():
-        interval = record["intervals"].get(metric)
-        rows.append(f"| {metric.replace('_', ' ')} | {number(value)} | {_interval(interval)} |")
+    metrics, intervals = record["metrics"], record["intervals"]
+    words = WORDS.get(name) or {metric: (metric.replace("_", " "), "") for metric in metrics}
+    shown = {metric: told for metric, told in words.items() if metric in metrics}
+    some = any(metric in intervals for metric in shown)
+    rows = ["| measure | value |" + " 95 % interval |" * some, "|---|---|" + "---|" * some]
+    for metric, (text, form) in shown.items():
+        low_high = " to ".join(_shown(end, form) for end in intervals[metric]) if metric in intervals else "–"
+        rows.append(f"| {text} | {_shown(metrics[metric], form)} |" + f" {low_high} |" * some)
     seeds = f", seeds {', '.join(map(str, record['seeds']))}" if record["seeds"] else ""
+    more = f"All numbers: `results/{name}.json`. " if len(shown) < len(metrics) else ""
     source = (
         f"N = {record['n']:,}{seeds}; recorded {record['date'][:10]} on {record['device']}, by `{record['command']}`."
     )
     notes = f" {record['notes']}" if record["notes"] else ""
-    return "\n".join([*rows, "", source + notes])
+    return "\n".join([*rows, "", more + source + notes])
 
 
 def weights_table() -> str:
@@ -132,9 +208,11 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def _interval(interval: list[float] | None) -> str:
-    """An interval as text; a dash where none was computed."""
-    return "–" if interval is None else f"{number(interval[0])} to {number(interval[1])}"
+def _shown(value: float, form: str) -> str:
+    """A number in the format that `WORDS` gives for it."""
+    if form == "%":
+        return f"{100 * value:.1f} %"
+    return form.format(value) if form else number(value)
 
 
 def refreshed(text: str, everything: bool = False) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from s2f_lib import pages
+from s2f_lib import blocks, io, pages
 from s2f_lib.parameters import PageError, Parameter, check_value, parse_value, read_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -105,6 +105,19 @@ def test_figures_have_caption_and_alt_text(page):
 @by_stem
 def test_a_page_is_small(page):
     assert page.stat().st_size < 100_000
+
+
+# --- records in words
+
+
+@pytest.mark.parametrize("name", blocks.WORDS)
+def test_what_a_table_shows_is_in_its_record(name):
+    record = io.read_record(name)
+    absent = set(blocks.WORDS[name]) - set(record["metrics"])
+    assert absent <= {"test_minutes"}  # benchmarks/book.py can leave the tests out
+    rows = [line for line in blocks.record_table(name).splitlines() if line.startswith("| ")]
+    assert len(rows) == 1 + len(blocks.WORDS[name]) - len(absent)
+    assert not any("_" in row.replace("v_", "") for row in rows), "a raw name is shown to the reader"
 
 
 # --- parameters
