@@ -87,7 +87,7 @@ def check(page: str | Path, values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = f"; did you mean {near[0]!r}?" if near else "."
             raise PageError(f"{find(page).stem} has no parameter {name!r}{hint} It has: {', '.join(known)}")
         reads = isinstance(value, str) and known[name].kind != "str"
         checked[name] = parse_value(value, known[name]) if reads else check_value(value, known[name])

@@ -88,7 +88,7 @@ def check_value(value: Any, parameter: Parameter) -> Any:
         return float(value)
     inner = {_kind(item) for item in parameter.default} if kind == "list" and parameter.default else set()
     if kind not in ("any", given) and not (given == "any" and parameter.default is None):
-        raise PageError(f"{parameter.name} is a {kind} (default {parameter.default!r}), got {value!r}, a {given}")
+        raise PageError(f"{parameter.name} is of type {kind} (default {parameter.default!r}), got {value!r} ({given})")
     if (
         kind == "list"
         and inner

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -51,10 +52,13 @@ def test_only_compared_cells_store_an_output(page):
 
 
 @by_stem
-def test_the_parameters_are_constants_with_help(page):
+def test_the_parameters_are_constants_with_type_and_help(page):
     found = pages.parameters(page)
     assert found
     assert [p.name for p in found if not p.help] == []
+    (cell,) = (cell for cell in cells(page, "code") if "parameters" in tags(cell))
+    bare = [node.lineno for node in ast.parse(text(cell)).body if not isinstance(node, ast.AnnAssign)]
+    assert bare == [], "a parameter without its type"
 
 
 @by_stem
@@ -201,7 +205,7 @@ def test_an_unknown_page_names_those_there_are():
 
 def test_wrong_use_is_told_without_a_traceback(page, tmp_path, capsys):
     assert pages.main(["run", str(page), "-p", "people=many", "-o", str(tmp_path / "out")]) == 2
-    assert capsys.readouterr().err.startswith("error: people is a int")
+    assert capsys.readouterr().err.startswith("error: people is of type int")
     assert pages.main(["run", str(page), "-p", "people"]) == 2
     assert pages.main(["table", str(tmp_path / "empty")]) == 2
 
