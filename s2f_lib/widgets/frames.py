@@ -134,7 +134,16 @@ def frame_slider(frames: Sequence[Frame], description: str, *, start: int | None
         style={"description_width": "initial"},
         layout={"width": "min(460px, 98%)"},
     )
-    return ipywidgets.VBox([slider, _linked_stack(slider, [frame.html() for frame in frames], start)])
+    panels = [ipywidgets.HTML(value=frame.html()) for frame in frames]
+    return ipywidgets.VBox([slider, _linked_stack(slider, panels, start)])
+
+
+def frame_choice(description: str, views: Mapping[str, Any]):
+    """A list to choose from, and below it the widget that goes with the choice; works in the static book."""
+    import ipywidgets
+
+    chooser = ipywidgets.Dropdown(options=list(views), description=description, layout={"width": "min(420px, 98%)"})
+    return ipywidgets.VBox([chooser, _linked_stack(chooser, list(views.values()))])
 
 
 def frame_tabs(sliders: Mapping[str, Sequence[Frame]], **options: Any):
@@ -146,12 +155,11 @@ def frame_tabs(sliders: Mapping[str, Sequence[Frame]], **options: Any):
     return tabs
 
 
-def _linked_stack(selector, contents: Sequence[str], start: int = 0):
-    """HTML panels of which the browser shows the one whose index the selector has."""
+def _linked_stack(selector, views: Sequence[Any], start: int = 0):
+    """Widgets of which the browser shows the one whose index the selector has."""
     import ipywidgets
 
-    panels = [ipywidgets.HTML(value=content) for content in contents]
-    stack = ipywidgets.Stack(panels, selected_index=start)
+    stack = ipywidgets.Stack(views, selected_index=start)
     ipywidgets.jslink((selector, "index"), (stack, "selected_index"))
     return stack
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from s2f_lib import plotting
-from s2f_lib.widgets.frames import Frame, _linked_stack, sound_html
+from s2f_lib.widgets.frames import Frame, frame_choice, sound_html
 
 # cause -> (lowest, highest, step, unit); the keys are names of voice parameters or of person fields
 VOICE_CONTROLS = {
@@ -17,6 +17,17 @@ VOICE_CONTROLS = {
     "vtl": (13.0, 19.0, 0.1, "cm"),
     "age": (18.0, 85.0, 1.0, "years"),
     "breath": (0.0, 0.2, 0.005, ""),
+}
+CAUSE_NAMES = {"f0": "pitch", "vtl": "vocal tract", "breath": "breathiness"}  # the others are called by their key
+LANGUAGE_NAMES = {
+    "en": "English",
+    "de": "German",
+    "es": "Spanish",
+    "fr": "French",
+    "zh": "Chinese",
+    "hi": "Hindi",
+    "sw": "Swahili",
+    "tr": "Turkish",
 }
 
 
@@ -47,17 +58,10 @@ def people_explorer(people: Mapping[str, Frame], filters: Mapping[str, Sequence[
         raise ValueError(
             f"nobody is called {', '.join(unknown) or '...'}; there are {', '.join(people) or 'no people'}"
         )
-    panels = {name: frame.html() for name, frame in people.items()}
-    views = []
-    for names in filters.values():
-        chooser = ipywidgets.Dropdown(options=list(names), description="person", layout={"width": "min(420px, 98%)"})
-        views.append(ipywidgets.VBox([chooser, _linked_stack(chooser, [panels[name] for name in names])]))
-    if len(views) == 1:
-        return views[0]
-    select = ipywidgets.Dropdown(options=list(filters), description="show", layout={"width": "min(420px, 98%)"})
-    stack = ipywidgets.Stack(views, selected_index=0)
-    ipywidgets.jslink((select, "index"), (stack, "selected_index"))
-    return ipywidgets.VBox([select, stack])
+    # one panel each, however many filters show it: the page holds its pictures and sound once
+    panels = {name: ipywidgets.HTML(value=frame.html()) for name, frame in people.items()}
+    views = [frame_choice("person", {name: panels[name] for name in names}) for names in filters.values()]
+    return views[0] if len(views) == 1 else frame_choice("show", dict(zip(filters, views)))
 
 
 def person_frame(
@@ -123,14 +127,18 @@ def voice_laboratory(
             min=low,
             max=high,
             step=step,
-            description=f"{name} ({unit})" if unit else name,
-            continuous_update=False,
-            style={"description_width": "90px"},
+            description=_title(name, unit),
+            style={"description_width": "130px"},
             layout={"width": "min(460px, 98%)"},
         )
         for name, (low, high, step, unit) in controls.items()
     }
-    language = ipywidgets.Dropdown(options=list(LANGUAGES), value=person.language, description="language")
+    language = ipywidgets.Dropdown(
+        options=[(LANGUAGE_NAMES[code], code) for code in LANGUAGES],
+        value=person.language,
+        description="language",
+        style={"description_width": "130px"},
+    )
     panel = ipywidgets.HTML()
 
     def refresh(_change: Any = None) -> None:
@@ -139,9 +147,9 @@ def voice_laboratory(
         edited = person.intervene(language=language.value, **changed)
         waveform = people.speak(edited, sentences="test", channel=False)
         face = plotting.mark_face(to_face(waveform))
-        milliseconds = round(1000 * (time.perf_counter() - started))
-        caption = f"The average face that goes with such voices; took {milliseconds} ms. {plotting.FACE_NOTE}"
-        panel.value = Frame("the changed voice", face, "decoded face of the changed voice", caption, waveform).html()
+        caption = f"The average face that goes with such voices. {plotting.FACE_NOTE}"
+        answer = Frame("the changed voice", face, "decoded face of the changed voice", caption, waveform).html()
+        panel.value = f"{answer}<p>Spoken, heard and drawn in {1000 * (time.perf_counter() - started):.0f} ms.</p>"
 
     slider_start = {name: slider.value for name, slider in sliders.items()}
     for control in (*sliders.values(), language):
@@ -157,21 +165,29 @@ def laboratory_frames(
 ) -> dict[str, list[Frame]]:
     """Frames for `frame_tabs`: the person with one cause at each of the given values, heard and decoded.
 
-    Examples of `causes`: ``{"vtl": [14, 16, 18], "language": ["en", "sw"]}``.
+    Examples of `causes`: ``{"vtl": [14, 16, 18], "language": ["en", "sw"]}``. The keys of the result are the causes in
+    words, with their unit.
     """
     from s2f_lib import people
 
     tabs: dict[str, list[Frame]] = {}
     for cause, values in causes.items():
         step_unit = VOICE_CONTROLS.get(cause, (0, 0, 0, unit))[3]
-        tabs[cause] = []
+        title = _title(cause, step_unit)
+        tabs[title] = []
         for value in values:
             waveform = people.speak(person.intervene(**{cause: value}), sentences="test", channel=False)
-            label = f"{value} {step_unit}".strip()
+            label = f"{LANGUAGE_NAMES.get(value, value)} {step_unit}".strip()
             face = plotting.mark_face(to_face(waveform))
-            alt = f"decoded face of the same synthetic person with {cause} set to {label}"
-            tabs[cause].append(Frame(label, face, alt, f"{cause} = {label}. {plotting.FACE_NOTE}", waveform[:32_000]))
+            told = f"{CAUSE_NAMES.get(cause, cause)} {label}"
+            alt = f"decoded face of the same synthetic person, {told}"
+            tabs[title].append(Frame(label, face, alt, f"{told}. {plotting.FACE_NOTE}", waveform[:32_000]))
     return tabs
+
+
+def _title(cause: str, unit: str) -> str:
+    """A cause in words, with its unit in brackets."""
+    return f"{CAUSE_NAMES.get(cause, cause)} ({unit})" if unit else CAUSE_NAMES.get(cause, cause)
 
 
 def _current(person: Any, name: str) -> float:
