@@ -34,6 +34,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "test_minutes": ("`make test`", "{:.1f} min"),
         "site_mb": ("the whole site", "{:.1f} MB"),
         "largest_page_mb": ("the largest page with its pictures", "{:.1f} MB"),
+        "slowest_page_s": ("until the slowest page shows its text, opened from disk", "{:.1f} s"),
         "external_requests": ("requests that leave the folder", "{:.0f}"),
         "console_errors": ("complaints in the browser's console", "{:.0f}"),
         "images_without_alt": ("images without a description", "{:.0f}"),
