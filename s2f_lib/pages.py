@@ -162,7 +162,7 @@ def kept_numbers(executed: Path) -> dict[str, float]:
             text = "".join(output.get("data", {}).get(f"{RECORD}text/plain", ""))
             if name:
                 try:
-                    numbers[name] = float(text.removeprefix("np.float64(").removesuffix(")"))
+                    numbers[name] = float(text)
                 except ValueError:
                     continue  # a kept text or figure, not a number
     return numbers
@@ -316,7 +316,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "run":
             return _run(arguments)
         if arguments.command == "table":
-            print(table(arguments.folder).to_string(index=False))
+            print(table(arguments.folder).to_string(index=False, float_format="{:.4g}".format))
             return 0
         if refresh_cache():
             print("the library or its records changed: all pages will be executed again")

@@ -75,13 +75,14 @@ def use_book_style() -> None:
     mpl.rcParams.update(STYLE | {"axes.prop_cycle": mpl.cycler(color=CYCLE)})
 
 
-def keep(name: str, value: Any) -> None:
-    """Store a number that a page of the book quotes; does nothing where myst-nb is not installed."""
+def keep(**numbers: Any) -> None:
+    """Store numbers in an executed page, for `s2f_lib.pages.table`; does nothing where myst-nb is not installed."""
     try:
         from myst_nb import glue
     except ImportError:
         return
-    glue(name, value, display=False)
+    for name, value in numbers.items():
+        glue(name, float(value), display=False)
 
 
 def as_images(images: Any) -> np.ndarray:

@@ -88,6 +88,11 @@ def test_a_page_opens_with_its_question_and_ends_with_exercises(page):
 
 
 @by_stem
+def test_a_page_keeps_numbers_for_the_table_of_a_sweep(page):
+    assert sum("plotting.keep(" in text(cell) for cell in cells(page, "code")) == 1
+
+
+@by_stem
 def test_no_machine_path_no_star_import_no_drive(page):
     source = "\n".join(text(cell) for cell in cells(page))
     assert not re.search(r"(?<![\w.:])/(work|tmp|root|home)/\w", source)
@@ -183,7 +188,7 @@ def page(tmp_path) -> Path:
     body = nbformat.v4.new_code_cell(
         "from s2f_lib import plotting\n"
         "if people < 0:\n    raise ValueError('people must be positive')\n"
-        "plotting.keep('double', 2 * people)"
+        "plotting.keep(double=2 * people)"
     )
     notebook.cells = [nbformat.v4.new_markdown_cell("# A page"), head, body]
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
