@@ -14,14 +14,13 @@ import shutil
 import subprocess
 import sys
 import tomllib
-import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from s2f_lib import blocks, hub
+from s2f_lib import blocks
 from s2f_lib.site import commands_as_code
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -337,75 +336,3 @@ def test_commands_named_in_the_readme_exist():
     commands = [line.split("#")[0].split() for line in shell.splitlines() if line.strip()]
     assert commands
     assert [c for c in commands if not command_exists(c)] == []
-
-
-# --- what a hosted notebook installs
-
-
-@pytest.fixture(scope="session")
-def installed(tmp_path_factory) -> Path:
-    """A folder with the package as pip would install it from a wheel: no clone beside it."""
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "-q",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        str(folder),
-        str(ROOT),
-    ]
-    done = subprocess.run(build, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
-        wheel.extractall(folder / "site")
-    return folder / "site"
-
-
-def run_installed(site: Path, code: str, cwd: Path) -> str:
-    """Run code with the installed package only, in another folder."""
-    environment = {**os.environ, "PYTHONPATH": str(site), "S2F_HOME": str(site.parent / "home")}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=cwd, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def test_the_wheel_brings_weights_presets_and_data(installed, tmp_path):
-    shipped = [
-        p.relative_to(ROOT) for p in tracked() if p.is_relative_to(ROOT / "s2f_lib") and "__pycache__" not in p.parts
-    ]
-    missing = [str(p) for p in shipped if not (installed / p).exists()]
-    assert missing == []
-    code = (
-        "import s2f_lib; from s2f_lib import hub; print(s2f_lib.__file__); print([r['name'] for r in hub.available()])"
-    )
-    output = run_installed(installed, code, tmp_path)
-    assert str(installed) in output
-    assert all(row["name"] in output for row in hub.available())
-
-
-PAGES = sorted((ROOT / "book").glob("[0-9][0-9]_*.ipynb"))
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.stem)
-def test_a_page_starts_without_a_clone(page, installed, tmp_path):
-    """Set-up, parameters and imports of each page run with the installed package, from a read-only folder."""
-    cells = [c for c in json.loads(page.read_text(encoding="utf-8"))["cells"] if c["cell_type"] == "code"]
-    lines = []
-    for cell in cells:
-        source = "\n".join(line for line in "".join(cell["source"]).splitlines() if not line.strip().startswith("%"))
-        tags = set(cell["metadata"].get("tags", []))
-        if "parameters" in tags:
-            lines.append(source)
-        elif "google.colab" not in source:
-            body = ast.parse(source).body
-            lines += [ast.unparse(node) for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    folder.chmod(0o555)
-    run_installed(installed, "\n".join(lines), folder)
