@@ -1,0 +1,117 @@
+"""How the share of what can be heard grows with the clips an encoder has met, and where that may lead.
+
+    python -m benchmarks.voice_scaling      # about 40 minutes on two cores beside making 30,000 speakers; resumes
+
+Every point is a run of its own with the settings of the shipped encoder and its own number of steps, so that in each
+the learning rate falls to zero at the end; the last point is the shipped encoder. All hear the same speakers and are
+tested on the same 1,000 people. Share = (voice - chance) / (perfect listener - chance), in the first 10 %, as in
+``results/voice_encoder.json``. Writes ``results/voice_scaling.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+
+from s2f_lib import config, hub, io, train
+from s2f_lib.evaluate import ceilings, retrieval, statistics
+from s2f_lib.training import scaling, synthetic, validate
+
+NAME = "voice-encoder-synthetic"
+STEPS = (200, 400, 800, 1600, 3200)
+PAPER_CLIPS = 3 * 1_700_000
+WANTED = 0.8  # share at which we would call the hearing nearly as good as the voices allow
+
+
+def main() -> None:
+    """Train the points that are missing, score all, fit, and write the record."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--people", type=int, default=30_000, help="speakers of every run (default 30000)")
+    parser.add_argument("--test-people", type=int, default=1000)
+    parser.add_argument("--runs", type=Path, default=Path("runs/voice_scaling"), help="folder of the runs")
+    parser.add_argument("--train-only", action="store_true", help="train what is missing and stop")
+    parser.add_argument("--workers", type=int, default=2)
+    options = parser.parse_args()
+    begun = time.perf_counter()
+    recogniser = hub.load("synthetic-vgg")
+    seen = synthetic.PeopleSet(options.people, 1)
+    source = synthetic.source(seen, recogniser, workers=options.workers)
+    encoders = {steps * 32: trained(steps, source, options.runs) for steps in STEPS}
+    if options.train_only:
+        return
+    shipped = hub.describe(NAME)
+    if shipped["people"] != options.people:
+        raise SystemExit(f"the shipped encoder heard {shipped['people']} speakers, the runs here {options.people}")
+    encoders[shipped["clips_seen"]] = hub.load(NAME)
+    unseen = synthetic.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
+    test = synthetic.source(unseen, recogniser, workers=options.workers)
+    listener = ceilings.PerfectListener().fit(seen.population().table(), source.v_f.astype(np.float32))
+    guesses = {clips: validate.predict(encoder, test) for clips, encoder in sorted(encoders.items())}
+    guesses["listener"] = listener.predict(unseen.population().table())
+    hits = {key: first_tenth(guess, test.v_f) for key, guess in guesses.items()}
+    metrics, intervals = growth(hits)
+    path = io.write_record(
+        "voice_scaling", command="python -m benchmarks.voice_scaling", n=options.test_people, metrics=metrics,
+        intervals=intervals, seeds=[0], seconds=time.perf_counter() - begun,
+        notes=f"{options.people} speakers, one clip and one picture each; one run (seed 0) a point. Intervals by "
+        "bootstrap over test people, all points from the same draws; they hold no spread over seeds. line: straight "
+        "over the logarithm of the clips; bend: limit - b * clips ** -c. Beyond the last point both are guesses.",
+    )  # fmt: skip
+    for key in sorted(metrics):
+        print(f"{key:44s} {metrics[key]:12.4g}  {intervals.get(key, '')}")
+    print(f"→ {path}")
+
+
+def trained(steps: int, source, runs: Path):
+    """The encoder of one run, trained now or read from its folder."""
+    settings = train.make_config(
+        "synthetic-standard", "paper", max_steps=steps, rederive_at=min(300, steps // 4), evaluate_every=steps
+    )
+    result = train.run(settings, source, **train.frozen_layers(), out_dir=runs / str(steps), progress=True)
+    return result.encoder.eval()
+
+
+def first_tenth(guess: np.ndarray, v_f: np.ndarray) -> np.ndarray:
+    """Whether the own face is in the first 10 % of the gallery, per person, in percent."""
+    return 100 * retrieval.rank(guess, v_f.astype(np.float32)).hit_percent(10)
+
+
+def growth(hits: dict) -> tuple[dict, dict]:
+    """Shares at every number of clips, both fitted curves, and what they say; intervals over people."""
+    clips = sorted(key for key in hits if key != "listener")
+    table = np.column_stack([hits[key] for key in (*clips, "listener")])
+    metrics = numbers(clips, table)
+    drawn = [numbers(clips, table[rows]) for rows in statistics.draws(len(table))]
+    intervals = {}
+    for key in metrics:
+        values = np.array([draw[key] for draw in drawn if key in draw])
+        if len(values) == len(drawn):
+            intervals[key] = tuple(np.percentile(values, (2.5, 97.5)))
+    return metrics, intervals
+
+
+def numbers(clips: list[int], table: np.ndarray) -> dict[str, float]:
+    """The metrics of one (resampled) table of hits: columns are the encoders, then the perfect listener."""
+    top = table.mean(axis=0)
+    share = (top[:-1] - 10) / (top[-1] - 10)
+    found = scaling.fit(clips, share)
+    out = {f"share_at_{n}_clips": s for n, s in zip(clips, share)}
+    out |= {f"top10_percent_at_{n}_clips": t for n, t in zip(clips, top)}
+    out |= {"perfect_listener_top10_percent": top[-1], "clips_factor": clips[-1] / clips[0]}
+    out |= {"line_intercept": found.intercept, "line_slope_per_decade": found.slope}
+    out |= {"bend_limit": found.limit, "bend_b": found.b, "bend_c": found.c}
+    out |= {
+        "line_share_at_paper_clips": float(found.line(PAPER_CLIPS)),
+        "bend_share_at_paper_clips": float(found.bend(PAPER_CLIPS)),
+    }
+    for name, needed in zip(("line", "bend"), found.clips_for(WANTED)):
+        if np.isfinite(needed):
+            out[f"{name}_clips_for_share_{WANTED:.2f}".replace(".", "_")] = needed
+    return out
+
+
+if __name__ == "__main__":
+    main()
