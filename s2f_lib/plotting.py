@@ -215,7 +215,9 @@ def face_grid(
         marked = [name for name in pictures if name.lower() not in UNMARKED]
     n, k = next(iter(counts.values())), len(pictures)
     shape = (k, n) if transpose else (n, k)
-    figure, axes = plt.subplots(*shape, figsize=(size * shape[1] + 0.4, size * shape[0] + 0.5), squeeze=False)
+    beside = list(pictures) if transpose else rows or [""]
+    width = 0.2 + 0.075 * max(len(line) for name in beside for line in name.split("\n"))  # inches for the names of rows
+    figure, axes = plt.subplots(*shape, figsize=(size * shape[1] + width, size * shape[0] + 0.5), squeeze=False)
     for j, (name, images) in enumerate(pictures.items()):
         for i in range(n):
             axis = axes[j, i] if transpose else axes[i, j]
@@ -223,12 +225,10 @@ def face_grid(
             axis.set(xticks=[], yticks=[])
             axis.grid(False)
             axis.spines[:].set_visible(False)
-            if transpose:
-                axis.set_ylabel(name if i == 0 else "", fontsize=9)
-                axis.set_title(rows[i] if rows and j == 0 else "", fontsize=8, fontweight="normal", loc="center")
-            else:
-                axis.set_title(name if i == 0 else "", fontsize=8, loc="center")
-                axis.set_ylabel(rows[i] if rows and j == 0 else "", fontsize=8)
+            person = rows[i] if rows and j == 0 else ""
+            above, left = (person, name if i == 0 else "") if transpose else (name if i == 0 else "", person)
+            axis.set_title(above, fontsize=8, fontweight="normal" if transpose else "bold", loc="center")
+            axis.set_ylabel(left, fontsize=8, rotation=0, ha="right", va="center")
     figure.supxlabel(f"{rule}. {FACE_NOTE}", fontsize=7.5, color="#555555")
     return figure
 
