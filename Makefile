@@ -16,13 +16,14 @@ export PATH := $(BIN):$(PATH)
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export JUPYTER_PLATFORM_DIRS := 1
 
-.PHONY: help install book test browser lab published bench links wheel clean distclean
+.PHONY: help install book test browser lab sweep published bench links wheel clean distclean
 
 help:
 	@echo "make book       build the book into _build/html (first time: installs, runs every page)"
 	@echo "make test       lint, unit tests, doctests, every page by nbval"
 	@echo "make browser    look at the built book: links, sizes, and in Chromium (if there is one) every page"
 	@echo "make lab        JupyterLab on the pages"
+	@echo "make sweep      an example of a grid: page 4 with three seeds, two at a time, and the table of the runs"
 	@echo "make published  fetch the paper's published examples and measure them again (network)"
 	@echo "make bench      the measured comparisons in benchmarks/ (long)"
 	@echo "make links      look for dead links (network)"
@@ -60,6 +61,10 @@ browser: $(INSTALLED)
 
 lab: $(INSTALLED)
 	$(BIN)/jupyter lab book
+
+sweep: $(INSTALLED)
+	OMP_NUM_THREADS=1 $(BIN)/python -m s2f_lib.pages run 04_loss_ablation --grid seed=[0,1,2] --jobs $(JOBS) -o runs/seeds
+	$(BIN)/python -m s2f_lib.pages table runs/seeds
 
 published: $(INSTALLED)
 	$(BIN)/python -m data_scripts.fetch_published_examples data/published
