@@ -1,6 +1,6 @@
 """The shipped voice encoder on people it never heard, beside the best anybody could do with those voices.
 
-    python -m benchmarks.voice_encoder                  # about 15 minutes on 2 cores the first time, 2 from the cache
+    python -m benchmarks.voice_encoder                  # about 20 minutes on 2 cores the first time, 5 from the cache
     python -m benchmarks.voice_encoder --null 1500      # also trains the quick preset in the null world
 
 Writes ``results/voice_encoder.json``.
@@ -28,13 +28,14 @@ def main() -> None:
     """Measure and write the record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--test-people", type=int, default=1000)
-    parser.add_argument("--people", type=int, default=12_000, help="people that the baselines learn from")
+    parser.add_argument("--people", type=int, help="people the baselines learn from (default: those of the encoder)")
     parser.add_argument("--null", type=int, default=0, metavar="PEOPLE", help="also train in the null world")
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     begun = time.perf_counter()
     recogniser, encoder = hub.load("synthetic-vgg"), hub.load(NAME)
-    seen = synthetic.PeopleSet(options.people, 1)
+    people = options.people or hub.describe(NAME)["people"]
+    seen = synthetic.PeopleSet(people, 1)
     unseen = synthetic.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
     known = synthetic.face_targets(seen, recogniser, synthetic.folder_of(seen), options.workers)
     test = synthetic.source(unseen, recogniser, workers=options.workers)
@@ -57,7 +58,7 @@ def main() -> None:
     path = io.write_record(
         "voice_encoder", command=command, n=len(v_f), metrics=metrics, intervals=intervals,
         seconds=time.perf_counter() - begun, notes="Chance: top-10 % 10, top-1 % 1. "
-        f"Baselines and the perfect listener learn from {options.people} people, one picture each. "
+        f"Baselines and the perfect listener learn from {people} people, one picture each. "
         "share_of_recoverable = (voice - chance) / (perfect listener - chance), in top-10 %. The curve over clips is "
         "that of one run whose learning rate falls to zero at its end. "
         "sex_read and age_read_r are read off v_s by a ridge regression learned from faces."

@@ -62,3 +62,13 @@ def fit(clips, share) -> Growth:
         error = float(np.square(limit - np.exp(height + power * np.log(clips)) - share).sum())
         best = min(best, (error, float(limit), float(np.exp(height)), float(-power)))
     return Growth(float(intercept), float(slope), *best[1:])
+
+
+def of_record(record: dict) -> tuple[np.ndarray, Growth]:
+    """Points and curves of the record ``voice_scaling``: rows of (clips, share, low, high), and what was fitted."""
+    metrics, ends = record["metrics"], record["intervals"]
+    clips = sorted(int(key.split("_")[2]) for key in metrics if key.startswith("share_at_") and key.endswith("_clips"))
+    keys = [f"share_at_{n}_clips" for n in clips]
+    points = np.array([[n, metrics[key], *ends[key]] for n, key in zip(clips, keys, strict=True)], float)
+    line = (metrics["line_intercept"], metrics["line_slope_per_decade"])
+    return points, Growth(*line, *(metrics[f"bend_{name}"] for name in ("limit", "b", "c")))

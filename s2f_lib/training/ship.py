@@ -1,6 +1,6 @@
 """Turn a finished run into weights of the hub: a small file, and a description that says where it comes from.
 
-python -m s2f_lib.training.ship runs/synthetic-standard --people 12000
+python -m s2f_lib.training.ship runs/synthetic-standard --people 30000
 """
 
 from __future__ import annotations

@@ -30,3 +30,19 @@ def test_no_share_above_one():
 def test_three_points_are_too_few():
     with pytest.raises(ValueError, match="four points"):
         scaling.fit(CLIPS[:3], [0.1, 0.2, 0.3])
+
+
+def test_a_record_gives_its_points_and_curves_back():
+    from benchmarks import voice_scaling
+
+    rng = np.random.default_rng(0)
+    hits = {int(n): 100.0 * (rng.random(400) < 0.1 + 0.02 * i) for i, n in enumerate(CLIPS)}
+    hits["listener"] = 100.0 * (rng.random(400) < 0.4)
+    metrics, intervals = voice_scaling.growth(hits)
+    points, growth = scaling.of_record({"metrics": metrics, "intervals": intervals})
+    assert points[:, 0].tolist() == CLIPS.tolist()
+    shares = [(hits[int(n)].mean() - 10) / (hits["listener"].mean() - 10) for n in CLIPS]
+    assert points[:, 1] == pytest.approx(shares)
+    assert (points[:, 2] <= points[:, 1]).all()
+    assert (points[:, 1] <= points[:, 3]).all()
+    assert growth.line(CLIPS) == pytest.approx(scaling.fit(CLIPS, shares).line(CLIPS))
