@@ -18,6 +18,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from s2f_lib import __version__
+
 DELEGATED = {
     "train": ("s2f_lib.train", "train a voice encoder"),
     "evaluate": ("s2f_lib.evaluate.__main__", "everything the paper measured, as one record"),
@@ -52,6 +54,7 @@ def people(options: argparse.Namespace) -> int:
     columns = [c for c in ("id", "sex", "age", "group", "language", "height_cm") if c in table]
     print(table[columns].to_string(index=False, float_format="%.0f"))
     if options.out:
+        Path(options.out).parent.mkdir(parents=True, exist_ok=True)
         _sheet(room, population, options).savefig(options.out)
         print(f"{options.out}: computer-made faces; they identify nobody")
     return 0
@@ -80,6 +83,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="s2f",
         description="Speech2Face, reproduced on synthetic people. Faces it draws are averages and identify nobody.",
     )
+    parser.add_argument("--version", action="version", version=f"s2f-lib {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     facing = commands.add_parser("face", help="draw the face that goes with a voice")
     facing.add_argument("voice", help="sound file (wav, flac, ogg, mp3); its first six seconds are used")
@@ -106,6 +110,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = build_parser().parse_args(arguments)
         if options.command == "face" and not Path(options.voice).is_file():
             raise FileNotFoundError(f"there is no sound file {options.voice}")
+        if options.command == "face" and Path(options.out).suffix.lower() != ".png":
+            raise ValueError(
+                f"the picture is a PNG, because the mark is also in its text; name it {Path(options.out).stem}.png"
+            )
         return {"face": face, "people": people}[options.command](options)
     except USER_ERRORS as error:
         message = error.args[0] if isinstance(error, KeyError) and error.args else error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -75,8 +76,14 @@ def test_a_text_file_is_no_voice(networks, tmp_path, capsys):
     assert not (tmp_path / "face.png").exists()
 
 
+def test_a_picture_that_is_no_png_is_refused_before_anything_is_heard(networks, recording, tmp_path, capsys):
+    assert cli.main(["face", str(recording), "-o", str(tmp_path / "face.jpg")]) == 2
+    assert "face.png" in capsys.readouterr().err
+    assert "shape" not in networks
+
+
 def test_people_are_listed_and_drawn(tmp_path, capsys):
-    out = tmp_path / "people.png"
+    out = tmp_path / "a new folder" / "people.png"
     assert cli.main(["people", "3", "--size", "64", "-o", str(out)]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "age" in lines[0]
@@ -87,13 +94,14 @@ def test_people_are_listed_and_drawn(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "command", [["--help"], ["face", "--help"], ["train", "--help"], ["evaluate", "--help"], ["pages", "--help"]]
+    "command",
+    [["--help"], ["--version"], ["face", "--help"], ["train", "--help"], ["evaluate", "--help"], ["pages", "--help"]],
 )
 def test_help_is_there(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(command)
     assert stop.value.code == 0
-    assert "usage" in capsys.readouterr().out
+    assert re.search(r"usage|s2f-lib \d", capsys.readouterr().out)
 
 
 def test_help_starts_quickly_because_it_loads_no_network():
