@@ -95,8 +95,11 @@ def decoder_loss(decoder: FaceDecoder, v_f: Tensor, truth: dict, critic: FaceRec
     return terms | {"loss": sum(getattr(settings, f"weight_{name}") * term for name, term in terms.items())}
 
 
-def prepare(settings: DecoderConfig, data: Path, workers: int = 2) -> Examples:
-    """Render people, extract their features, and warp their canonical pictures to the mean shape; kept in `data`."""
+def prepare(settings: DecoderConfig, data: Path, workers: int = 2, device: str = "cpu") -> Examples:
+    """Render people, extract their features, and warp their canonical pictures to the mean shape.
+
+    All is kept in `data`, under names that change with the weights it was made with.
+    """
     population = people.sample(settings.people, seed=config.SEEDS["decoder"])
     how = {"size": settings.picture_size, "workers": workers}
     canonical = rendered(data / "decoder-canonical", population, kind="canonical", **how)
@@ -105,16 +108,20 @@ def prepare(settings: DecoderConfig, data: Path, workers: int = 2) -> Examples:
     start = hub.load(settings.start_from) if settings.start_from else None
     mean = start.mean_landmarks if start else landmarks.mean(dim=0)
     key = f"{settings.people}x{settings.items}"
-    features = _kept(data / f"decoder-{settings.recogniser}-{key}.npy", lambda: _features(settings.recogniser, wild))
-    identity = _kept(data / f"decoder-identity-{settings.people}.npy", lambda: _identity(canonical))
+
+    def features_of(name: str, what: str, pictures: np.ndarray) -> np.ndarray:
+        return _kept(data / f"decoder-{what}-{_stamp(name)}.npy", lambda: _features(name, pictures, device))
+
+    features = features_of(settings.recogniser, key, wild.pictures)
+    identity = features_of("synthetic-vgg", f"identity-{settings.people}", canonical.pictures[:, 0])
     textures = _kept(
-        data / f"decoder-textures-{settings.people}{settings.start_from}.npy",
-        lambda: _textures(canonical, landmarks, mean),
+        data / f"decoder-textures-{settings.people}-{_stamp(settings.start_from)}.npy",
+        lambda: _textures(canonical, landmarks, mean, device),
     )
     if settings.start_from in ("", f"decoder-{settings.recogniser}"):
         return Examples(features, landmarks, textures, identity, mean)
     other = settings.start_from.removeprefix("decoder-")
-    known = _kept(data / f"decoder-{other}-{key}.npy", lambda: _features(other, wild))
+    known = features_of(other, key, wild.pictures)
     with torch.no_grad():
         first_layer = start.f_dec(torch.from_numpy(np.array(known, dtype=np.float32)).mean(dim=1)).numpy()
     return Examples(features, landmarks, textures, identity, mean, first_layer)
@@ -129,21 +136,23 @@ def _kept(path: Path, make) -> np.ndarray:
     return np.load(path, mmap_mode="r")
 
 
-def _features(name: str, wild: PictureSet) -> np.ndarray:
-    return extract(hub.load(name), wild.pictures, progress=True)[0].astype(np.float16)
+def _stamp(name: str) -> str:
+    """A name in the hub with the first digits of its weights' checksum; "" for none."""
+    return f"{name}-{(hub.describe(name).get('sha256') or '')[:8]}" if name else ""
 
 
-def _identity(canonical: PictureSet) -> np.ndarray:
-    return extract(hub.load("synthetic-vgg"), canonical.pictures[:, 0], progress=True)[0].astype(np.float16)
+def _features(name: str, pictures: np.ndarray, device: str) -> np.ndarray:
+    return extract(hub.load(name, device), pictures, progress=True)[0].astype(np.float16)
 
 
 @torch.no_grad()
-def _textures(canonical: PictureSet, landmarks: Tensor, mean: Tensor, batch: int = 64) -> np.ndarray:
+def _textures(canonical: PictureSet, landmarks: Tensor, mean: Tensor, device: str, batch: int = 64) -> np.ndarray:
     textures = np.empty_like(canonical.pictures[:, 0])
     for start in range(0, len(textures), batch):
         part = slice(start, start + batch)
-        warped = to_mean_shape(to_tensor(canonical.pictures[part, 0]), landmarks[part], mean)
-        textures[part] = (warped * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        pictures = training.to_device(canonical.pictures[part, 0], device)
+        warped = to_mean_shape(pictures, landmarks[part].to(device), mean.to(device))
+        textures[part] = (warped * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     return textures
 
 
@@ -231,20 +240,20 @@ def _batch(examples: Examples, who: np.ndarray, rng: np.random.Generator, device
     v_f = (examples.features[who].astype(np.float32) * weights[:, :, None]).sum(axis=1)
     truth = {
         "landmarks": examples.landmarks[who],
-        "texture": to_tensor(examples.textures[who]),
         "identity": torch.from_numpy(examples.identity[who].astype(np.float32)),
     }
-    return torch.from_numpy(v_f).to(device), {key: value.to(device) for key, value in truth.items()}
+    truth = {key: value.to(device) for key, value in truth.items()}
+    return torch.from_numpy(v_f).to(device), truth | {"texture": training.to_device(examples.textures[who], device)}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     parser = training.command_line(__doc__, DecoderConfig, Path("runs/decoder"), "decoder-<recogniser>", 200)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", default="cpu", help="where the network is trained: cpu, cuda, cuda:1")
     options = parser.parse_args(arguments)
     settings = training.chosen(options, DecoderConfig)
     torch.set_flush_denormal(True)
-    examples = prepare(settings, options.data, options.workers)
+    examples = prepare(settings, options.data, options.workers, options.device)
     decoder, seconds = train(settings, options.out, examples, options.device)
     tested_on = people.sample(options.test_people, seed=config.SEEDS["test"])
     how = {"size": settings.picture_size, "workers": options.workers}
@@ -258,7 +267,7 @@ def main(arguments: list[str] | None = None) -> int:
     name = f"decoder-{settings.recogniser}"
     if options.ship:
         record = f"train_{name.replace('-', '_')}"
-        entry |= training.provenance(record, entry, seconds, settings.people)
+        entry |= training.provenance(record, entry, seconds, settings.people, options.device)
     folder = None if options.ship else options.out
     path = training.ship(name, decoder, shape=dataclasses.asdict(decoder.shape), entry=entry, folder=folder)
     print(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB")

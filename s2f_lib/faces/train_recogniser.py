@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from s2f_lib import config, people
 from s2f_lib.faces import training
 from s2f_lib.faces.pictures import PictureSet, rendered
-from s2f_lib.faces.recogniser import extract, to_tensor
+from s2f_lib.faces.recogniser import extract
 from s2f_lib.faces.recognisers import SYNTHETIC_MEAN, SYNTHETIC_SCALE, synthetic_vgg
 from s2f_lib.faces.verify import matched_pairs, rank_of_own, verification_auc
 from s2f_lib.faces.vgg import VGGFace, VGGShape, fold_batch_norm
@@ -107,12 +107,12 @@ def margin_at(step: int, settings: RecogniserConfig) -> float:
 def augmented(pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
     """Mirror, shift, scale and turn a little, change brightness and contrast: (B, 3, H, W) -> (B, 3, size, size)."""
     count = len(pictures)
-    draw = torch.rand(count, 7, generator=generator)
+    draw = torch.rand(count, 7, generator=generator).to(pictures.device)  # the same numbers on every device
     spread = 2 * draw - 1
     zoom = 0.95 + 0.09 * spread[:, 0]
     turn = 0.08 * spread[:, 1]
     mirror = torch.where(draw[:, 2] < 0.5, -1.0, 1.0)
-    theta = torch.zeros(count, 2, 3)
+    theta = torch.zeros(count, 2, 3, device=pictures.device)
     theta[:, 0, 0], theta[:, 0, 1], theta[:, 0, 2] = mirror * zoom * turn.cos(), -zoom * turn.sin(), 0.08 * spread[:, 3]
     theta[:, 1, 0], theta[:, 1, 1], theta[:, 1, 2] = mirror * zoom * turn.sin(), zoom * turn.cos(), 0.08 * spread[:, 4]
     grid = nn.functional.affine_grid(theta, (count, 3, size, size), align_corners=False)
@@ -135,10 +135,11 @@ def train(
     def losses(chosen: np.ndarray, step: int) -> dict[str, Tensor]:
         who, which = np.divmod(chosen, per_person)
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        pictures = augmented(to_tensor(_pick(wild, canonical, who, which)), settings.image_size, generator)
+        pictures = training.to_device(_pick(wild, canonical, who, which), device)
+        pictures = augmented(pictures, settings.image_size, generator)
         pixels = (pictures * 255 - SYNTHETIC_MEAN) / SYNTHETIC_SCALE
-        with torch.autocast(device, torch.bfloat16):  # a third faster, on CPUs that know the format too
-            before = network.fc7_before_relu(pixels.to(device, memory_format=torch.channels_last))
+        with torch.autocast(torch.device(device).type, torch.bfloat16):  # a third faster, on CPUs that know it too
+            before = network.fc7_before_relu(pixels.contiguous(memory_format=torch.channels_last))
         v_f = torch.relu(before.float())
         identity, margin = torch.from_numpy(who).to(device), margin_at(step, settings)
         terms = {
@@ -191,7 +192,7 @@ def quality(
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     parser = training.command_line(__doc__, RecogniserConfig, Path("runs/recogniser"), "synthetic-vgg", 500)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", default="cpu", help="where the network is trained: cpu, cuda, cuda:1")
     options = parser.parse_args(arguments)
     settings = training.chosen(options, RecogniserConfig)
     torch.set_flush_denormal(True)
@@ -221,7 +222,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{name}: {value:.4f}  ({options.test_people} people)")
     entry = _entry(settings, metrics | {"test_people": options.test_people})
     if options.ship:
-        entry |= training.provenance("train_synthetic_vgg", entry, seconds, settings.people * (settings.items + 1))
+        entry |= training.provenance(
+            "train_synthetic_vgg", entry, seconds, settings.people * (settings.items + 1), options.device
+        )
     folder = None if options.ship else options.out
     path = training.ship("synthetic-vgg", network, shape=dataclasses.asdict(network.shape), entry=entry, folder=folder)
     print(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB")

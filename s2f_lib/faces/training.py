@@ -26,6 +26,7 @@ __all__ = [
     "optimise",
     "provenance",
     "ship",
+    "to_device",
 ]
 
 REPORT_EVERY, SAVE_EVERY = 50, 200  # steps
@@ -61,6 +62,11 @@ def command_of(module: str, made) -> str:
     changed = [f.name for f in dataclasses.fields(made) if getattr(made, f.name) != getattr(default, f.name)]
     options = "".join(f" --{name.replace('_', '-')} {getattr(made, name)}" for name in changed)
     return f"python -m {module}{options} --ship"
+
+
+def to_device(pictures: np.ndarray, device: str | torch.device) -> torch.Tensor:
+    """Pictures (..., H, W, 3) uint8 to images (..., 3, H, W) in [0, 1]; they travel as bytes, a quarter of the way."""
+    return torch.from_numpy(np.array(pictures)).to(device).movedim(-1, -3).contiguous().float() / 255.0
 
 
 def batches(count: int, batch_size: int, step: int, seed: int) -> Iterator[np.ndarray]:
@@ -118,9 +124,10 @@ def optimise(network: nn.Module, losses: Losses, settings, count: int, out: Path
         optimiser.step()
         step += 1
         seconds = time.perf_counter() - start
-        recent.append([term.item() for term in terms.values()])
+        recent.append(torch.stack([term.detach() for term in terms.values()]))  # read later, so that a GPU never waits
         if step % REPORT_EVERY == 0 or step == settings.steps:
-            values = "  ".join(f"{name} {value:.5f}" for name, value in zip(terms, np.mean(recent, axis=0)))
+            means = torch.stack(recent).mean(dim=0).tolist()
+            values = "  ".join(f"{name} {value:.5f}" for name, value in zip(terms, means))
             speed = (step - first) * settings.batch_size / seconds
             print(f"step {step} of {settings.steps}  {values}  {speed:.0f} examples/s", flush=True)
             recent = []
@@ -188,8 +195,9 @@ def ship(name: str, network: nn.Module, *, shape: dict, entry: dict, folder: Pat
     return path
 
 
-def provenance(record: str, entry: dict, seconds: float, n: int) -> dict:
+def provenance(record: str, entry: dict, seconds: float, n: int, device: str = "cpu") -> dict:
     """Write ``results/<record>.json`` about a training run; gives the facts that belong into the hub's entry too."""
+    on_gpu = torch.device(device).type == "cuda"
     io.write_record(
         record,
         command=entry["command"],
@@ -197,6 +205,7 @@ def provenance(record: str, entry: dict, seconds: float, n: int) -> dict:
         metrics=entry["metrics"],
         seeds=[entry["population_seed"], entry["settings"]["seed"]],
         seconds=seconds,
+        device=torch.cuda.get_device_name(device) if on_gpu else None,
         notes=f"{entry['data']}; seconds are those of training alone",
     )
     written = io.read_record(record)

@@ -6,9 +6,11 @@ import torch
 
 from s2f_lib import people
 from s2f_lib.faces import pictures as pictures_module
+from s2f_lib.faces import train_decoder
 from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.train_recogniser import RecogniserConfig, augmented, cosface_loss, train
-from s2f_lib.faces.training import batches, cosine_schedule
+from s2f_lib.faces.recogniser import to_tensor
+from s2f_lib.faces.training import batches, cosine_schedule, to_device
 
 TINY = RecogniserConfig(
     people=6, items=2, picture_size=32, widths=(4, 4, 8, 8, 8), image_size=64, fc6=8, classes=4, steps=6, batch_size=9
@@ -115,3 +117,18 @@ def test_another_set_in_the_same_folder_is_refused(tmp_path):
     rendered(tmp_path, population, kind="canonical", size=32, workers=1, progress=False)
     with pytest.raises(ValueError, match="size 32 instead of 48"):
         rendered(tmp_path, population, kind="canonical", size=48, workers=1, progress=False)
+
+
+def test_pictures_that_travel_as_bytes_arrive_as_the_same_images(sets):
+    pictures = sets[0].pictures
+    pictures.setflags(write=False)  # as a memory map is
+    assert torch.equal(to_device(pictures, "cpu"), to_tensor(pictures))
+
+
+def test_kept_features_belong_to_the_weights_that_made_them(monkeypatch):
+    name = train_decoder._stamp("synthetic-vgg")
+    assert name == train_decoder._stamp("synthetic-vgg")
+    entry = train_decoder.hub.describe("synthetic-vgg")
+    monkeypatch.setattr(train_decoder.hub, "describe", lambda _: entry | {"sha256": "0" * 64})
+    assert train_decoder._stamp("synthetic-vgg") != name  # trained anew: other features, another file
+    assert train_decoder._stamp("") == ""
