@@ -111,6 +111,7 @@ def record_table(name: str) -> str:
     rows = ["| measure | value |" + " 95 % interval |" * some, "|---|---|" + "---|" * some]
     for metric, (text, form) in shown.items():
         low_high = " to ".join(_shown(end, form) for end in intervals[metric]) if metric in intervals else "–"
+        low_high = low_high.replace(" %", "", low_high.count(" %") - 1) if "%" in low_high else low_high
         rows.append(f"| {text} | {_shown(metrics[metric], form)} |" + f" {low_high} |" * some)
     seeds = f", seeds {', '.join(map(str, record['seeds']))}" if record["seeds"] else ""
     more = f"All numbers: `results/{name}.json`. " if len(shown) < len(metrics) else ""
@@ -228,6 +229,9 @@ def refreshed(text: str, everything: bool = False) -> str:
         if name in BUILT:
             return f"{match[1]}\n{BUILT[name]()}\n\n{match[4]}" if everything else match[1] + match[4]
         body = tables[name]().strip() if name in tables else record_table(name)
+        body = re.sub(
+            r"(?<=\d) (?=(%|MB|min|years|per s|faces/s)(?!\w))", "\u00a0", body
+        )  # a unit stays with its number
         return f"{match[1]}\n{body}\n\n{match[4]}"
 
     return BLOCK.sub(fill, text)

@@ -65,6 +65,12 @@ STUDY = {  # columns of results/loss_ablation.json
     "variation of the gradient norm": "gradient_norm_cv",
     "sex right, decoded": "face_sex_right",
 }
+WHO = {  # kinds of rows in the errors by group: label in the record -> words
+    "sex": str,
+    "group": lambda label: f"group {label.upper()}",
+    "decade": lambda label: f"{label} to {int(label) + 9} years",
+    "sex_group": lambda label: f"{label[:-2]}, group {label[-1].upper()}",
+}
 WORLD_COLUMNS = ("physiology", "confounded", "confounded_only", "null")
 WORLD_ROWS = {
     "skin": "skin_r",
@@ -175,12 +181,11 @@ def errors() -> str:
         return f"*`results/ethics.json`: {NOT_RUN}.*"
     rows = ["| people | angle to the true feature | 95 % interval | sex label right |", "|---|---|---|---|"]
     for name in found["metrics"]:
-        match = re.fullmatch(r"(error_by_group_(sex|group|decade)_(\w+))_angle_deg", name)
+        match = re.fullmatch(r"(error_by_group_(sex_group|sex|group|decade)_(\w+))_angle_deg", name)
         if match:
             right = found["metrics"][f"{match[1]}_sex_right"]
-            label = match[3].upper() if match[2] == "group" else match[3]
             angle = _number(found["metrics"][name], 1, "°")
-            rows.append(f"| {match[2]} {label} | {angle} | {_ends(found, name, 1)} | {100 * right:.0f} % |")
+            rows.append(f"| {WHO[match[2]](match[3])} | {angle} | {_ends(found, name, 1)} | {100 * right:.0f} % |")
     return "\n".join([*rows, "", _source(found)])
 
 

@@ -6,10 +6,17 @@ one live view that needs a kernel (`voice_laboratory`), which says so when there
 """
 
 from s2f_lib.widgets.frames import Frame, frame_slider, frame_tabs, sound_html
-from s2f_lib.widgets.laboratory import laboratory_frames, people_explorer, person_frame, voice_laboratory
+from s2f_lib.widgets.laboratory import (
+    LANGUAGE_NAMES,
+    laboratory_frames,
+    people_explorer,
+    person_frame,
+    voice_laboratory,
+)
 from s2f_lib.widgets.loss_field import loss_explorer, loss_field
 
 __all__ = [
+    "LANGUAGE_NAMES",
     "Frame",
     "frame_slider",
     "frame_tabs",
