@@ -8,8 +8,8 @@ from s2f_lib import people
 from s2f_lib.faces import pictures as pictures_module
 from s2f_lib.faces import train_decoder
 from s2f_lib.faces.pictures import PictureSet, rendered
-from s2f_lib.faces.train_recogniser import RecogniserConfig, augmented, cosface_loss, train
 from s2f_lib.faces.recogniser import to_tensor
+from s2f_lib.faces.train_recogniser import RecogniserConfig, augmented, cosface_loss, train
 from s2f_lib.faces.training import batches, cosine_schedule, to_device
 
 TINY = RecogniserConfig(
