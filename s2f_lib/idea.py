@@ -17,7 +17,7 @@ from s2f_lib import audio, hub, io, plotting
 from s2f_lib.config import SEEDS
 
 ARROW = {"arrowstyle": "-|>", "color": "#444444", "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0}
-LABEL = {"ha": "center", "va": "bottom", "fontsize": 9, "color": "#444444"}
+LABEL = {"ha": "center", "va": "bottom", "fontsize": 9.5, "color": "#444444"}
 
 
 def ingredients(number: int = 0) -> dict[str, Any]:
@@ -62,14 +62,14 @@ def idea_figure(parts: dict[str, Any]):
     """Draw the figure from what `ingredients` returns."""
     from matplotlib import pyplot as plt
 
-    figure = plt.figure(figsize=(10, 4.1), layout="none")
+    figure = plt.figure(figsize=(7.6, 3.6), layout="none")
     boxes = {
-        "waveform": (0.01, 0.62, 0.15, 0.20),
-        "spectrogram": (0.205, 0.52, 0.17, 0.40),
-        "v_s": (0.525, 0.62, 0.17, 0.20),
-        "made": (0.835, 0.50, 0.16, 0.42),
+        "waveform": (0.005, 0.62, 0.15, 0.20),
+        "spectrogram": (0.205, 0.54, 0.17, 0.38),
+        "v_s": (0.535, 0.62, 0.16, 0.20),
+        "made": (0.825, 0.52, 0.17, 0.40),
         "reference": (0.205, 0.04, 0.17, 0.36),
-        "v_f": (0.525, 0.12, 0.17, 0.20),
+        "v_f": (0.535, 0.12, 0.16, 0.20),
     }
     axes = {name: figure.add_axes(box) for name, box in boxes.items()}
     axes["waveform"].plot(parts["waveform"][::16], color=plotting.COLORS["voice"], linewidth=0.4)
@@ -81,9 +81,9 @@ def idea_figure(parts: dict[str, Any]):
     axes["made"].imshow(plotting.mark_face(parts["made"]))
     axes["reference"].imshow(parts["reference"])
     titles = {
-        "waveform": "six seconds of a voice",
+        "waveform": "six seconds\nof a voice",
         "spectrogram": "spectrogram",
-        "v_s": r"predicted face feature $\mathbf{v}_s$",
+        "v_s": "predicted\n" r"face feature $\mathbf{v}_s$",
         "made": "a typical face",
         "reference": "a picture of the same person",
         "v_f": r"true face feature $\mathbf{v}_f$",
@@ -92,7 +92,7 @@ def idea_figure(parts: dict[str, Any]):
         axis.set(xticks=[], yticks=[])
         axis.grid(False)
         axis.spines[:].set_visible(False)
-        axis.set_title(titles[name], fontsize=9, loc="center", fontweight="normal")
+        axis.set_title(titles[name], fontsize=9.5, loc="center", fontweight="normal")
     _arrows(figure)
     return figure
 
@@ -103,17 +103,17 @@ def _arrows(figure) -> None:
 
     voice, face = plotting.COLORS["voice"], plotting.COLORS["face"]
     steps = [
-        ((0.165, 0.72), (0.2, 0.72), "", "#444444"),
-        ((0.385, 0.72), (0.515, 0.72), "voice encoder\n(trained)", voice),
-        ((0.705, 0.72), (0.828, 0.72), "face decoder\n(frozen)", "#444444"),
-        ((0.385, 0.22), (0.515, 0.22), "face recogniser\n(frozen)", face),
+        ((0.158, 0.72), (0.2, 0.72), "", "#444444"),
+        ((0.382, 0.72), (0.53, 0.72), "voice encoder\n(trained)", voice),
+        ((0.70, 0.72), (0.82, 0.72), "face decoder\n(frozen)", "#444444"),
+        ((0.382, 0.22), (0.53, 0.22), "face recogniser\n(frozen)", face),
     ]
     for start, end, label, color in steps:
         figure.add_artist(FancyArrowPatch(start, end, mutation_scale=13, **(ARROW | {"color": color})))
         figure.text((start[0] + end[0]) / 2, start[1] + 0.025, label, **(LABEL | {"color": color}))
-    loss = FancyArrowPatch((0.61, 0.385), (0.61, 0.595), mutation_scale=13, **(ARROW | {"arrowstyle": "<|-|>"}))
+    loss = FancyArrowPatch((0.615, 0.395), (0.615, 0.605), mutation_scale=13, **(ARROW | {"arrowstyle": "<|-|>"}))
     figure.add_artist(loss)
-    figure.text(0.62, 0.465, "loss: make\nthem alike", fontsize=9, color="#444444", va="center")
+    figure.text(0.628, 0.475, "loss: make\nthem alike", fontsize=9.5, color="#444444", va="center")
     figure.text(
         0.995, 0.02, f"First synthetic test person. {plotting.FACE_NOTE}", ha="right", fontsize=8, color="#555555"
     )
@@ -131,7 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
         plotting.use_book_style()
         figure = idea_figure(ingredients())
     with io.atomic_write(Path(arguments[0])) as file:
-        figure.savefig(file, format="png", dpi=150, metadata={"Description": plotting.FACE_NOTE})
+        figure.savefig(file, format="png", dpi=200, metadata={"Description": plotting.FACE_NOTE})
     return 0
 
 

@@ -96,7 +96,7 @@ def _field_frame(field: Mapping[str, np.ndarray], name: str, pull: np.ndarray, v
     axis.plot(0, 0, "o", color="#009E73", markersize=10, markeredgecolor="white")
     axis.plot(1, 0, "s", color="#0072B2", markersize=9, markeredgecolor="white")
     axis.annotate("target $v_f$", (0, 0), xytext=(6, 8), textcoords="offset points", color="white")
-    axis.annotate("prediction $v_s$", (1, 0), xytext=(4, 8), textcoords="offset points", color="white")
+    axis.annotate("prediction $v_s$", (1, 0), xytext=(0, -18), textcoords="offset points", color="white", ha="center")
     axis.set(xlabel="towards the prediction (1 = its distance)", ylabel="along the feature's own direction")
     axis.set_title(f"{name}: where it pulls")
     alt = f"level lines and arrows of the term {name} around the target and the prediction"
