@@ -1,6 +1,6 @@
 """Are the synthetic people credible to networks trained on real people, and fast enough? results/synthetic_people.json.
 
-    python benchmarks/synthetic_people.py            # everything, about 6 minutes of processor time
+    python benchmarks/synthetic_people.py            # everything, about 9 minutes of processor time
     python benchmarks/synthetic_people.py --people 24 --dry-run   # a look, nothing recorded
     python benchmarks/synthetic_people.py --rates    # only the rates, put into the record that is there
 
