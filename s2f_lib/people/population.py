@@ -7,6 +7,7 @@ random sample a language that happens to be spoken by more women is enough to ma
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -311,7 +312,7 @@ def _check_assigned(assigned: dict) -> None:
     for name, known in (("sex", SEXES), ("group", GROUPS), ("language", LANGUAGES)):
         unknown = sorted(set(np.asarray(assigned[name], dtype=str)) - set(known))
         if unknown:
-            raise ValueError(f"unknown {name} {unknown[0]!r}; known: {', '.join(known)}")
+            raise ValueError(f"unknown {name} {str(unknown[0])!r}; known: {', '.join(known)}")
     age = np.asarray(assigned["age"], float)
     if not (np.isfinite(age).all() and (age >= AGE_RANGE[0]).all() and (age <= AGE_RANGE[1]).all()):
         raise ValueError(
@@ -330,5 +331,5 @@ def _check_fixed(fixed: dict) -> None:
             low, high = (-6.0, 6.0) if nodes[name].unit == "z" else (nodes[name].low, nodes[name].high)
         else:
             raise ValueError(f"unknown attribute {name!r}; known: sex, age, group, language, style, {', '.join(nodes)}")
-        if not (np.isfinite(value) and low <= value <= high):
-            raise ValueError(f"{name} is {value}; wanted a number from {low:g} to {high:g}")
+        if not (isinstance(value, numbers.Real) and low <= value <= high):
+            raise ValueError(f"{name} is {value!r}; wanted a number from {low:g} to {high:g}")

@@ -214,9 +214,11 @@ def render_wild(person, item: int, size: int = 128, return_landmarks: bool = Fal
     Raises
     ------
     ValueError
-        If `item` or `size` is impossible.
+        If `item`, `size` or `restyle` is impossible.
     """
     size = check_size(size)
+    if restyle is not None and not 0 <= restyle <= 1:
+        raise ValueError(f"restyle is {restyle}; wanted a chance from 0 to 1")
     if not isinstance(item, (int, np.integer)) or item < 0:
         raise ValueError(f"item is {item!r}; wanted the number of a picture, 0 or more")
     vertices, usual = _identity(person)

@@ -10,6 +10,7 @@ A clip follows from ``(person.seed, person.id, item)`` and is bit-identical when
 
 from __future__ import annotations
 
+import numbers
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ def speak(
         For an unknown language, set of sentences or voice parameter, or an impossible value; the message says what is
         possible.
     """
-    _check(item, seconds, voice or {})
+    _check(item, seconds, channel, voice or {})
     voice, language = {**person.voice, **(voice or {})}, language or person.language
     order = np.random.default_rng([person.seed, person.id, zlib.crc32(sentences.encode())])
     rng = np.random.default_rng([person.seed, person.id, item, zlib.crc32(sentences.encode())])
@@ -103,19 +104,23 @@ def speak(
     return sound, Truth(time, truth["f0"], truth["formants"], voiced, vowel, texts, language)
 
 
-def _check(item: int, seconds: float, voice: dict) -> None:
+def _check(item: int, seconds: float, channel: float, voice: dict) -> None:
     if not isinstance(item, (int, np.integer)) or item < 0:
         raise ValueError(f"item is {item!r}; clips are numbered 0, 1, 2, ...")
     if not SECONDS[0] <= seconds <= SECONDS[1]:
         raise ValueError(f"seconds is {seconds}; clips of {SECONDS[0]:g} to {SECONDS[1]:g} s can be made")
+    if not 0 <= channel <= 1:
+        raise ValueError(f"channel is {channel}; wanted True, False or a strength from 0 to 1")
     nodes = {n.name: n for n in NODES if n.kind == "voice"}
     for name, value in voice.items():
         if name == "idiolect":
+            if not isinstance(value, numbers.Integral) or value < 0:
+                raise ValueError(f"idiolect is {value!r}; wanted the number of a speaker's habits, 0 or more")
             continue
         if name not in nodes:
             raise ValueError(f"unknown voice parameter {name!r}; known: {', '.join(nodes)}, idiolect")
         low, high = nodes[name].low, nodes[name].high
-        if not low <= value <= high:
+        if not isinstance(value, numbers.Real) or not low <= value <= high:
             raise ValueError(f"voice parameter {name} is {value}; wanted {low:g} to {high:g} {nodes[name].unit}")
 
 
@@ -136,8 +141,13 @@ def speak_many(population, items=(0,), workers: int = 2, **options) -> np.ndarra
     -------
     np.ndarray, shape (people, items, samples), int16
         Divide by 32_768 for the range of `speak`. 192 kB a clip: use `stream` for more than memory holds.
+
+    Raises
+    ------
+    ValueError
+        If there are no items, and as `speak`.
     """
-    items = range(items) if isinstance(items, (int, np.integer)) else list(items)
+    items = _numbers(items)
     samples = round(options.get("seconds", 6.0) * SAMPLE_RATE)
     out = np.empty((len(population), len(items), samples), np.int16)
     done = 0
@@ -149,7 +159,7 @@ def speak_many(population, items=(0,), workers: int = 2, **options) -> np.ndarra
 
 def stream(population, items=(0,), workers: int = 2, **options) -> Iterator[np.ndarray]:
     """As `speak_many`, but yields (up to 16 people, items, samples) int16 in the order of the population."""
-    items = list(range(items) if isinstance(items, (int, np.integer)) else items)
+    items = _numbers(items)
     parts = [population[i : i + CHUNK] for i in range(0, len(population), CHUNK)]
     if workers <= 1:
         yield from (_speak_part(part, items, options) for part in parts)
@@ -164,6 +174,13 @@ def stream(population, items=(0,), workers: int = 2, **options) -> Iterator[np.n
                 yield waiting.pop(0).result()
         for future in waiting:
             yield future.result()
+
+
+def _numbers(items) -> list[int]:
+    numbers_of_clips = list(range(items) if isinstance(items, (int, np.integer)) else items)
+    if not numbers_of_clips:
+        raise ValueError(f"items is {items!r}, which is no clip; wanted how many, or their numbers")
+    return numbers_of_clips
 
 
 def _speak_part(population, items, options) -> np.ndarray:

@@ -133,7 +133,12 @@ def test_unknown_worlds_and_impossible_attributes_are_refused():
         ({"age": 130}, "18 to 85"),
         ({"sex": "other"}, "known: male, female"),
         ({"language": "xx"}, "known: en, de"),
+        ({"group": "E"}, "unknown group 'E'; known: A, B, C, D"),
+        ({"style": 2}, "style is 0 or 1"),
+        ({"world": "psychology"}, "known worlds: physiology"),
         ({"jaw": 40}, "from -6 to 6"),
+        ({"jaw": "big"}, "jaw is 'big'; wanted a number from -6 to 6"),
+        ({"melanin": float("nan")}, "from 0 to 1"),
         ({"vtl": 3}, "from 12 to 21.5"),
         ({"chin": 1}, "unknown attribute 'chin'"),
     ]:

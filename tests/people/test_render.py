@@ -106,6 +106,8 @@ def test_impossible_size(size):
 def test_other_bad_input():
     with pytest.raises(ValueError, match="0 or more"):
         people.render_wild(PERSON, -1, 64)
+    with pytest.raises(ValueError, match="chance from 0 to 1"):
+        people.render_wild(PERSON, 0, 64, restyle=2.0)
     with pytest.raises(ValueError, match="'wild' or 'canonical'"):
         people.render_many(POPULATION, kind="tame")
     with pytest.raises(ValueError, match="items is empty"):

@@ -159,11 +159,17 @@ def test_wrong_questions_get_clear_answers(people):
         ({"sentences": "validation"}, "known: train, test"),
         ({"voice": {"pitch": 3}}, "unknown voice parameter 'pitch'"),
         ({"voice": {"vtl": 30}}, "wanted 12 to 21.5 cm"),
+        ({"voice": {"vtl": "long"}}, "wanted 12 to 21.5 cm"),
+        ({"voice": {"idiolect": -1}}, "idiolect is -1; wanted"),
+        ({"channel": 5}, "strength from 0 to 1"),
+        ({"channel": float("nan")}, "strength from 0 to 1"),
         ({"seconds": 0.1}, "1 to 12 s"),
         ({"item": -1}, "numbered 0, 1, 2"),
     ]:
         with pytest.raises(ValueError, match=message):
             speak(person, **options)
+    with pytest.raises(ValueError, match="which is no clip"):
+        speak_many(people[:2], items=0, workers=1)
 
 
 def test_the_truth_covers_the_clip(people):
