@@ -93,6 +93,16 @@ def test_a_page_keeps_numbers_for_the_table_of_a_sweep(page):
 
 
 @by_stem
+def test_a_page_links_its_difficult_words_to_the_glossary(page):
+    prose = "\n".join(text(cell) for cell in cells(page, "markdown"))
+    linked = [re.sub(r"\s+", " ", term) for term in re.findall(r"\{term\}`(?:[^`<]*<)?([^`>]+)>?`", prose)]
+    assert linked
+    assert len(linked) == len(set(linked)), "once a page is enough"
+    known = re.findall(r"^(\S.*)\n  \S", (ROOT / "book/glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(linked) <= set(known)
+
+
+@by_stem
 def test_no_machine_path_no_star_import_no_drive(page):
     source = "\n".join(text(cell) for cell in cells(page))
     assert not re.search(r"(?<![\w.:])/(work|tmp|root|home)/\w", source)
