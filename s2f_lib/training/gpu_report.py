@@ -76,22 +76,28 @@ def curve(record: dict | None, head: str = ""):
     return table.rename_axis("clips heard")
 
 
-def scaling(record: dict | None, cards: int = 8):
-    """What several cards would give over different links (pandas.DataFrame); from the measured step, or from the floor.
+def scaling(record: dict | None, cards: int = 8, clips: tuple[int, ...] = (256, 32)):
+    """How many times one card several cards are, over different links (pandas.DataFrame, one row per link).
 
-    By arithmetic: a ring all-reduce of float32 gradients, between nothing and all of it hidden behind the step.
+    By arithmetic: a ring all-reduce of float32 gradients, at worst beside the step and at best behind it.
+
+    Parameters
+    ----------
+    record : dict or None
+        ``gpu_training``, whose rate gives the step; without it the step is the counted floor.
+    cards : int
+    clips : tuple of int
+        Clips on each card: a step that is shared out, or one that grows with the cards.
     """
     import pandas as pd
 
-    step = costs.step_floor(preset("paper"), 256, *CARD).seconds
+    steps = {n: costs.step_floor(preset("paper"), n, *CARD).seconds for n in clips}
     if record is not None:
-        step = record["metrics"]["batch_size"] / record["metrics"]["clips_per_s"]
+        steps = {n: n / record["metrics"]["clips_per_s"] for n in clips}
     rows = {}
     for link, speed in LINKS.items():
-        found = costs.scaling(step, PAPER_PARAMETERS, cards, speed)
-        rows[link] = {
-            "step on one card (ms)": 1e3 * step,
-            "exchange (ms)": 1e3 * found.exchange_seconds,
-            f"times one card, of {cards}": f"{cards * found.efficiency_low:.1f} to {cards * found.efficiency_high:.1f}",
-        }
+        found = {n: costs.scaling(step, PAPER_PARAMETERS, cards, speed) for n, step in steps.items()}
+        rows[link] = {"exchange (ms)": round(1e3 * costs.allreduce_seconds(PAPER_PARAMETERS, cards, speed), 1)}
+        for n, (_, low, high) in found.items():
+            rows[link][f"{n} clips a card"] = f"{cards * low:.1f} to {cards * high:.1f} times"
     return pd.DataFrame(rows).T
