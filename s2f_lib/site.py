@@ -49,6 +49,18 @@ def mark_commands(app, what, name, thing, options, lines):
         lines[:] = commands_as_code(lines)
 
 
+def skip_field_aliases(app, what, name, thing, skip, options):
+    """Leave out what Python itself writes about the fields of a named tuple; its docstring or comments tell more.
+
+    Examples
+    --------
+    >>> from collections import namedtuple
+    >>> skip_field_aliases(None, "class", "left", namedtuple("Box", "left").left, False, None)
+    True
+    """
+    return True if (getattr(thing, "__doc__", None) or "").startswith("Alias for field number") else None
+
+
 def drop_online_kernel(app, pagename, templatename, context, doctree):
     """Leave the scripts and styles of the online kernel (thebe) out of a page."""
     for kind in ("script_files", "css_files"):
@@ -76,6 +88,7 @@ def setup(app):
     """Register with Sphinx; late, so that the other extensions have added theirs."""
     app.connect("source-read", fill_blocks)
     app.connect("autodoc-process-docstring", mark_commands, priority=100)
+    app.connect("autodoc-skip-member", skip_field_aliases)
     app.connect("html-page-context", drop_online_kernel, priority=900)
     app.connect("build-finished", drop_font_preloads)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
