@@ -244,14 +244,9 @@ def magnitude(spectrogram: Tensor) -> Tensor:
 
 
 def magnitude_of_sound(waveform: Tensor) -> Tensor:
-    """`magnitude` of the spectrogram of waveforms (B, samples), (B, 1, T, 257), with one power instead of three."""
+    """`magnitude` of the spectrogram of waveforms (B, samples), (B, 1, T, 257), without going through its parts."""
     with torch.autocast(waveform.device.type, enabled=False):
-        sound = waveform.float() if waveform.is_floating_point() else waveform.float() / 32_768
-        window = torch.hann_window(audio.WIN_LENGTH, device=sound.device)
-        frames = sound.unfold(-1, audio.WIN_LENGTH, audio.HOP_LENGTH) * window
-        spectrum = torch.view_as_real(torch.fft.rfft(frames, n=audio.N_FFT))
-        power = spectrum[..., 0].square() + spectrum[..., 1].square()
-        return power.clamp_min(1e-20).pow(audio.POWER / 2)[:, None]
+        return audio.compressed_magnitude(waveform, seconds=None)
 
 
 @torch.no_grad()

@@ -1,5 +1,8 @@
 """The spectrogram is the paper's, checked against numpy and librosa, and any recording is a clip or a clear error."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -45,14 +48,61 @@ def test_six_seconds_have_the_shape_of_the_paper():
     assert audio.compressed_spectrogram(np.zeros(400), seconds=None).shape == (1, 2, 1, 257)
 
 
+@pytest.fixture(params=["compiled", "torch"])
+def each_way(request, monkeypatch):
+    """With the compiled kernel, and as on a machine without numba."""
+    if request.param == "torch":
+        monkeypatch.setitem(sys.modules, "numba", None)
+    audio._kernel.cache_clear()
+    assert (audio._kernel() is None) == (request.param == "torch")
+    yield
+    audio._kernel.cache_clear()
+
+
 @pytest.mark.parametrize("seed", range(3))
-def test_equal_to_numpy_by_hand(seed):
+def test_equal_to_numpy_by_hand(seed, each_way):
     waveform = speechlike(seed)
     ours = audio.compressed_spectrogram(waveform)[0].permute(1, 2, 0).numpy()
     np.testing.assert_allclose(linear(ours), linear(by_hand(waveform)), rtol=1e-6, atol=3e-6)
     np.testing.assert_allclose(ours, by_hand(waveform), atol=0.02)  # at x near 0, |x| ** 0.3 magnifies rounding
     loud = np.abs(by_hand(waveform)) > 0.05
     np.testing.assert_allclose(ours[loud], by_hand(waveform)[loud], rtol=0.02)
+
+
+def test_the_compression_is_right_for_quiet_and_loud(each_way):
+    """An impulse in the middle of the window has its own height in bin 0, so any x can be put in."""
+    x = np.concatenate([-np.logspace(-12, 9, 999), [0.0], np.logspace(-12, 9, 999)]).astype(np.float32)
+    clips = np.zeros((len(x), 400), np.float32)
+    clips[:, 200] = x
+    exact = np.sign(x) * np.minimum(np.abs(x.astype(float)) ** 0.3, np.abs(x) * 1e7)  # linear below 1e-10
+    real = audio.compressed_spectrogram(clips, seconds=None)[:, 0, 0, 0].numpy()
+    np.testing.assert_allclose(real, exact, rtol=5e-7 if audio._kernel() else 3e-6, atol=0)
+    size = audio.compressed_magnitude(clips, seconds=None)[:, 0, 0, 0].numpy()
+    np.testing.assert_allclose(size, np.abs(exact), rtol=1e-6 if audio._kernel() else 3e-6, atol=0)
+
+
+@pytest.mark.parametrize("samples", [400, 559, 560, 12_345, 48_000, 100_001])
+def test_any_length_is_equal_to_numpy_by_hand(samples, each_way):
+    waveform = speechlike(6, samples)
+    ours = audio.compressed_spectrogram(waveform, seconds=None)[0].permute(1, 2, 0).numpy()
+    assert ours.shape == ((samples - 400) // 160 + 1, 257, 2)
+    np.testing.assert_allclose(linear(ours), linear(by_hand(waveform)), rtol=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("clips", [1, 3, 64])
+def test_the_magnitude_is_the_size_of_both_parts(clips, each_way):
+    waveforms = np.stack([speechlike(seed, 4000) for seed in range(clips)])
+    exact = np.stack([np.linalg.norm(linear(by_hand(w)), axis=-1) ** 0.3 for w in waveforms])[:, None]
+    ours = audio.compressed_magnitude(waveforms, seconds=None)
+    assert ours.dtype == torch.float32
+    np.testing.assert_allclose(linear(ours.numpy()), linear(exact), rtol=1e-6, atol=3e-6)
+    with_gradient = audio.compressed_magnitude(torch.as_tensor(waveforms).requires_grad_(), seconds=None)
+    torch.testing.assert_close(with_gradient.detach(), ours, atol=1e-3, rtol=1e-3)
+
+
+def test_silence_has_nothing_in_it(each_way):
+    assert not audio.compressed_spectrogram(np.zeros(96_000)).any()
+    torch.testing.assert_close(audio.compressed_magnitude(np.zeros(96_000)), torch.zeros(1, 1, 598, 257))
 
 
 def test_equal_to_librosa_at_the_same_framing():
@@ -89,6 +139,41 @@ def test_clips_of_a_batch_do_not_touch_each_other():
     together = audio.compressed_spectrogram(clips)
     for i, clip in enumerate(clips):
         torch.testing.assert_close(together[i : i + 1], audio.compressed_spectrogram(clip))
+
+
+def test_strided_sound_is_read_as_it_stands_and_left_alone():
+    clips = torch.as_tensor(np.stack([speechlike(seed, 8000) for seed in range(3)]))
+    known, before = audio.compressed_spectrogram(clips, seconds=None), clips.clone()
+    strided = torch.stack((clips, -clips), dim=-1)[..., 0]
+    assert torch.equal(audio.compressed_spectrogram(strided, seconds=None), known)
+    assert torch.equal(audio.compressed_spectrogram(clips.T.contiguous().T, seconds=None), known)
+    assert torch.equal(audio.compressed_spectrogram(clips[:1].expand(2, -1), seconds=None), known[[0, 0]])
+    assert torch.equal(clips, before)
+
+
+def test_two_threads_at_once_get_what_one_gets():
+    batches = [torch.as_tensor(np.stack([speechlike(10 * i + j, 32_000) for j in range(4)])) for i in range(4)]
+    known = [audio.compressed_spectrogram(batch, seconds=None) for batch in batches]
+    with ThreadPoolExecutor(2) as pool:
+        together = pool.map(lambda batch: audio.compressed_spectrogram(batch, seconds=None), batches * 4)
+    assert all(map(torch.equal, together, known * 4))
+
+
+class Spectrograms(torch.utils.data.Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, i):
+        return audio.compressed_spectrogram(speechlike(i))[0]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+def test_a_forked_loader_gets_what_its_parent_gets():
+    known = [Spectrograms()[i] for i in range(4)]  # so the parent has compiled and used its threads
+    loader = torch.utils.data.DataLoader(
+        Spectrograms(), batch_size=None, num_workers=2, multiprocessing_context="fork", timeout=60
+    )
+    assert all(map(torch.equal, loader, known))
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32, np.int16, torch.float64, torch.float32, torch.int16])
