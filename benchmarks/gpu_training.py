@@ -3,22 +3,24 @@
     python -m benchmarks.gpu_training --minutes 60            # all of it in one go
     python -m benchmarks.gpu_training --dry-run               # the same path on a CPU, tiny; a minute; records nothing
 
-Where a command may last ten minutes only, three of them, on one machine, in this order; numbers, corpus and
-checkpoints lie in ``runs/gpu``, each part's numbers are written as soon as they are there, and a call that is killed
-or out of time is taken up by the next::
+Where a command may last ten minutes only, three of them, on one machine, in this order; the corpus grows in the
+background of the first. Numbers, corpus and checkpoints lie in ``runs/gpu``, each part's numbers are written as soon as
+they are there, and a call that is killed or out of time is taken up by the next::
 
-    setsid nohup nice python -m benchmarks.gpu_training --only corpus --workers 12 --minutes 8 &
+    mkdir -p runs/gpu; OMP_NUM_THREADS=1 setsid nice python -m benchmarks.gpu_training --only corpus --workers 12 \\
+        --minutes 8 > runs/gpu/corpus.log 2>&1 &
     python -m benchmarks.gpu_training --only floor speed profile numerics --minutes 8.5
-    python -m benchmarks.gpu_training --only run --minutes 9.5
+    python -m benchmarks.gpu_training --only run --minutes 9
     python -m benchmarks.gpu_training --only run standard ablation --minutes 9
 
-Writes ``results/gpu_training.json`` (speed, numerics) and ``results/gpu_run.json`` (curves and scores of the runs).
+Writes ``results/gpu_training.json`` (speed, numerics) and ``results/gpu_run.json`` (curves and scores of the runs),
+or both into the folder that the variable S2F_RESULTS names.
 
 What to expect. About 89 GMAC forward a clip, 0.53 TFLOP for a training step of one clip; at a peak of 800 TFLOP/s
 that is 0.67 ms. ReLU and BN behind the first three convolutions, which run at full resolution, are bound by memory: at
 3 TB/s their passes take 0.28 ms a clip if every input is read once, and 0.84 ms with one kernel per operation
-(`s2f_lib.training.costs`, printed with the measured ceilings before the sweep). So no schedule passes 1,000 clips/s,
-an eager step not even 650, and fusing (torch.compile) decides; the formats and the batch come after it.
+(`s2f_lib.training.costs`, printed with the measured ceilings before the sweep). So some 1,000 clips/s are the end for
+every schedule, 650 for an eager one, and fusing (torch.compile) decides; the formats and the batch come after it.
 """
 
 from __future__ import annotations
