@@ -126,8 +126,8 @@ def tract_length(centre: np.ndarray, width: np.ndarray) -> float:
     Of the ten poles of five formants two go, in nearly all frames, to the slope of the spectrum: as real poles, which
     Praat leaves out, or as one wide candidate anywhere between the formants, which shifts the numbers of those above.
     So the four narrowest of a frame are F1 to F4, and frames with fewer are left out. Through zero and the medians goes
-    the line of Reby & McComb (2003), F_k = D (2k - 1) / 2, and the length is c / (2 D). No weight is fitted; the rule of
-    the four narrowest was found on people of another seed than those scored.
+    the line of Reby & McComb (2003), F_k = D (2k - 1) / 2, and the length is c / (2 D). No weight is fitted; the rule
+    of the four narrowest was found on people of another seed than those scored.
 
     Parameters
     ----------
