@@ -28,9 +28,14 @@ FLUSH = 512  # clips between two notes of progress
 
 
 def done(folder: Path, name: str) -> int:
-    """How many clips of a set are complete."""
-    note = folder / name / "set.json"
-    return json.loads(note.read_text())["done"] if note.exists() else 0
+    """How many clips of a set are there."""
+    return _read(folder, name)["done"]
+
+
+def complete(folder: Path, name: str) -> bool:
+    """Whether a set is all there."""
+    found = _read(folder, name)
+    return 0 < found["done"] == found["people"]
 
 
 def make(folder: Path, name: str, count: int, recogniser: FaceRecogniser, workers: int, deadline: float) -> int:
@@ -70,19 +75,24 @@ def make(folder: Path, name: str, count: int, recogniser: FaceRecogniser, worker
 
 
 def load(folder: Path, name: str, most: int | None = None) -> ArraySource:
-    """The first complete clips of a set, read into memory.
+    """The first clips of a set, by default all, read into memory.
 
     Raises
     ------
     ValueError
-        If there are none, or fewer than `most`.
+        If there are fewer.
     """
-    have = done(folder, name)
-    count = have if most is None else most
-    if not count or have < count:
-        raise ValueError(f"{folder / name} holds {have} clips, {most or 'some'} are wanted; run the part 'corpus'")
+    found = _read(folder, name)
+    count = found["people"] if most is None else most
+    if not 0 < count <= found["done"]:
+        raise ValueError(f"{folder / name} holds {found['done']} clips, {count} are wanted; run the part 'corpus'")
     sound, v_f, logits = (np.array(array[:count]) for array in _mapped(folder / name, "r").values())
     return ArraySource(sound, v_f, logits, np.arange(count))
+
+
+def _read(folder: Path, name: str) -> dict:
+    note = folder / name / "set.json"
+    return json.loads(note.read_text()) if note.exists() else {"people": 0, "done": 0}
 
 
 def _look(arrays: dict, at: int, pictures: np.ndarray, recogniser: FaceRecogniser) -> int:

@@ -48,7 +48,7 @@ def numerics(session: Session) -> None:
 def material(session: Session) -> tuple[ArraySource, ArraySource, dict, str]:
     """Clips to learn from, others to be scored on, frozen layers, and what they are in words."""
     folder, wanted = session.folder / "corpus", 2 if session.dry else ENOUGH
-    if gpu_corpus.done(folder, "train") < wanted or not gpu_corpus.done(folder, "validation"):
+    if gpu_corpus.done(folder, "train") < wanted or not gpu_corpus.complete(folder, "validation"):
         few = random_clips(4 if session.dry else 64)
         return few, few, layers(), f"on {len(few)} clips of noise, scored on the same clips"
     source, validation = gpu_corpus.load(folder, "train", wanted), gpu_corpus.load(folder, "validation")

@@ -172,10 +172,12 @@ def test_the_corpus_is_that_of_the_library_and_goes_on(tmp_path, recogniser, mon
         patch.setattr(gpu_corpus, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
         assert make(1.0) == 4
     assert gpu_corpus.done(tmp_path, "train") == 4
-    assert len(gpu_corpus.load(tmp_path, "train")) == 4
+    assert len(gpu_corpus.load(tmp_path, "train", 4)) == 4
+    assert not gpu_corpus.complete(tmp_path, "train")
     with pytest.raises(ValueError, match="holds 4 clips, 6 are wanted"):
-        gpu_corpus.load(tmp_path, "train", 6)
+        gpu_corpus.load(tmp_path, "train")
     assert make(float("inf")) == 6
+    assert gpu_corpus.complete(tmp_path, "train")
     assert heard == [6, 2]
     found = gpu_corpus.load(tmp_path, "train")
     truth = synthetic.source(synthetic.PeopleSet(6, 1), recogniser, folder=tmp_path / "library", workers=1)
