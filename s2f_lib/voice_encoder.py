@@ -220,7 +220,7 @@ class VoiceEncoder(nn.Module):
     def _block(self, i: int, x: Tensor) -> Tensor:
         x = self.convs[i](x)
         if i < N_CONV - 1:
-            x = self.norms[i](torch.relu(x))
+            x = self.norms[i](x.relu_())  # in place: the convolution's gradient does not need its output
         pool = self.config.pools[i]
         return nn.functional.max_pool2d(x, (pool, 1)) if pool > 1 else x
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from s2f_lib import config as settings
 from s2f_lib import voice_encoder
 from s2f_lib.losses import VoiceLoss, gradient_magnitudes, rederive_weights
-from s2f_lib.training import augment, checkpoint, data, memory, validate
+from s2f_lib.training import augment, checkpoint, data, heap, memory, validate
 from s2f_lib.training.log import RunLog
 from s2f_lib.training.settings import TrainConfig
 from s2f_lib.voice_encoder import VoiceEncoder
@@ -224,6 +224,13 @@ class Trainer:
 
     def fit(self, progress: bool = False) -> Run:
         """Train to the end, or until patience is lost."""
+        with heap.kept(self.device):
+            stopped = self._steps(progress)
+        settings_then = replace(self.config, loss=self.loss.config)
+        return Run(settings_then, self.encoder.eval(), self.log.lines, stopped, self.folder)
+
+    def _steps(self, progress: bool) -> str:
+        """The steps that are left, with their logs, scores and checkpoints; gives the reason to stop."""
         c, a = self.config, self.accelerator
         plan = data.Plan(c.batch_size, c.seed, a.process_index, a.num_processes, c.seconds, c.random_start)
         self.log = RunLog(self.folder if a.is_main_process else None, self.log.lines)
@@ -249,7 +256,7 @@ class Trainer:
         finally:
             bar.close()
             batches.close()
-        return Run(replace(c, loss=self.loss.config), self.encoder.eval(), self.log.lines, stopped, self.folder)
+        return stopped
 
     def _guarded(self, batch: data.Batch) -> None:
         """One step; if memory runs out, say which batch size fits."""
