@@ -135,14 +135,16 @@ def main(arguments: list[str] | None = None) -> int:
         from s2f_lib.training import sweep_report
 
         return sweep_report.main(options.sweep, options.only, options.workers)
-    if options.threads:
-        import torch
+    import torch
+    from accelerate import PartialState
 
+    if options.threads:
         torch.set_num_threads(options.threads)
     changes = dict(_assignment(text) for text in options.set)
     config = make_config(options.preset, options.loss, seed=options.seed, **changes)
     out = options.out or Path("runs") / f"{Path(options.preset).stem}-{Path(options.loss).stem}-{options.seed}"
-    source, validation = _open(options)
+    with PartialState(cpu=not torch.cuda.is_available()).main_process_first():  # one makes the clips, the others read
+        source, validation = _open(options)
     needs_decoder = bool(config.loss.weight_decoder)
     layers = frozen_layers(decoder="decoder-synthetic-vgg" if needs_decoder else None)
     try:
@@ -152,6 +154,8 @@ def main(arguments: list[str] | None = None) -> int:
     except (TrainingError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    if not PartialState().is_main_process:
+        return 0
     from s2f_lib import voice_encoder
 
     voice_encoder.save(result.encoder, out / "voice_encoder.safetensors")

@@ -39,8 +39,18 @@ def load_run(folder: str | Path) -> tuple[VoiceEncoder, TrainConfig, list[dict]]
     return encoder.eval(), settings, log.read(folder)
 
 
-def ship(folder: str | Path, people: int, name: str = NAME, recogniser: str = "synthetic-vgg", about: str = "") -> Path:
-    """Write ``<name>.safetensors`` (16-bit) and ``<name>.json`` into the hub's folder; gives the weights' path."""
+def ship(
+    folder: str | Path,
+    people: int,
+    name: str = NAME,
+    recogniser: str = "synthetic-vgg",
+    about: str = "",
+    device: str = "",
+) -> Path:
+    """Write ``<name>.safetensors`` (16-bit) and ``<name>.json`` into the hub's folder; gives the weights' path.
+
+    ``device`` is what the run was trained on, by default this CPU.
+    """
     encoder, settings, lines = load_run(folder)
     path = hub.WEIGHTS / f"{name}.safetensors"
     voice_encoder.save(encoder, path)
@@ -60,7 +70,7 @@ def ship(folder: str | Path, people: int, name: str = NAME, recogniser: str = "s
         f"--out runs/synthetic-standard && python -m s2f_lib.training.ship runs/synthetic-standard --people {people}",
         "commit": io.current_commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "device": io.describe_cpu(),
+        "device": device or io.describe_cpu(),
         "record": "voice_encoder",
         "recogniser": recogniser,
         "recogniser_sha256": hub.describe(recogniser).get("sha256"),
@@ -86,8 +96,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--people", type=int, required=True, help="speakers it was trained on")
     parser.add_argument("--name", default=NAME)
     parser.add_argument("--about", default="", help="a sentence on how it was trained")
+    parser.add_argument("--device", default="", help="what it was trained on (default: this CPU)")
     options = parser.parse_args(arguments)
-    path = ship(options.run, options.people, options.name, about=options.about)
+    path = ship(options.run, options.people, options.name, about=options.about, device=options.device)
     print(f"shipped {path.name}, {path.stat().st_size / 1e6:.1f} MB")
     return 0
 

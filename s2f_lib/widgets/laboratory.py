@@ -16,7 +16,7 @@ VOICE_CONTROLS = {
     "f0": (80.0, 280.0, 5.0, "Hz"),
     "vtl": (13.0, 19.0, 0.1, "cm"),
     "age": (18.0, 85.0, 1.0, "years"),
-    "breath": (0.0, 0.2, 0.005, ""),
+    "breath": (0.005, 0.2, 0.005, ""),
 }
 CAUSE_NAMES = {"f0": "pitch", "vtl": "vocal tract", "breath": "breathiness"}  # the others are called by their key
 LANGUAGE_NAMES = {

@@ -192,6 +192,30 @@ def test_two_processes_give_what_one_gives(tmp_path):
         assert torch.allclose(a[key], b[key], atol=2e-5), key
 
 
+@pytest.mark.slow
+def test_the_command_runs_in_two_processes_and_one_of_them_speaks(tmp_path):
+    root = Path(__file__).resolve().parents[2]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    options = [
+        "--loss",
+        "normalized",
+        "--people",
+        "12",
+        "--clips",
+        "1",
+        "--workers",
+        "1",
+        "--out",
+        str(tmp_path / "run"),
+    ]
+    options += ["--set", "max_steps=1", "--set", "batch_size=4"]
+    environment = _environment(root) | {"S2F_HOME": str(tmp_path / "home")}  # so the clips have to be made, by one
+    command = [*launcher, "-m", "s2f_lib.train", *options]
+    done = subprocess.run(command, cwd=root, check=True, timeout=300, env=environment, capture_output=True, text=True)
+    assert done.stdout.count("trained 'quick' for 1 steps") == 1
+    assert (tmp_path / "run" / "voice_encoder.safetensors").exists()
+
+
 def _environment(root):
     import os
 
