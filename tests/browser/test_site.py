@@ -51,6 +51,12 @@ def test_every_image_is_described(path):
 
 
 @pytest.mark.parametrize("path", pages(), ids=by_name)
+def test_tables_are_tables(path):
+    text = re.sub(r"<(pre|script).*?</\1>", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert "|--" not in text  # the second line of a Markdown table that was shown as text
+
+
+@pytest.mark.parametrize("path", pages(), ids=by_name)
 def test_headings_are_in_order(path):
     headings = Page(path).headings
     assert headings[:1] == [1]
