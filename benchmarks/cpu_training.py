@@ -110,7 +110,7 @@ def plain_loop(config: train.TrainConfig, source: ArraySource) -> Callable:
     def step(batch):
         batch = {k: v.float() if v.dtype == torch.float16 else v for k, v in batch.items()}
         optimizer.zero_grad()
-        total, _ = loss(encoder(encoder.spectrogram(batch["waveform"])), batch)
+        total, _ = loss(encoder(encoder.spectrogram(batch["waveform"]).contiguous()), batch)  # NCHW
         total.backward()
         optimizer.step()
         return total.item()
