@@ -57,6 +57,12 @@ def test_tables_are_tables(path):
 
 
 @pytest.mark.parametrize("path", pages(), ids=by_name)
+def test_no_cell_complains(path):
+    complaints = re.findall(r'class="output stderr.*?</pre>', path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert [re.sub(r"<[^>]*>", "", text)[:300] for text in complaints] == []
+
+
+@pytest.mark.parametrize("path", pages(), ids=by_name)
 def test_headings_are_in_order(path):
     headings = Page(path).headings
     assert headings[:1] == [1]
