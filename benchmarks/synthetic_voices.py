@@ -123,11 +123,8 @@ def measure_person(person, clips: int = 3) -> dict:
 def tract_length(centre: np.ndarray, width: np.ndarray) -> float:
     """Length of a vocal tract in cm from what Burg's method finds in many frames.
 
-    Of the ten poles of five formants two go, in nearly all frames, to the slope of the spectrum: as real poles, which
-    Praat leaves out, or as one wide candidate anywhere between the formants, which shifts the numbers of those above.
-    So the four narrowest of a frame are F1 to F4, and frames with fewer are left out. Through zero and the medians goes
-    the line of Reby & McComb (2003), F_k = D (2k - 1) / 2, and the length is c / (2 D). No weight is fitted; the rule
-    of the four narrowest was found on people of another seed than those scored.
+    Through zero and the medians of F1 to F4 (`four_formants`) goes the line of Reby & McComb (2003),
+    F_k = D (2k - 1) / 2, and the length is c / (2 D). No weight is fitted.
 
     Parameters
     ----------
@@ -139,13 +136,26 @@ def tract_length(centre: np.ndarray, width: np.ndarray) -> float:
     ValueError
         If no frame has four formants.
     """
-    narrowest = np.argsort(width, axis=1)[:, : len(ODD)]  # NaN sorts last
-    four = np.sort(np.take_along_axis(centre, narrowest, axis=1), axis=1)
-    four = four[np.isfinite(four).all(axis=1)]
+    four = four_formants(centre, width)
     if not len(four):
         raise ValueError(f"no frame with {len(ODD)} formants among {len(centre)}; is this speech?")
     spacing = 2 * np.median(four, axis=0) @ ODD / (ODD @ ODD)
     return float(SPEED_OF_SOUND / (2 * spacing))
+
+
+def four_formants(centre: np.ndarray, width: np.ndarray) -> np.ndarray:
+    """F1 to F4 in Hz, (frames, 4), among a ceiling's candidates; frames with fewer than four are left out.
+
+    Of the ten poles of five formants two go, in most frames, to the slope of the spectrum: as real poles, which Praat
+    leaves out, or as one wide candidate anywhere, which shifts the numbers of those above it. So the four narrowest
+    count. Where five formants lie below the ceiling, as in long tracts, F4 may be the widest and missing; a tube has F4
+    at 7/5 of F3 and F5 at 9/5, so beyond 8/5 the lowest four count. (Found on people of other seeds than those scored.)
+    """
+    narrowest = np.argsort(width, axis=1)[:, : len(ODD)]  # NaN sorts last
+    four = np.sort(np.take_along_axis(centre, narrowest, axis=1), axis=1)
+    lowest = np.sort(centre, axis=1)[:, : len(ODD)]
+    four = np.where(four[:, 3:] > 8 / 5 * four[:, 2:3], lowest, four)
+    return four[np.isfinite(four).all(axis=1)]
 
 
 def perfect_listener(formants: np.ndarray, length: np.ndarray) -> np.ndarray:
@@ -194,7 +204,8 @@ def _candidates(waveform: np.ndarray, truth, ceiling: float) -> np.ndarray:
     import parselmouth
 
     found = parselmouth.Sound(waveform.astype(float), SAMPLE_RATE).to_formant_burg(0.01, 5, ceiling, 0.025, 50)
-    times = [t for t in found.xs() if truth.vowel[int(t / tracks.FRAME)]]
+    vowel = np.append(truth.vowel, False)  # a fast speaker may be done before the clip is
+    times = [t for t in found.xs() if vowel[min(int(t / tracks.FRAME), len(truth.vowel))]]
     ask = (found.get_value_at_time, found.get_bandwidth_at_time)
     return np.array([[[value(k, t) for k in range(1, 6)] for t in times] for value in ask])
 
