@@ -336,3 +336,10 @@ def test_commands_named_in_the_readme_exist():
     commands = [line.split("#")[0].split() for line in shell.splitlines() if line.strip()]
     assert commands
     assert [c for c in commands if not command_exists(c)] == []
+
+
+def test_what_the_model_card_says_of_silence_is_what_was_measured():
+    card = (ROOT / "book" / "model_card.md").read_text(encoding="utf-8")
+    metrics = json.loads((ROOT / "results" / "evaluation_synthetic.json").read_text())["metrics"]
+    silence, speech = (metrics[f"robust_{name}_angle_from_average"] for name in ("silence_only", "as_recorded"))
+    assert ("lies as far from the average as the answers to speech" in card) == (silence > 0.9 * speech)
