@@ -7,8 +7,8 @@ Needs resemblyzer, librosa and praat-parselmouth; about seven minutes on two fre
 - *Speakers*: Resemblyzer (weights in its package, trained on real speakers), 150 people, two clean clips that share no
   sentence; verification, identification, and how alike different people are.
 - *Design*: pitch, second and third formant and length of the vocal tract, measured by Praat on clean clips in which
-  everybody reads English, against the parameters; and what a listener who knows the true formants would make of the
-  length of the tract.
+  everybody reads English, against the parameters. The length is told by a published formula, by weights fitted on other
+  people, and by a listener who knows the true formants.
 - *Null*: can sex, age, shape or skin be told from the long-term spectrum? In the null world they must not.
 - *Speed*: processor time of one clip; clips per second are measured by synthetic_people.py.
 """
@@ -18,6 +18,7 @@ from __future__ import annotations
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from itertools import combinations
 from types import SimpleNamespace
 
 import numpy as np
@@ -87,9 +88,10 @@ def design_metrics(seed: int, people: int = DESIGN) -> tuple[dict, dict]:
         for label in ("male", "female"):
             pairs[f"f{k}_r_{'men' if label == 'male' else 'women'}"] = tuple(x[sex == label] for x in pairs[f"f{k}_r"])
     for label, name in (("male", "men"), ("female", "women")):
-        own = sex == label
-        pairs[f"tract_length_r_{name}"] = (heard["tract"][own], length[own])
-        pairs[f"tract_length_listener_r_{name}"] = (perfect_listener(heard["formants"][own], length[own]), length[own])
+        measured, true, asked = (x[sex == label] for x in (heard["formants"], heard["true_formants"], length))
+        pairs[f"tract_length_r_{name}"] = (tract_length(measured), asked)
+        pairs[f"tract_length_weighted_r_{name}"] = (weighted_length(measured, asked), asked)
+        pairs[f"tract_length_listener_r_{name}"] = (weighted_length(true, asked), asked)
     metrics = {name: _r(a, b) for name, (a, b) in pairs.items()}
     return metrics, {name: _ends(_r, a, b) for name, (a, b) in pairs.items()}
 
@@ -101,9 +103,9 @@ def _r(a: np.ndarray, b: np.ndarray) -> float:
 def measure_person(person, clips: int = 3) -> dict:
     """Praat's view of one person reading English, and the truth: medians over vowels, whose times are known.
 
-    The second and third formant are measured with a ceiling that fits the tract, as Praat's manual advises. The tract
-    length is blind, as far as a forced alignment is: it knows the sex, which decides the fixed ceiling, and where the
-    vowels lie, nothing else; see `tract_length`.
+    F2 and F3 (``f2``, ``f3``) are measured with a ceiling that fits the tract, as Praat's manual advises. The formants
+    for the length of the tract (``formants``) are blind, as far as a forced alignment is: what is known is the sex,
+    which decides the fixed ceiling, and where the vowels lie, nothing else.
     """
     pitch, fitted, true, blind = [], [], [], []
     for item in range(clips):
@@ -115,55 +117,57 @@ def measure_person(person, clips: int = 3) -> dict:
         blind.append(_candidates(sound, truth, FIXED_CEILING[person.sex]))
         true.append(truth.formants[frames])
     middle, true = np.nanmedian(np.concatenate(fitted), axis=0), np.median(np.concatenate(true), axis=0)
-    row = {"f0": np.median(np.concatenate(pitch)), "tract": tract_length(*np.concatenate(blind, axis=1))}
-    row |= {"formants": np.append(true, fourth_formant(person))}
+    row = {"f0": np.median(np.concatenate(pitch)), "true_formants": np.append(true, fourth_formant(person))}
+    row |= {"formants": four_formants(*np.concatenate(blind, axis=1), FIXED_CEILING[person.sex])}
     return row | {f"f{k + 1}": middle[k] for k in range(3)} | {f"true_f{k + 1}": true[k] for k in range(3)}
 
 
-def tract_length(centre: np.ndarray, width: np.ndarray) -> float:
-    """Length of a vocal tract in cm from what Burg's method finds in many frames.
+def four_formants(centre: np.ndarray, width: np.ndarray, ceiling: float) -> np.ndarray:
+    """Medians of F1 to F4 in Hz, (4,), over the frames in which Burg's method finds four or more below the ceiling.
 
-    Each of the medians of F1 to F4 (`four_formants`) gives a length of its own, that of a tube with this formant:
-    c (2k - 1) / (4 F_k). The answer is the median of the four, so that one formant taken for another costs little; the
-    line through all four (Reby & McComb, 2003) follows it. No weight is fitted; the choice between the two was made on
-    people of another seed than those scored.
+    Of five candidates one is often none of the four: a pole that models the slope of the spectrum, which may lie
+    anywhere, or F5 of a long tract. The four are those that cost Praat's tracker least, with its own costs (1 per kHz
+    from the reference, and bandwidth over frequency) and references (550, 1650, 2750, 3850 Hz for a ceiling of 5500 Hz,
+    here in proportion to the ceiling). Its cost of transitions is left out: it would need four formants in every frame,
+    pauses included.
 
     Parameters
     ----------
     centre, width : np.ndarray, shape (frames, candidates)
-        Frequencies and bandwidths in Hz, NaN where a frame has fewer.
+        Frequencies and bandwidths in Hz by rising frequency, NaN where a frame has fewer.
+    ceiling : float
+        Of the five formants, in Hz.
 
     Raises
     ------
     ValueError
         If no frame has four formants.
     """
-    four = four_formants(centre, width)
-    if not len(four):
+    choices = np.array(list(combinations(range(centre.shape[1]), len(ODD))))
+    four, spread = centre[:, choices], width[:, choices]  # (frames, choices, 4)
+    cost = (np.abs(four - ceiling / 10 * ODD) / 1000 + spread / four).sum(axis=2)
+    usable = np.isfinite(cost).any(axis=1)
+    if not usable.any():
         raise ValueError(f"no frame with {len(ODD)} formants among {len(centre)}; is this speech?")
-    return float(SPEED_OF_SOUND / (4 * np.median(np.median(four, axis=0) / ODD)))
+    return np.median(four[usable, np.nanargmin(cost[usable], axis=1)], axis=0)
 
 
-def four_formants(centre: np.ndarray, width: np.ndarray) -> np.ndarray:
-    """F1 to F4 in Hz, (frames, 4), among a ceiling's candidates; frames with fewer than four are left out.
+def tract_length(formants: np.ndarray) -> np.ndarray:
+    """Tract lengths in cm, (people,), of F1 to F4 in Hz, (people, 4); nothing in it is fitted.
 
-    Of the ten poles of five formants two go, in most frames, to the slope of the spectrum: as real poles, which Praat
-    leaves out, or as one wide candidate anywhere, which shifts the numbers of those above it. So the four narrowest
-    count. Where five formants lie below the ceiling, as in long tracts, F4 may be the widest and missing; a tube has F4
-    at 7/5 of F3 and F5 at 9/5, so beyond 8/5 the lowest four count. (Found on people of other seeds than those scored.)
+    Each formant gives a length of its own, that of a tube with this formant: c (2k - 1) / (4 F_k). The answer is the
+    median of the four, so that one formant taken for another costs little; the line through all four (Reby & McComb,
+    2003) follows it. This and the rule of `four_formants` were chosen on people of other seeds than those scored.
     """
-    narrowest = np.argsort(width, axis=1)[:, : len(ODD)]  # NaN sorts last
-    four = np.sort(np.take_along_axis(centre, narrowest, axis=1), axis=1)
-    lowest = np.sort(centre, axis=1)[:, : len(ODD)]
-    four = np.where(four[:, 3:] > 8 / 5 * four[:, 2:3], lowest, four)
-    return four[np.isfinite(four).all(axis=1)]
+    return SPEED_OF_SOUND / (4 * np.median(formants / ODD, axis=1))
 
 
-def perfect_listener(formants: np.ndarray, length: np.ndarray) -> np.ndarray:
-    """Tract lengths in cm, (people,), as read off the true medians of F1 to F4 in Hz, (people, 4), of one sex.
+def weighted_length(formants: np.ndarray, length: np.ndarray) -> np.ndarray:
+    """Tract lengths in cm, (people,), of F1 to F4 in Hz, (people, 4), by weights fitted on other people of one sex.
 
-    Linear in the logarithms, each person by weights fitted on all others (leave one out): what no measurement of the
-    formants can much exceed, because a person's formant scales and phone offsets move them without the tract.
+    Linear in the logarithms; each person's weights come from all others (leave one out). With true formants this is the
+    perfect listener: what no measurement of them can much exceed, because a person's formant scales and phone offsets
+    move them without the tract.
     """
     x = np.column_stack([np.ones(len(length)), np.log(formants)])
     hat = x @ np.linalg.pinv(x)
