@@ -3,7 +3,7 @@
 import multiprocessing as mp
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -31,6 +31,8 @@ def _check(items, kind: str) -> tuple[int, ...]:
         raise ValueError(f"kind is {kind!r}; wanted 'wild' or 'canonical'")
     if kind == "canonical":
         return (0,)
+    if items is not None and not isinstance(items, Iterable):
+        raise ValueError(f"items is {items!r}; wanted the numbers of the pictures, for example range(4) or [0]")
     items = (0,) if items is None else tuple(items)
     if not items:
         raise ValueError("items is empty; wanted the numbers of the pictures of each person, for example range(4)")

@@ -29,10 +29,11 @@ from s2f_lib.people.causes import (
     SEXES,
     VOICE_PARAMETERS,
 )
-from s2f_lib.people.quotas import AGE_BANDS, cells, languages, spread, stream
+from s2f_lib.people.quotas import AGE_BANDS, cells, languages, spread, stream, whole
 
 STYLE_SHARE = 0.25  # of people belong to the invented subculture
 MAX_EXPLAINED = 0.95  # of the variance of a "unit" node
+KNOWN = {"sex": SEXES, "group": GROUPS, "language": LANGUAGES}
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class Person:
         """
         world = worlds.get(changes.pop("world", self.world))
         assigned = {k: changes.pop(k, getattr(self, k)) for k in ("sex", "age", "group", "language", "style")}
+        _check_single(assigned)
         columns = {k: np.array([v]) for k, v in assigned.items()}
         return Population(self.seed, world, np.array([self.id]), columns, fixed=self.fixed | changes)[0]
 
@@ -206,9 +208,9 @@ def sample(n: int, world: str | worlds.World = "physiology", seed: int = 0) -> P
     ValueError
         If `n` or `seed` is impossible or the world is unknown.
     """
-    if not isinstance(n, (int, np.integer)) or n < 1:
+    if not whole(n) or n < 1:
         raise ValueError(f"n is {n!r}; a population needs a whole number of people, at least 1")
-    if not isinstance(seed, (int, np.integer)) or seed < 0:
+    if not whole(seed) or seed < 0:
         raise ValueError(f"seed is {seed!r}; wanted a whole number, 0 or more")
     world, ids = worlds.get(world), np.arange(n)
     sex, band, group = cells(n, seed)
@@ -308,8 +310,20 @@ def _eye_colour(population: Population) -> np.ndarray:
 # ---- impossible attributes
 
 
+def _check_single(assigned: dict) -> None:
+    """One value for each attribute of one person; a text is no age, however it reads, and neither is True."""
+    for name in ("sex", "group", "language"):
+        if not isinstance(assigned[name], str):
+            raise ValueError(f"{name} is {assigned[name]!r}; wanted a text, for example {name}={KNOWN[name][0]!r}")
+    age, (low, high) = assigned["age"], AGE_RANGE
+    if not isinstance(age, numbers.Real) or isinstance(age, bool) or not low <= age <= high:
+        raise ValueError(f"age is {age!r}; wanted a number of years from {low:g} to {high:g}, for example age=40")
+    if not isinstance(assigned["style"], (numbers.Real, np.bool_)):
+        raise ValueError(f"style is {assigned['style']!r}; wanted 0 or 1 (member of the invented subculture)")
+
+
 def _check_assigned(assigned: dict) -> None:
-    for name, known in (("sex", SEXES), ("group", GROUPS), ("language", LANGUAGES)):
+    for name, known in KNOWN.items():
         unknown = sorted(set(np.asarray(assigned[name], dtype=str)) - set(known))
         if unknown:
             raise ValueError(f"unknown {name} {str(unknown[0])!r}; known: {', '.join(known)}")
@@ -319,7 +333,7 @@ def _check_assigned(assigned: dict) -> None:
             f"ages {age.min():g} to {age.max():g}; the model holds for {AGE_RANGE[0]:g} to {AGE_RANGE[1]:g}"
         )
     if not np.isin(assigned["style"], (0, 1)).all():
-        raise ValueError("style is 0 or 1 (member of the invented subculture)")
+        raise ValueError(f"style is {assigned['style'][0]}; wanted 0 or 1 (member of the invented subculture)")
 
 
 def _check_fixed(fixed: dict) -> None:
@@ -331,5 +345,5 @@ def _check_fixed(fixed: dict) -> None:
             low, high = (-6.0, 6.0) if nodes[name].unit == "z" else (nodes[name].low, nodes[name].high)
         else:
             raise ValueError(f"unknown attribute {name!r}; known: sex, age, group, language, style, {', '.join(nodes)}")
-        if not (isinstance(value, numbers.Real) and low <= value <= high):
+        if not (isinstance(value, numbers.Real) and not isinstance(value, bool) and low <= value <= high):
             raise ValueError(f"{name} is {value!r}; wanted a number from {low:g} to {high:g}")

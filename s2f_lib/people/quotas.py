@@ -21,6 +21,11 @@ STEPS = {  # of the low-discrepancy draws, per person of a cell and per cell; ir
 }
 
 
+def whole(value) -> bool:
+    """Whether a value is a whole number; True and False are none here."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
 def stream(seed: int, name: str) -> np.random.Generator:
     """Random numbers of one quantity; adding a quantity to the model never changes another one."""
     return np.random.default_rng([int(seed), zlib.crc32(name.encode())])

@@ -5,6 +5,7 @@ shows nobody: the shape is a random point of a linear model, the skin is painted
 """
 
 import io
+import numbers
 from functools import cache, lru_cache
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from s2f_lib.people import paint, shading, strands
 from s2f_lib.people.head import PIVOT, WILD_STREAM, asset, coefficients, head_model, random_stream
 from s2f_lib.people.look import Appearance, appearance, picture_appearance
+from s2f_lib.people.quotas import whole
 from s2f_lib.people.raster import draw_depth, draw_triangles, vertex_normals
 from s2f_lib.people.scene import Scene, background, canonical_scene, wild_scene
 
@@ -151,7 +153,7 @@ def _picture(vertices, look, scene, size):
 
 
 def check_size(size: int) -> int:
-    if not isinstance(size, (int, np.integer)) or not SIZES[0] <= size <= SIZES[1]:
+    if not whole(size) or not SIZES[0] <= size <= SIZES[1]:
         raise ValueError(f"size is {size!r}; wanted a whole number of pixels from {SIZES[0]} to {SIZES[1]}")
     return int(size)
 
@@ -217,9 +219,9 @@ def render_wild(person, item: int, size: int = 128, return_landmarks: bool = Fal
         If `item`, `size` or `restyle` is impossible.
     """
     size = check_size(size)
-    if restyle is not None and not 0 <= restyle <= 1:
-        raise ValueError(f"restyle is {restyle}; wanted a chance from 0 to 1")
-    if not isinstance(item, (int, np.integer)) or item < 0:
+    if restyle is not None and not (isinstance(restyle, numbers.Real) and 0 <= restyle <= 1):
+        raise ValueError(f"restyle is {restyle!r}; wanted a chance from 0 to 1")
+    if not whole(item) or item < 0:
         raise ValueError(f"item is {item!r}; wanted the number of a picture, 0 or more")
     vertices, usual = _identity(person)
     rng = random_stream(person, WILD_STREAM + int(item))

@@ -7,6 +7,7 @@ construction; what it sees in ``null`` is chance or a bug.
 
 from __future__ import annotations
 
+import numbers
 from dataclasses import dataclass
 
 from s2f_lib.people.causes import ARROWS, GROUPS, NODES, ROOTS
@@ -50,11 +51,17 @@ def get(world: str | World) -> World:
     """
     if isinstance(world, World):
         for name in ("individual", "sex_age", "style"):
-            if not 0 <= getattr(world, name) <= 5:
-                raise ValueError(f"world {world.name!r}: {name} is {getattr(world, name)}, wanted 0 (off) to 5")
-        if not 0 <= world.home_language <= 1:
-            raise ValueError(f"world {world.name!r}: home_language is {world.home_language}, wanted a probability")
+            value = getattr(world, name)
+            if not isinstance(value, numbers.Real) or not 0 <= value <= 5:
+                raise ValueError(f"world {world.name!r}: {name} is {value!r}, wanted 0 (off) to 5")
+        value = world.home_language
+        if not isinstance(value, numbers.Real) or not 0 <= value <= 1:
+            raise ValueError(f"world {world.name!r}: home_language is {value!r}, wanted a probability")
         return world
+    if not isinstance(world, str):
+        raise ValueError(
+            f"world is {world!r}; wanted one name or a World of your own; known worlds: {', '.join(WORLDS)}"
+        )
     if world not in WORLDS:
         raise ValueError(f"unknown world {world!r}; known worlds: {', '.join(WORLDS)}")
     return WORLDS[world]

@@ -115,7 +115,7 @@ def test_parts_of_a_population_are_the_same_people():
         people[50]
 
 
-@pytest.mark.parametrize("n", [0, -3, 2.5])
+@pytest.mark.parametrize("n", [0, -3, 2.5, True, "3", None, [3]])
 def test_an_impossible_number_of_people_is_refused(n):
     with pytest.raises(ValueError, match="at least 1"):
         sample(n)
@@ -124,17 +124,37 @@ def test_an_impossible_number_of_people_is_refused(n):
 def test_unknown_worlds_and_impossible_attributes_are_refused():
     with pytest.raises(ValueError, match="known worlds: physiology"):
         sample(3, "psychology")
-    with pytest.raises(ValueError, match="0 or more"):
-        sample(3, seed=-1)
+    for world in (["null"], 5, None, {"null": 1}):
+        with pytest.raises(ValueError, match="world is .*; wanted one name .*known worlds: physiology"):
+            sample(3, world)
+    for seed in (-1, True, "0"):
+        with pytest.raises(ValueError, match=f"seed is {seed!r}; wanted a whole number, 0 or more"):
+            sample(3, seed=seed)
     with pytest.raises(ValueError, match="individual is 9"):
         sample(3, World("mine", 9, 1, 0.25, 0, "too strong"))
+    with pytest.raises(ValueError, match="style is 'much', wanted 0"):
+        sample(3, World("mine", 1, 1, 0.25, "much", "a word for a number"))
+    with pytest.raises(ValueError, match="home_language is None, wanted a probability"):
+        sample(3, World("mine", 1, 1, None, 0, "nothing for a number"))
     person = sample(1)[0]
     for change, message in [
-        ({"age": 130}, "18 to 85"),
+        ({"age": 130}, "age is 130; wanted a number of years from 18 to 85"),
+        ({"age": "40"}, "age is '40'; wanted a number of years"),
+        ({"age": None}, "age is None; wanted a number of years"),
+        ({"age": [30, 40]}, "for example age=40"),
+        ({"age": True}, "age is True; wanted a number"),
+        ({"age": float("nan")}, "age is nan; wanted a number"),
+        ({"sex": 1}, "sex is 1; wanted a text, for example sex='male'"),
+        ({"group": ["A", "B"]}, "wanted a text, for example group='A'"),
+        ({"language": None}, "language is None; wanted a text"),
+        ({"style": "yes"}, "style is 'yes'; wanted 0 or 1"),
+        ({"style": [1]}, "wanted 0 or 1"),
+        ({"jaw": True}, "jaw is True; wanted a number"),
+        ({"world": ["null"]}, "wanted one name or a World of your own"),
         ({"sex": "other"}, "known: male, female"),
         ({"language": "xx"}, "known: en, de"),
         ({"group": "E"}, "unknown group 'E'; known: A, B, C, D"),
-        ({"style": 2}, "style is 0 or 1"),
+        ({"style": 2}, "style is 2; wanted 0 or 1"),
         ({"world": "psychology"}, "known worlds: physiology"),
         ({"jaw": 40}, "from -6 to 6"),
         ({"jaw": "big"}, "jaw is 'big'; wanted a number from -6 to 6"),

@@ -97,17 +97,21 @@ def test_chunks_are_bounded():
     assert sizes == [8, 3]
 
 
-@pytest.mark.parametrize("size", [0, 8, 5000, 64.0, "64"])
+@pytest.mark.parametrize("size", [0, 8, 5000, 64.0, "64", True])
 def test_impossible_size(size):
     with pytest.raises(ValueError, match="whole number of pixels from 16 to 1024"):
         people.render_canonical(PERSON, size)
 
 
 def test_other_bad_input():
-    with pytest.raises(ValueError, match="0 or more"):
-        people.render_wild(PERSON, -1, 64)
-    with pytest.raises(ValueError, match="chance from 0 to 1"):
-        people.render_wild(PERSON, 0, 64, restyle=2.0)
+    for item in (-1, True, "a"):
+        with pytest.raises(ValueError, match=f"item is {item!r}; .* 0 or more"):
+            people.render_wild(PERSON, item, 64)
+    for restyle in (2.0, "often"):
+        with pytest.raises(ValueError, match=f"restyle is {restyle!r}; wanted a chance from 0 to 1"):
+            people.render_wild(PERSON, 0, 64, restyle=restyle)
+    with pytest.raises(ValueError, match="items is 3; wanted the numbers"):
+        people.render_many(POPULATION, items=3)
     with pytest.raises(ValueError, match="'wild' or 'canonical'"):
         people.render_many(POPULATION, kind="tame")
     with pytest.raises(ValueError, match="items is empty"):

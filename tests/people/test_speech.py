@@ -164,12 +164,29 @@ def test_wrong_questions_get_clear_answers(people):
         ({"channel": 5}, "strength from 0 to 1"),
         ({"channel": float("nan")}, "strength from 0 to 1"),
         ({"seconds": 0.1}, "1 to 12 s"),
+        ({"seconds": "6"}, "seconds is '6'; clips of 1 to 12 s"),
+        ({"seconds": None}, "1 to 12 s"),
+        ({"channel": "loud"}, "channel is 'loud'; wanted True, False or a strength"),
+        ({"voice": 5}, "voice is 5; wanted voice parameters by name"),
+        ({"language": ["de"]}, "known languages: en, de"),
+        ({"sentences": ["train"]}, "known: train, test"),
         ({"item": -1}, "numbered 0, 1, 2"),
+        ({"item": True}, "item is True; clips are numbered"),
     ]:
         with pytest.raises(ValueError, match=message):
             speak(person, **options)
     with pytest.raises(ValueError, match="which is no clip"):
         speak_many(people[:2], items=0, workers=1)
+
+
+def test_the_truth_ends_where_the_speech_does(people):
+    """Person 243 makes short pauses: the arrays of the truth are then shorter than the clip, all by as much."""
+    waveform, truth = speak(sample(244, seed=4000)[243], 0, "test", channel=False, return_tracks=True)
+    assert len(truth.time) == 1150  # of 1,200
+    assert {len(x) for x in (truth.f0, truth.formants, truth.voiced, truth.vowel)} == {1150}
+    assert len(waveform) == 6 * SAMPLE_RATE
+    assert waveform[: 1150 * speech.HOP][-SAMPLE_RATE:].any()
+    assert not waveform[1150 * speech.HOP + SAMPLE_RATE // 20 :].any()
 
 
 def test_the_truth_covers_the_clip(people):
