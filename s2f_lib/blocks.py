@@ -117,7 +117,7 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "image_cpu_ms": ("processor time of a picture", "{:.0f} ms"),
         "clip_cpu_ms": ("... of a clip", "{:.0f} ms"),
         "minutes_per_1000_people": ("1,000 people, 5 pictures and 2 clips each", "{:.1f} min"),
-        "import_s": ("import of `s2f_lib.people`", "{:.2f} s"),
+        "import_s": ("import of the package that makes them", "{:.2f} s"),
         "asset_mb": ("packaged data", "{:.1f} MB"),
         "load_average": ("load of the machine when the rates were measured", "{:.1f}"),
     },

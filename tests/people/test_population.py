@@ -125,7 +125,7 @@ def test_unknown_worlds_and_impossible_attributes_are_refused():
     with pytest.raises(ValueError, match="known worlds: physiology"):
         sample(3, "psychology")
     for world in (["null"], 5, None, {"null": 1}):
-        with pytest.raises(ValueError, match="world is .*; wanted one name .*known worlds: physiology"):
+        with pytest.raises(ValueError, match=r"world is .*; wanted one name .*known worlds: physiology"):
             sample(3, world)
     for seed in (-1, True, "0"):
         with pytest.raises(ValueError, match=f"seed is {seed!r}; wanted a whole number, 0 or more"):
