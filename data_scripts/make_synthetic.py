@@ -52,6 +52,11 @@ def _parser():
     parser.add_argument("--pictures", type=int, default=4, help="pictures of each person (default %(default)s)")
     parser.add_argument("--clips", type=int, default=2, help="six-second clips of each person (default %(default)s)")
     parser.add_argument("--size", type=int, default=128, help="side of a picture in pixels (default %(default)s)")
+    parser.add_argument(
+        "--wear", default="", metavar="THINGS",
+        help="hats, glasses and covers in the pictures: any (drawn for each picture), or names with commas between, of "
+        "cap, woollen_hat, glasses, sunglasses, mask, scarf, microphone (default: none)",
+    )  # fmt: skip
     parser.add_argument("--flac", action="store_true", help="store sound as FLAC, about half the size of WAV")
     return parser
 
@@ -69,6 +74,7 @@ def _settings(options) -> synthetic.SyntheticConfig:
         clips=options.clips,
         size=options.size,
         sound="flac" if options.flac else "wav",
+        wear=tuple(name.strip() for name in options.wear.split(",")) if options.wear else (),
     )
 
 

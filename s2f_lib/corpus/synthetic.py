@@ -30,6 +30,7 @@ class SyntheticConfig:
     clips: int = 2  # six-second clips of each person
     size: int = 128  # pixels, side of a picture
     sound: str = "wav"  # or "flac": half the size, not readable with the standard library
+    wear: tuple[str, ...] = ()  # hats, glasses and covers in the pictures, see s2f_lib.people.things
 
     def __post_init__(self):
         for name, least in (("people", 1), ("pictures", 0), ("clips", 1), ("size", 16)):
@@ -37,6 +38,10 @@ class SyntheticConfig:
                 raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
         if self.sound not in ("wav", "flac"):
             raise ValueError(f"sound must be 'wav' or 'flac', got {self.sound!r}")
+        if self.wear:
+            from s2f_lib.people import things
+
+            object.__setattr__(self, "wear", things.check(self.wear))
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,7 @@ def _samples(settings: SyntheticConfig, shard: ShardPlan, population) -> Iterato
             sample = {settings.sound: np.asarray(speak(person, clip, sentences=_sentences(shard.split)))}
             for place, item in enumerate(_pictures(settings, clip)):
                 ending = "jpg" if place == 0 else f"{place}.jpg"
-                sample[ending] = people.render_wild(person, item, size=settings.size)
+                sample[ending] = people.render_wild(person, item, size=settings.size, wear=settings.wear)
             sample["json"] = _row(settings, shard, person, clip) | {"pictures": _pictures(settings, clip)}
             yield _clip(index, clip), sample
 
@@ -176,7 +181,7 @@ def _pictures(settings: SyntheticConfig, clip: int) -> list[int]:
 def _row(settings: SyntheticConfig, shard: ShardPlan, person, clip: int) -> dict:
     """What the manifest and the clip's JSON say about a clip."""
     index = int(person.id)
-    return {
+    row = {
         "clip_id": _clip(index, clip),
         "speaker_id": _speaker(index),
         "video_id": f"{_speaker(index)}v{clip}",
@@ -193,6 +198,15 @@ def _row(settings: SyntheticConfig, shard: ShardPlan, person, clip: int) -> dict
         "item": clip,
         "sentences": _sentences(shard.split),
     }
+    return row | {"wear": _wear(settings, person, clip)} if settings.wear else row
+
+
+def _wear(settings: SyntheticConfig, person, clip: int) -> str:
+    """What is worn in each picture of a clip, for example ``cap+sunglasses none``."""
+    from s2f_lib.people import things
+
+    worn = (things.of_picture(person, item, settings.wear) for item in _pictures(settings, clip))
+    return " ".join("+".join(names) or "none" for names in worn)
 
 
 def _finish(folder: Path, settings: SyntheticConfig, population, parts: dict, plans: list[ShardPlan]) -> list[dict]:

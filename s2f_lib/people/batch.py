@@ -7,20 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from s2f_lib.people import render
+from s2f_lib.people import render, things
 
 PEOPLE_PER_TASK = 8
 TASKS_AHEAD = 3  # per process: bounds what waits in memory
 
 
 def _render_task(task):
-    people, items, size, kind, want_landmarks = task
+    people, items, size, kind, want_landmarks, wear = task
     pictures = np.empty((len(people), len(items), size, size, 3), np.uint8)
     landmarks = np.empty((len(people), len(items), 68, 2), np.float32)
     for i, person in enumerate(people):
         for k, item in enumerate(items):
             if kind == "wild":
-                pictures[i, k], landmarks[i, k] = render.render_wild(person, item, size, return_landmarks=True)
+                pictures[i, k], landmarks[i, k] = render.render_wild(person, item, size, True, wear=wear)
             else:
                 pictures[i, k], landmarks[i, k] = render.render_canonical(person, size, return_landmarks=True)
     return (pictures, landmarks) if want_landmarks else pictures
@@ -41,7 +41,7 @@ def _check(items, kind: str) -> tuple[int, ...]:
 
 def iterate_pictures(
     population, items: Sequence[int] | None = None, size: int = 128, kind: str = "wild", workers: int = 2,
-    return_landmarks: bool = False,
+    return_landmarks: bool = False, wear=None,
 ) -> Iterator:  # fmt: skip
     """Render chunks of people in order; only a few chunks are in memory at a time.
 
@@ -56,6 +56,8 @@ def iterate_pictures(
     workers : int
         Processes; 0 or 1 renders in this one.
     return_landmarks : bool
+    wear : str or sequence of str, optional
+        Hats, glasses and covers in the wild pictures, see `render.render_wild`.
 
     Yields
     ------
@@ -65,12 +67,15 @@ def iterate_pictures(
     Raises
     ------
     ValueError
-        If `kind`, `items` or `size` is impossible.
+        If `kind`, `items`, `size` or `wear` is impossible.
     """
+    wear = things.check(wear)
+    if wear and kind == "canonical":
+        raise ValueError(f"wear is {', '.join(wear)}, but canonical pictures show bare faces; wanted kind='wild'")
     items, size = _check(items, kind), render.check_size(size)
     people = list(population)
     tasks = (
-        (people[i : i + PEOPLE_PER_TASK], items, size, kind, return_landmarks)
+        (people[i : i + PEOPLE_PER_TASK], items, size, kind, return_landmarks, wear)
         for i in range(0, len(people), PEOPLE_PER_TASK)
     )
     if workers <= 1:
@@ -99,13 +104,13 @@ def _one_thread() -> None:
 
 def render_many(
     population, items: Sequence[int] | None = None, size: int = 128, kind: str = "wild", workers: int = 2,
-    return_landmarks: bool = False, progress: bool = False,
+    return_landmarks: bool = False, progress: bool = False, wear=None,
 ):  # fmt: skip
     """All pictures of a population in one array; for sets that do not fit in memory use `iterate_pictures`.
 
     Parameters
     ----------
-    population, items, size, kind, workers, return_landmarks
+    population, items, size, kind, workers, return_landmarks, wear
         As in `iterate_pictures`.
     progress : bool
         Show a progress bar.
@@ -122,7 +127,7 @@ def render_many(
     landmarks = np.empty((len(population), len(items), 68, 2), np.float32)
     done = 0
     with _bar(len(population), progress) as bar:
-        for part, points in iterate_pictures(population, items, size, kind, workers, return_landmarks=True):
+        for part, points in iterate_pictures(population, items, size, kind, workers, True, wear):
             pictures[done : done + len(part)], landmarks[done : done + len(part)] = part, points
             done += len(part)
             bar.update(len(part))

@@ -6,11 +6,12 @@ shows nobody: the shape is a random point of a linear model, the skin is painted
 
 import io
 import numbers
-from functools import cache, lru_cache
+from dataclasses import replace
+from functools import cache, lru_cache, partial
 
 import numpy as np
 
-from s2f_lib.people import paint, shading, strands
+from s2f_lib.people import paint, shading, strands, things
 from s2f_lib.people.head import PIVOT, WILD_STREAM, asset, coefficients, head_model, random_stream
 from s2f_lib.people.look import Appearance, appearance, picture_appearance
 from s2f_lib.people.quotas import whole
@@ -96,7 +97,7 @@ def _eyes(vertices: np.ndarray, scene: Scene, turn: np.ndarray, iris_size: float
     return centre, forward.astype(np.float32), float(np.arcsin(0.0575 * iris_size / radius))
 
 
-def _shadows(world, hair: strands.Strands, key_dir, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _shadows(world, hair: strands.Strands, worn, key_dir, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Depth map seen from the key light, and its frame (see `shading.shade`)."""
     side = int(np.clip(size * 0.75, 128, 320))
     frame = _shadow_frame(key_dir, side)
@@ -104,15 +105,21 @@ def _shadows(world, hair: strands.Strands, key_dir, size: int) -> tuple[np.ndarr
     draw_depth(_from_light(world, key_dir, frame), head_model().triangles, shadow_map)
     triangle_id, bary, *_ = _buffers(size)
     hair.draw_shadow(_from_light(hair.points, key_dir, frame), frame[2, 2], triangle_id, bary, shadow_map)
+    if worn is not None:
+        worn.cast_shadow(lambda points: _from_light(points, key_dir, frame), shadow_map)
     return shadow_map, frame
 
 
-def _draw(vertices: np.ndarray, look: Appearance, scene: Scene, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Linear RGB and coverage (size, size, 4), and all vertices in pixels (N, 3)."""
+def _draw(vertices, look: Appearance, scene: Scene, size: int, put_on=None) -> tuple[np.ndarray, np.ndarray]:
+    """Linear RGB and coverage (size, size, 4), and all vertices in pixels (N, 3); `put_on` makes things to wear."""
     model = head_model()
     masks, box, occlusion = _skin_asset()
     turn, shift = scene.rotation.astype(np.float32), np.asarray(scene.shift, np.float32)
-    hair = strands.place(look, vertices, turn, shift)
+    worn = put_on(vertices, turn, shift) if put_on else None
+    beardless = worn is not None and worn.hides_beard
+    hair = strands.place(replace(look, beard="none") if beardless else look, vertices, turn, shift)
+    if worn is not None:
+        hair = hair.under(worn)
     normals = np.zeros_like(vertices, dtype=np.float32)
     vertex_normals(vertices, model.triangles, normals)
     world = ((vertices - PIVOT) @ turn.T + shift).astype(np.float32)
@@ -121,7 +128,7 @@ def _draw(vertices: np.ndarray, look: Appearance, scene: Scene, size: int) -> tu
     triangle_id[:], depth[:], image[:] = -1, 1e9, 0
     draw_triangles(screen, model.triangles, triangle_id, bary, depth, True)
     hair.draw(_project(hair.points, scene, size), scene.focal * size, triangle_id, bary, depth)
-    shadow_map, frame = _shadows(world, hair, scene.light[paint.KEY_DIR], size)
+    shadow_map, frame = _shadows(world, hair, worn, scene.light[paint.KEY_DIR], size)
     params = _parameters(look, scene)
     mesh = model.part, model.uv, model.uv_triangles
     paint.bump_heights(triangle_id, bary, len(model.triangles), *mesh, masks, box, params, height_mm)
@@ -133,6 +140,9 @@ def _draw(vertices: np.ndarray, look: Appearance, scene: Scene, size: int) -> tu
         np.asarray(colours, np.float32), look.moles, *_eyes(vertices, scene, turn, look.iris_size), scene.light, frame,
         shadow_map, np.asarray(camera, np.float32),
     )  # fmt: skip
+    if worn is not None:
+        camera = np.asarray(camera, np.float32)
+        worn.paint(lambda p: _project(p, scene, size), depth, image, scene.light, frame, shadow_map, camera)
     return image, screen
 
 
@@ -143,9 +153,9 @@ def _to_display(linear: np.ndarray) -> np.ndarray:
     return np.clip(np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.maximum(x, 1e-8) ** (1 / 2.4) - 0.055), 0, 1)
 
 
-def _picture(vertices, look, scene, size):
+def _picture(vertices, look, scene, size, put_on=None):
     """Display RGB times coverage, coverage, and landmarks in pixels of the final picture."""
-    image, screen = _draw(vertices, look, scene, size * SUPERSAMPLING)
+    image, screen = _draw(vertices, look, scene, size * SUPERSAMPLING, put_on)
     small = 0.25 * (image[::2, ::2] + image[1::2, ::2] + image[::2, 1::2] + image[1::2, 1::2])
     cover = small[..., 3:]
     rgb = _to_display(small[..., :3] / np.maximum(cover, 1e-3) * scene.exposure) * cover
@@ -194,7 +204,9 @@ def render_canonical(person, size: int = 128, return_landmarks: bool = False):
     return (image, landmarks) if return_landmarks else image
 
 
-def render_wild(person, item: int, size: int = 128, return_landmarks: bool = False, restyle: float | None = None):
+def render_wild(
+    person, item: int, size: int = 128, return_landmarks: bool = False, restyle: float | None = None, wear=None
+):
     """Picture number `item` of a person, as found on the web: any pose, light, expression, background, quality.
 
     Parameters
@@ -206,6 +218,10 @@ def render_wild(person, item: int, size: int = 128, return_landmarks: bool = Fal
     return_landmarks : bool
     restyle : float, optional
         Chance, 0 to 1, of another hair style than the person's usual one; by default 0.1 for men, 0.2 for women.
+    wear : str or sequence of str, optional
+        Things on the head or before the face, by default none: one hat (``cap``, ``woollen_hat``), one pair of glasses
+        (``glasses``, ``sunglasses``) and one cover (``mask``, ``scarf``, ``microphone``), alone or together; or
+        ``"any"``, which draws them for each picture (`things.SHARES`). The rest of the picture stays as it is without.
 
     Returns
     -------
@@ -216,7 +232,7 @@ def render_wild(person, item: int, size: int = 128, return_landmarks: bool = Fal
     Raises
     ------
     ValueError
-        If `item`, `size` or `restyle` is impossible.
+        If `item`, `size` or `restyle` is impossible, or something to wear is unknown.
     """
     size = check_size(size)
     if restyle is not None and not (isinstance(restyle, numbers.Real) and 0 <= restyle <= 1):
@@ -227,7 +243,11 @@ def render_wild(person, item: int, size: int = 128, return_landmarks: bool = Fal
     rng = random_stream(person, WILD_STREAM + int(item))
     scene = wild_scene(rng)
     look = picture_appearance(person, usual, rng, restyle)
-    rgb, cover, landmarks = _picture(head_model().express(vertices, scene.expression), look, scene, size)
+    put_on = None
+    if worn := things.of_picture(person, item, wear):
+        put_on = partial(things.put_on, worn, person, int(item))
+        look = replace(look, glasses=0.0) if set(worn) & set(things.GLASSES) else look
+    rgb, cover, landmarks = _picture(head_model().express(vertices, scene.expression), look, scene, size, put_on)
     image = _lens(rgb + (1 - cover) * background(rng, size), rng)
     return (image, landmarks) if return_landmarks else image
 

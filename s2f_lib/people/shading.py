@@ -38,7 +38,7 @@ from s2f_lib.people.paint import (
 
 
 @inline_jit
-def _shadow(px, py, pz, light, frame, shadow_map, bias):
+def shadow(px, py, pz, light, frame, shadow_map, bias):
     """Share of a 3 x 3 neighbourhood of the shadow map that sees the key light."""
     n = shadow_map.shape[0]
     sx = int((px * frame[0, 0] + py * frame[0, 1] + pz * frame[0, 2] - frame[2, 0]) * frame[2, 2])
@@ -54,7 +54,7 @@ def _shadow(px, py, pz, light, frame, shadow_map, bias):
 
 
 @inline_jit
-def _highlight(nx, ny, nz, vx, vy, vz, light, row, shine):
+def highlight(nx, ny, nz, vx, vy, vz, light, row, shine):
     """Blinn-Phong highlight with exponent 2**shine (repeated squares are faster than a power)."""
     hx, hy, hz = light[row, 0] + vx, light[row, 1] + vy, light[row, 2] + vz
     norm = np.sqrt(hx * hx + hy * hy + hz * hz) + 1e-9
@@ -65,7 +65,7 @@ def _highlight(nx, ny, nz, vx, vy, vz, light, row, shine):
 
 
 @inline_jit
-def _light_surface(colour, out, nx, ny, nz, vx, vy, vz, light, lit, ao, gloss, shine, soft):
+def light_surface(colour, out, nx, ny, nz, vx, vy, vz, light, lit, ao, gloss, shine, soft):
     """Diffuse and glossy light on a surface of the given colour; writes RGB to `out`."""
     d = nx * light[KEY_DIR, 0] + ny * light[KEY_DIR, 1] + nz * light[KEY_DIR, 2]
     f = nx * light[FILL_DIR, 0] + ny * light[FILL_DIR, 1] + nz * light[FILL_DIR, 2]
@@ -76,9 +76,9 @@ def _light_surface(colour, out, nx, ny, nz, vx, vy, vz, light, lit, ao, gloss, s
     if gloss > 0:
         fresnel = 0.35 + 0.65 * (1 - max(0.0, nx * vx + ny * vy + nz * vz)) ** 3
         key_gloss = gloss * fresnel * 0.5 * max(0.0, min(1.0, d * 4)) * lit
-        key_gloss *= _highlight(nx, ny, nz, vx, vy, vz, light, KEY_DIR, shine)
+        key_gloss *= highlight(nx, ny, nz, vx, vy, vz, light, KEY_DIR, shine)
         fill_gloss = gloss * fresnel * 0.35 * open_sky
-        fill_gloss *= _highlight(nx, ny, nz, vx, vy, vz, light, FILL_DIR, shine)
+        fill_gloss *= highlight(nx, ny, nz, vx, vy, vz, light, FILL_DIR, shine)
     for c in range(3):
         wrap = (0.28 if c == 0 else (0.13 if c == 1 else 0.09)) * soft
         direct = max(0.0, (d + wrap) / (1 + wrap)) * (lit + ((1 - lit) * 0.03 * soft if c == 0 else 0.0))
@@ -138,14 +138,14 @@ def _bump(normal, height_mm, depth, y, x, pixel_mm):
 
 
 @inline_jit
-def _mix(out, values, i, j, k, b0, b1, b2):
+def mix(out, values, i, j, k, b0, b1, b2):
     """Interpolate three vertices' vectors with barycentric weights into `out` (3,)."""
     for c in range(3):
         out[c] = b0 * values[i, c] + b1 * values[j, c] + b2 * values[k, c]
 
 
 @inline_jit
-def _unit(vector):
+def unit(vector):
     norm = np.sqrt(vector[0] ** 2 + vector[1] ** 2 + vector[2] ** 2) + 1e-9
     vector[0], vector[1], vector[2] = vector[0] / norm, vector[1] / norm, vector[2] / norm
 
@@ -155,7 +155,7 @@ def _skin_pixel(colour, normal, m, place, on_head, height_mm, depth, y, x, p, co
     """Colour and bumpy normal of skin or cloth; returns gloss, softness and a factor for the ambient occlusion."""
     if on_head:
         _bump(normal, height_mm, depth, y, x, pixel_mm)
-    _unit(normal)
+    unit(normal)
     paint_face(colour, m, colours, p, place[0], place[1] if place[2] > -0.35 else -1.0)
     paint_moles(colour, moles, place[0], place[1], place[2])
     matte = paint_hair(colour, m, colours, p)
@@ -226,7 +226,7 @@ def shade(
             vx, vy, vz = -px, -py, camera[0] - pz
             norm = np.sqrt(vx * vx + vy * vy + vz * vz)
             vx, vy, vz = vx / norm, vy / norm, vz / norm
-            lit = _shadow(px, py, pz, light, shadow_frame, shadow_map, 0.045 if k < n_head else 0.10)
+            lit = shadow(px, py, pz, light, shadow_frame, shadow_map, 0.045 if k < n_head else 0.10)
             image[y, x, 3] = 1.0
             if k >= n_head:
                 j = k - n_head
@@ -239,13 +239,13 @@ def shade(
                 )  # fmt: skip
                 continue
             i0, i1, i2 = triangles[k, 0], triangles[k, 1], triangles[k, 2]
-            _mix(normal, normals, i0, i1, i2, b0, b1, b2)
+            mix(normal, normals, i0, i1, i2, b0, b1, b2)
             under_hair = b0 * occlusion[i0, 1] + b1 * occlusion[i1, 1] + b2 * occlusion[i2, 1]
             ao = (b0 * occlusion[i0, 0] + b1 * occlusion[i1, 0] + b2 * occlusion[i2, 0]) * under_hair
             lit *= 0.15 + 0.85 * under_hair
             if part[k] == 0:
                 on_head = read_masks(m, k, bary, y, x, uv, uv_triangles, masks, box)
-                _mix(place, template, i0, i1, i2, b0, b1, b2)
+                mix(place, template, i0, i1, i2, b0, b1, b2)
                 gloss, soft, tone = _skin_pixel(
                     colour, normal, m, place, on_head, height_mm, depth, y, x, p, colours, moles, camera[2]
                 )
@@ -259,6 +259,6 @@ def shade(
                 gloss, shine, soft = 0.8, 8, 0.5
             else:
                 gloss, shine, soft, ao = _mouth_pixel(colour, part[k] <= 4, ao)
-            _light_surface(
+            light_surface(
                 colour, image[y, x], normal[0], normal[1], normal[2], vx, vy, vz, light, lit, ao, gloss, shine, soft
             )

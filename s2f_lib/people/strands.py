@@ -1,6 +1,6 @@
 """Hair, brows, lashes, beards and glasses as strands: which ones a look has, and where they are on a head."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 
 import numpy as np
@@ -38,6 +38,16 @@ class Strands:
     points: np.ndarray
     tangents: np.ndarray
     segments: tuple
+
+    def under(self, worn) -> "Strands":
+        """The strands with a hat on them (see `things.Things`)."""
+        points, row = self.points.copy(), 0
+        for kind, name, _ in self.groups:
+            n = int(np.prod(shape(name)))
+            if kind == "hair":
+                points[row : row + n] = worn.tuck(points[row : row + n])
+            row += n
+        return replace(self, points=points)
 
     def draw(self, screen, scale: float, triangle_id, bary, depth) -> None:
         """Draw into the buffers of a picture; segments are numbered on from the last triangle."""

@@ -42,6 +42,31 @@ def reference(tmp_path_factory):
     return folder
 
 
+def test_things_that_are_worn_are_in_the_manifest(tmp_path, reference):
+    """With `wear` another picture of the same people, and a column that says what is worn; without, no such column."""
+    settings = synthetic.SyntheticConfig(people=8, pictures=1, clips=1, size=16, seed=7, wear=("sunglasses", "cap"))
+    rows = make(tmp_path / "worn", settings)
+    assert {row["wear"] for row in rows} == {"cap+sunglasses"}
+    bare = {clip["json"]["clip_id"]: clip for clip in corpus.open(reference).clips("test")}
+    for clip in corpus.open(tmp_path / "worn").clips("test"):
+        assert clip["json"]["wear"] == "cap+sunglasses"
+        assert "wear" not in bare[clip["json"]["clip_id"]]["json"]
+        assert not np.array_equal(clip["jpg"], bare[clip["json"]["clip_id"]]["jpg"])
+        assert np.array_equal(clip["wav"], bare[clip["json"]["clip_id"]]["wav"])
+    mixed = make(tmp_path / "mixed", synthetic.SyntheticConfig(**{**vars(SETTINGS), "pictures": 2, "wear": ("any",)}))
+    assert all(len(row["wear"].split()) == 2 for row in mixed)
+    assert len({row["wear"] for row in mixed}) > 2
+
+
+def test_the_command_passes_on_what_is_worn(tmp_path, capsys):
+    options = ["--people", "2", "--pictures", "1", "--clips", "1", "--size", "16", "--quiet"]
+    assert make_synthetic.main([str(tmp_path / "a"), *options, "--wear", "cap, glasses"]) == 0
+    assert "cap+glasses" in (tmp_path / "a" / "manifest.csv").read_text()
+    with pytest.raises(ValueError, match="unknown thing to wear 'sombrero'; known: cap"):
+        make_synthetic.main([str(tmp_path / "b"), *options, "--wear", "sombrero"])
+    assert not (tmp_path / "b").exists()
+
+
 def test_the_corpus_holds_what_it_says(reference):
     clips = corpus.open(reference)
     clips.verify()
