@@ -10,7 +10,7 @@ Needs resemblyzer, librosa and praat-parselmouth; about seven minutes on two fre
   everybody reads English, against the parameters. The length is told by a published formula, by weights fitted on other
   people, and by a listener who knows the true formants.
 - *Null*: can sex, age, shape or skin be told from the long-term spectrum of 2,016 people? In the null world they must
-  not: the largest correlation is compared with those of shuffled people. `synthetic_people.py --null` is this part alone.
+  not: the largest correlation is compared with those of shuffled people. `synthetic_people.py --null` does this alone.
 - *Speed*: processor time of one clip; clips per second are measured by synthetic_people.py.
 """
 
