@@ -91,7 +91,7 @@ def speak(
         For an unknown language, set of sentences or voice parameter, or an impossible value; the message says what is
         possible.
     """
-    _check(item, seconds, channel, voice)
+    check(item, seconds, channel, voice)
     language = person.language if language is None else language
     score.sentences(language, sentences)  # both are known, or this says what is
     voice = {**person.voice, **(voice or {})}
@@ -114,7 +114,7 @@ def speak(
     return sound, Truth(time, truth["f0"], truth["formants"], voiced, vowel, texts, language)
 
 
-def _check(item: int, seconds: float, channel: float, voice: dict | None) -> None:
+def check(item: int, seconds: float, channel: float, voice: dict | None) -> None:
     if not whole(item) or item < 0:
         raise ValueError(f"item is {item!r}; clips are numbered 0, 1, 2, ...")
     if not isinstance(seconds, numbers.Real) or not SECONDS[0] <= seconds <= SECONDS[1]:
