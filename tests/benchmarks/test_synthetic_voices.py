@@ -104,3 +104,12 @@ def test_a_clip_that_ends_in_silence_is_measured():
     shorter = replace(truth, vowel=truth.vowel[:300])  # a fast speaker was done after 1.5 s
     centre, _ = synthetic_voices._candidates(sound, shorter, 5000)
     assert 0 < len(centre) <= 150
+
+
+def test_the_null_test_on_sound_finds_arrows_and_nothing_else():
+    """Small here; the record has it for 2,016 people (`synthetic_people.py --null`)."""
+    found, _ = synthetic_voices.null_metrics(seed=11, people=168, shuffles=200)
+    assert found["null_audio_largest_r"] < 1.3 * found["null_audio_chance_r"]
+    assert found["null_audio_p"] > 0.01
+    assert found["physiology_audio_p"] < 0.01
+    assert found["physiology_audio_largest_r"] > found["physiology_audio_chance_r"]
