@@ -155,3 +155,16 @@ def _run(words: list[str], text: str, folder: str | None = None) -> bytes:
 @cache
 def _reads_chinese() -> bool:
     return b"(en)" not in _run(["-q", "--ipa", "-v", "cmn", "--stdin"], "早上")
+
+
+def version() -> str:
+    """Name and version of the program, for a record.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is not installed.
+    """
+    if not available():
+        raise FileNotFoundError(f"{PROGRAM} is not on the PATH; {INSTALL}")
+    return f"espeak-ng {_run(['--version'], '').decode().split(':', 1)[-1].split()[0]}"
