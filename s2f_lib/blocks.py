@@ -74,6 +74,15 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "age_r_f2f": ("... on the face from the face (F2F)", "{:.2f}"),
         "null_top10_percent": ("first 10 %, trained and tested where voices know no face (chance 10 %)", "{:.1f} %"),
     },
+    "second_engine": {
+        "espeak_sex_right": ("assigned sex right, heard from espeak-ng, read on the face (chance 50 %)", "%"),
+        "own_sex_right": ("... from our synthesiser", "%"),
+        "sex_majority": ("... always the commoner sex", "%"),
+        "espeak_age_r": ("correlation with age, heard from espeak-ng (chance 0)", "{:.2f}"),
+        "own_age_r": ("... from our synthesiser", "{:.2f}"),
+        "espeak_top10_percent": ("own picture among the first 10 %, heard from espeak-ng (chance 10 %)", "{:.1f} %"),
+        "own_top10_percent": ("... from our synthesiser", "{:.1f} %"),
+    },
     "synthetic_people": {
         "hog_wild_rate": ("wild pictures in which dlib finds a face", "%"),
         "landmark_error": ("distance of its landmarks from the true ones, in distances between the eyes", "{:.3f}"),

@@ -88,6 +88,11 @@ def test_every_language_is_spoken_or_refused_with_the_reason():
 
 
 @needs_it
+def test_the_version_is_a_number():
+    assert espeak.version().startswith("espeak-ng 1.")
+
+
+@needs_it
 def test_a_failure_of_the_program_is_told_in_its_own_words():
     with pytest.raises(RuntimeError, match="espeak-ng failed"):
         espeak._say("hello", "name person\nlanguage xx\n", 1.0)
@@ -98,6 +103,8 @@ def test_without_the_program_the_error_says_what_to_install(monkeypatch):
     assert not espeak.available()
     with pytest.raises(FileNotFoundError, match=r"espeak-ng is not on the PATH.*apt-get install espeak-ng"):
         espeak.speak(PEOPLE[0])
+    with pytest.raises(FileNotFoundError, match="it is an optional program"):
+        espeak.version()
 
 
 def test_wrong_questions_get_clear_answers_with_or_without_it():
