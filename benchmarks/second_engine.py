@@ -66,6 +66,9 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=448, help="how many people speak (default %(default)s)")
     parser.add_argument("--dry-run", action="store_true", help="print the numbers, record nothing")
     options = parser.parse_args()
+    if not espeak.available():
+        print(f"espeak-ng is not on the PATH, so nothing is measured; {espeak.INSTALL}")
+        return
     begun = time.perf_counter()
     population = speakers(options.people)
     metrics, intervals = measure(population)
