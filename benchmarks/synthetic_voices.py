@@ -19,6 +19,7 @@ from __future__ import annotations
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from itertools import combinations
 from types import SimpleNamespace
 
@@ -52,10 +53,11 @@ def speaker_metrics(seed: int, people: int = SPEAKERS) -> tuple[dict, dict]:
     cosine = feature[:, 0] @ feature[:, 1].T
     own = np.diag(cosine)
     rank1 = (np.r_[cosine.argmax(axis=1), cosine.argmax(axis=0)] == np.tile(np.arange(people), 2)).mean()
-    below = np.array([_share_below(cosine[i], i) for i in range(people)])
     others = (cosine.sum(axis=1) - own) / (people - 1)
-    intervals = {"speaker_auc": _ends(np.mean, below), "speaker_other_cosine": _ends(np.mean, others)}
-    metrics = {"speaker_auc": _auc(own, cosine[~np.eye(people, dtype=bool)]), "speaker_rank1": float(rank1)}
+    drawn = np.arange(people)
+    auc = partial(_auc_of_people, cosine)
+    intervals = {"speaker_auc": _ends(auc, drawn), "speaker_other_cosine": _ends(np.mean, others)}
+    metrics = {"speaker_auc": auc(drawn), "speaker_rank1": float(rank1)}
     metrics |= {"speaker_other_cosine": float(others.mean()), "speaker_same_cosine": float(own.mean())}
     return metrics, intervals
 
@@ -67,8 +69,9 @@ def _auc(positive: np.ndarray, negative: np.ndarray) -> float:
     return float((below + upto).mean() / 2 / len(negative))
 
 
-def _share_below(row: np.ndarray, own: int) -> float:
-    return float((np.delete(row, own) < row[own]).mean())
+def _auc_of_people(cosine: np.ndarray, who: np.ndarray) -> float:
+    """The same of these people, some of whom a bootstrap drew twice: no person is compared with himself as another."""
+    return _auc(np.diag(cosine)[who], cosine[np.ix_(who, who)][who[:, None] != who])
 
 
 def _ends(statistic, *arrays) -> list[float]:

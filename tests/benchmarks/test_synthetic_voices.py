@@ -113,3 +113,15 @@ def test_the_null_test_on_sound_finds_arrows_and_nothing_else():
     assert found["null_audio_p"] > 0.01
     assert found["physiology_audio_p"] < 0.01
     assert found["physiology_audio_largest_r"] > found["physiology_audio_chance_r"]
+
+
+def test_the_bootstrap_of_verification_compares_nobody_with_himself_as_another():
+    rng = np.random.default_rng(0)
+    cosine = rng.normal(size=(40, 40)) + 1.5 * np.eye(40)
+    everybody = np.arange(40)
+    value = synthetic_voices._auc_of_people(cosine, everybody)
+    others = cosine[~np.eye(40, dtype=bool)]
+    assert value == pytest.approx(np.mean([np.mean(others < own) for own in np.diag(cosine)]))
+    assert synthetic_voices._auc_of_people(cosine, np.repeat(everybody, 2)) == pytest.approx(value)
+    low, high = synthetic_voices._ends(lambda who: synthetic_voices._auc_of_people(cosine, who), everybody)
+    assert low < value < high
