@@ -29,8 +29,8 @@ def safe_name(text: str, what: str = "name") -> str:
 
     Examples
     --------
-    >>> safe_name("-1nRm4tQL0A")
-    '-1nRm4tQL0A'
+    >>> safe_name("-Example_0A")
+    '-Example_0A'
     >>> safe_name("../../etc/passwd", "video_id")
     Traceback (most recent call last):
     ...

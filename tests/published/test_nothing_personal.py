@@ -109,7 +109,7 @@ def test_no_published_file_or_feature_is_in_the_repository(examples):
             assert own not in {hashlib.sha256(other.read_bytes()).digest() for other in same_size}, path
         if path.suffix in (".npy", ".npz"):
             _check_arrays(path)
-        if path.suffix in (".md", ".ipynb", ".json", ".csv", ".html") and path.stat().st_size < 5_000_000:
+        if path.suffix in (".py", ".md", ".ipynb", ".json", ".csv", ".html") and path.stat().st_size < 5_000_000:
             words = set(pattern.findall(path.read_text(encoding="utf-8", errors="ignore")))
             assert not words & ids, f"{path}: {len(words & ids)} video ids"
 
