@@ -24,7 +24,7 @@ import numpy as np
 from s2f_lib.people import channel as channel_module
 from s2f_lib.people import score, speech
 from s2f_lib.people.phones import REFERENCE_VTL
-from s2f_lib.people.source_filter import LEVEL, SAMPLE_RATE
+from s2f_lib.people.source_filter import SAMPLE_RATE
 
 PROGRAM = "espeak-ng"
 INSTALL = (
@@ -101,8 +101,7 @@ def speak(
         length = sum(map(len, parts))
         if length >= samples:
             break
-    sound = np.pad(np.concatenate(parts), (0, max(0, samples - length)))[:samples]
-    sound = (sound * (LEVEL / np.sqrt(np.mean(sound**2) + 1e-12))).astype(np.float32)
+    sound = speech.at_level(np.pad(np.concatenate(parts), (0, max(0, samples - length)))[:samples])
     if channel:
         rng = np.random.default_rng([person.seed, person.id, item, zlib.crc32(sentences.encode()), 2])
         sound = channel_module.apply(sound, rng, float(channel))

@@ -104,7 +104,7 @@ def speak(
     tracks = tracks.cut(frames)
     sound, truth = render(tracks, voice, personal, rng)
     sound = np.pad(sound, (0, max(0, samples - len(sound))))[:samples]
-    sound = (sound * (LEVEL / np.sqrt(np.mean(sound**2) + 1e-12))).astype(np.float32)
+    sound = at_level(sound)
     if channel:
         sound = channel_module.apply(sound, rng.spawn(1)[0], float(channel))
     if not return_tracks:
@@ -114,7 +114,13 @@ def speak(
     return sound, Truth(time, truth["f0"], truth["formants"], voiced, vowel, texts, language)
 
 
+def at_level(sound: np.ndarray) -> np.ndarray:
+    """Sound (samples,) at the loudness of every clip, root mean square `LEVEL`; float32."""
+    return (sound * (LEVEL / np.sqrt(np.mean(sound**2) + 1e-12))).astype(np.float32)
+
+
 def check(item: int, seconds: float, channel: float, voice: dict | None) -> None:
+    """Refuse what no clip can be made of, with a ValueError that says what came in and what is possible."""
     if not whole(item) or item < 0:
         raise ValueError(f"item is {item!r}; clips are numbered 0, 1, 2, ...")
     if not isinstance(seconds, numbers.Real) or not SECONDS[0] <= seconds <= SECONDS[1]:
