@@ -1,10 +1,10 @@
 """Train `synthetic-vgg`: a reduced VGG-Face that tells synthetic people apart, from scratch, then frozen.
 
 VGG-Face saw 2.6 million photographs, and its features order faces by sex, age, ancestry and shape without having been
-told to. From some ten thousand pictures that does not happen: trained on identities alone, this network gives every
-person a direction of its own, and two per cent of the variance of v_f go with sex. So a second term asks that the
-direction of v_f also says, through as many orthogonal-ish axes of fixed length, what the person's head was made from
-(`known_causes`). Names come from fc8 as in VGG-Face; the axes are not shipped.
+told to. From some ten thousand pictures that does not happen: trained on names alone, this network gives every person
+a direction of its own, and tells people apart by hair and skin. So a second term asks that the direction of v_f also
+says what the person looks like (`s2f_lib.faces.looks`), and it counts more towards the end, because the names shorten
+the axes of what many people share. Names come from fc8 as in VGG-Face; the axes are not shipped.
 
     python -m s2f_lib.faces.train_recogniser --out runs/recogniser
     python -m s2f_lib.faces.train_recogniser --out runs/tiny --people 40 --items 3 --steps 20   # to see it run
@@ -25,36 +25,37 @@ from torch import Tensor, nn
 
 from s2f_lib import config, people
 from s2f_lib.faces import training
+from s2f_lib.faces.looks import LookAxes, LookConfig, looks_of
 from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.recogniser import extract
 from s2f_lib.faces.recognisers import SYNTHETIC_MEAN, SYNTHETIC_SCALE, synthetic_vgg
 from s2f_lib.faces.verify import matched_pairs, rank_of_own, verification_auc
 from s2f_lib.faces.vgg import VGGFace, VGGShape, fold_batch_norm
-from s2f_lib.people.causes import FACE_SCORES
 
-__all__ = ["CauseAxes", "RecogniserConfig", "augmented", "cosface_loss", "known_causes", "main", "quality", "train"]
+__all__ = ["RecogniserConfig", "augmented", "cosface_loss", "main", "quality", "train"]
 
 
 @dataclasses.dataclass(frozen=True)
 class RecogniserConfig:
     """Settings of one training run; saved beside its checkpoint."""
 
-    people: int = 3000  # identities of the population seed "recogniser"
-    items: int = 6  # wild pictures of each; the canonical picture is added as one more
+    people: int = 8000  # identities of the population seed "recogniser"
+    items: int = 3  # wild pictures of each; the canonical picture is added as one more
     picture_size: int = 80  # pixels, as rendered
-    widths: tuple[int, ...] = (16, 32, 64, 128, 256)
-    first_stride: int = 2
+    widths: tuple[int, ...] = (8, 24, 64, 128, 256)  # narrow where the maps are large: full resolution costs there
+    first_stride: int = 1
     image_size: int = 80  # pixels, as the network sees them
     fc6: int = 256
     classes: int = 1000  # identities whose row of fc8 is shipped, the first ones
-    steps: int = 3000
+    steps: int = 3200
     batch_size: int = 128
     learning_rate: float = 3e-3  # AdamW, at its peak
     weight_decay: float = 0.05
     scale: float = 20.0  # of the cosines, before the softmax
     margin: float = 0.15  # taken off the cosine with the right identity (CosFace)
-    weight_causes: float = 1.0  # of the squared error of the causes, in standard deviations
-    causes_length: float = 0.15  # of v_f / |v_f| along the axis of one cause, per standard deviation
+    weight_looks: float = 3.0  # of the squared error of the looks, in standard deviations
+    weight_looks_end: float = 15.0  # the same in the last fifth of the training
+    looks: LookConfig = dataclasses.field(default_factory=LookConfig)
     seed: int = 0
 
     @property
@@ -72,36 +73,14 @@ def cosface_loss(v_f: Tensor, weight: Tensor, identity: Tensor, scale: float, ma
     return nn.functional.cross_entropy(scale * (cosines - handicap), identity)
 
 
-def known_causes(population: people.Population) -> np.ndarray:
-    """What a head was made from, standardised over the people: (n, 18).
-
-    Sex, age, the scores of the shape of the face, darkness of hair and skin, and two ancestry weights (the third is
-    what is left).
-    """
-    columns = [population.sex == "female", population.age, population.melanin, *population.ancestry[:, :2].T]
-    columns += [population.face[name] for name in (*FACE_SCORES, "hair_darkness")]
-    table = np.stack(columns, axis=1).astype(np.float32)
-    return (table - table.mean(axis=0)) / table.std(axis=0)
-
-
-class CauseAxes(nn.Module):
-    """Reads causes off the direction of v_f, along axes of fixed length, so that each takes a fixed share of it."""
-
-    def __init__(self, feature_dim: int, causes: int, length: float):
-        super().__init__()
-        self.axes = nn.Parameter(torch.randn(causes, feature_dim))
-        self.bias = nn.Parameter(torch.zeros(causes))
-        self.length = length
-
-    def forward(self, v_f: Tensor) -> Tensor:
-        """(B, feature_dim) -> (B, causes), in standard deviations."""
-        along = nn.functional.normalize(v_f) @ nn.functional.normalize(self.axes).T
-        return along / self.length + self.bias
-
-
 def margin_at(step: int, settings: RecogniserConfig) -> float:
     """No margin for a third of the training, while the network learns to see anything; then it grows to full size."""
     return settings.margin * min(1.0, max(0.0, 3 * step / settings.steps - 1))
+
+
+def weight_at(step: int, settings: RecogniserConfig) -> float:
+    """The weight of the looks: one value for most of the training, another for its last fifth."""
+    return settings.weight_looks if 5 * step < 4 * settings.steps else settings.weight_looks_end
 
 
 def augmented(pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
@@ -127,8 +106,10 @@ def train(
     """Train, or continue; gives the plain network (normalisation folded in, fc8 scaled to logits) and the seconds."""
     torch.manual_seed(settings.seed)
     network = VGGFace(settings.shape, batch_norm=True)
-    causes = torch.from_numpy(known_causes(people.sample(settings.people, seed=config.SEEDS["recogniser"]))).to(device)
-    axes = CauseAxes(settings.shape.fc7, causes.shape[1], settings.causes_length)
+    population = people.sample(settings.people, seed=config.SEEDS["recogniser"])
+    looks = looks_of(population, canonical, settings.looks)
+    values, weights = looks.values.to(device), looks.weights.to(device)
+    axes = LookAxes(settings.shape.fc7, looks.lengths)
     both = nn.ModuleDict({"network": network, "axes": axes}).to(device, memory_format=torch.channels_last).train()
     per_person = wild.pictures.shape[1] + 1
 
@@ -144,9 +125,9 @@ def train(
         identity, margin = torch.from_numpy(who).to(device), margin_at(step, settings)
         terms = {
             "identity": cosface_loss(v_f, network.fc8.weight, identity, settings.scale, margin),
-            "causes": (axes(v_f) - causes[identity]).square().mean(),
+            "looks": ((axes(v_f) - values[identity]).square() @ weights).mean(),
         }
-        return terms | {"loss": terms["identity"] + settings.weight_causes * terms["causes"]}
+        return terms | {"loss": terms["identity"] + weight_at(step, settings) * terms["looks"]}
 
     seconds = training.optimise(both, losses, settings, settings.people * per_person, out)
     return _finished(network.eval().cpu(), settings, wild), seconds
