@@ -69,7 +69,7 @@ def ship(
         "command": f"python -m s2f_lib.train --preset synthetic-standard --people {people} --clips 1 "
         f"--out runs/synthetic-standard && python -m s2f_lib.training.ship runs/synthetic-standard --people {people}",
         "commit": io.current_commit(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "device": device or io.describe_cpu(),
         "record": "voice_encoder",
         "recogniser": recogniser,
