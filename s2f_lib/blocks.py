@@ -134,33 +134,6 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 
-# What a record was measured with; one that is older than its weights says so wherever it is shown.
-MEASURED_WITH: dict[str, tuple[str, ...]] = {
-    "face_pipeline": ("synthetic-vgg", "decoder-synthetic-vgg", "decoder-dlib"),
-    "loss_ablation": ("synthetic-vgg",),
-    "voice_scaling": ("synthetic-vgg",),
-    "published_ridge": ("voice-encoder-synthetic",),
-    "second_engine": ("voice-encoder-synthetic",),
-    **dict.fromkeys(("voice_encoder", "evaluation_synthetic", "ethics"), ("voice-encoder-synthetic",)),
-}
-
-
-def caution(name: str) -> str:
-    """A warning in Markdown if a record is older than weights it depends on; "" if not, or if there is no record."""
-    from s2f_lib import hub
-
-    record = read_record(name)
-    if record is None:
-        return ""
-    newer = [weights for weights in MEASURED_WITH.get(name, ()) if hub.describe(weights)["date"] > record["date"]]
-    if not newer:
-        return ""
-    return (
-        f"**Measured with earlier weights.** `results/{name}.json` is of {record['date'][:10]}; since then "
-        f"{' and '.join(f'`{weights}`' for weights in newer)} have been trained again. The numbers are those of the "
-        f"earlier networks until this has run: `{record['command']}`."
-    )
-
 
 def record_table(name: str) -> str:
     """A record as Markdown: one row per metric (those of `WORDS`, else all), and below where the numbers come from."""
@@ -182,6 +155,8 @@ def record_table(name: str) -> str:
         f"N = {record['n']:,}{seeds}; recorded {record['date'][:10]} on {record['device']}, by `{record['command']}`."
     )
     notes = f" {record['notes']}" if record["notes"] else ""
+    from s2f_lib.evaluate.freshness import caution
+
     warning = caution(name)
     return "\n".join([*([warning, ""] if warning else []), *rows, "", more + source + notes])
 

@@ -139,31 +139,6 @@ def test_what_a_table_shows_is_in_its_record(name):
     assert not any("_" in row.replace("v_", "") for row in rows), "a raw name is shown to the reader"
 
 
-@pytest.mark.parametrize("name", blocks.MEASURED_WITH)
-def test_every_record_that_depends_on_weights_names_ones_that_are_there(name):
-    from s2f_lib import hub
-
-    assert io.read_record(name) is not None
-    assert all(hub.describe(weights)["date"][:2] == "20" for weights in blocks.MEASURED_WITH[name])
-
-
-def test_a_record_older_than_its_weights_warns_and_a_younger_one_does_not(monkeypatch):
-    from s2f_lib import hub
-
-    record = {"name": "second_engine", "date": "2026-05-05T10:00:00Z", "command": "python -m again"}
-    monkeypatch.setattr(blocks, "read_record", lambda name: record)
-    monkeypatch.setattr(hub, "describe", lambda name: {"date": "2026-05-05T09:59:59Z"})
-    assert blocks.caution("second_engine") == ""
-    monkeypatch.setattr(hub, "describe", lambda name: {"date": "2026-05-05T10:00:01Z"})
-    warning = blocks.caution("second_engine")
-    assert "2026-05-05" in warning
-    assert "`voice-encoder-synthetic`" in warning
-    assert "python -m again" in warning
-    assert blocks.caution("corpus") == ""  # depends on no weights
-    monkeypatch.setattr(blocks, "read_record", lambda name: None)
-    assert blocks.caution("second_engine") == ""
-
-
 # --- parameters
 
 

@@ -14,6 +14,7 @@ from collections import Counter
 
 from s2f_lib import io
 from s2f_lib.evaluate.claims import CLAIMS, VERDICTS, Claim, NotRun, Records
+from s2f_lib.evaluate.freshness import caution
 
 COMMAND = "python -m s2f_lib.evaluate.scorecard --write"
 NOT_RUN = "not run yet"
@@ -79,7 +80,9 @@ def markdown() -> str:
         lines.append(f"| {claim} | {row['published']} | {row['ours']} | **{row['verdict']}** | {command} |")
     counts = ", ".join(f"{int(record['metrics'][v.replace(' ', '_')])} {v}" for v in VERDICTS)
     lines += ["", f"{len(record['rows'])} claims: {counts}. Synthetic people unless a row says otherwise. Made by:", ""]
-    lines += [f"- ({letter}) `{command}`" for command, letter in letters.items()]
+    old = {row["command"] for row in record["rows"] if row["command"] and caution(row["record"])}
+    later = "; the weights were trained again later, so these rows are of the earlier networks"
+    lines += [f"- ({letter}) `{command}`{later if command in old else ''}" for command, letter in letters.items()]
     return "\n".join(lines)
 
 
