@@ -1,9 +1,10 @@
 """Train a face decoder: from features of wild pictures to the person's canonical face; then freeze and ship it.
 
-    python -m s2f_lib.faces.train_decoder --recogniser synthetic-vgg --out runs/decoder-synthetic-vgg
-    python -m s2f_lib.faces.train_decoder --people 9000 --steps 6000 --start-from decoder-synthetic-vgg
-    python -m s2f_lib.faces.train_decoder --recogniser dlib --people 1200 --steps 800 --first 800 \\
-        --start-from decoder-synthetic-vgg --out runs/decoder-dlib
+    python -m s2f_lib.faces.train_decoder --people 9000 --steps 1500 --ship
+    python -m s2f_lib.faces.train_decoder --people 9000 --steps 9000 --weight-identity 0.15 \\
+        --start-from decoder-synthetic-vgg --ship
+    python -m s2f_lib.faces.train_decoder --recogniser dlib --people 2000 --steps 1500 --first 800 \\
+        --start-from decoder-synthetic-vgg --ship
     python -m s2f_lib.faces.train_decoder --people 48 --steps 20 --out runs/tiny    # a minute or two, to see it run
 
 The second command improves a decoder without touching f_dec: the voice encoder's loss compares features behind f_dec,
