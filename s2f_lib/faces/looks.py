@@ -26,8 +26,9 @@ __all__ = ["LookAxes", "LookConfig", "Looks", "known_causes", "looks_of", "princ
 class LookConfig:
     """How much of the direction of v_f goes to what; lengths are per standard deviation of the number.
 
-    The lengths of sex and age are not free: in the features that dlib's recogniser gives for 900 published photographs,
-    labelled sex has 7.4 % of the variance of the direction and labelled age 2.6 %.
+    The lengths of sex and age follow a real recogniser: in the features that dlib gives for 900 published photographs,
+    labelled sex has 7.4 % of the variance of the direction and labelled age 2.6 % (measured once, by hand). With these
+    lengths sex and age have 6.7 % and 2.9 % of it in the shipped `synthetic-vgg`, on 12,000 wild pictures.
     """
 
     sex_length: float = 0.28
