@@ -1,6 +1,6 @@
 """How the share of what can be heard grows with the clips an encoder has met, and where that may lead.
 
-    python -m benchmarks.voice_scaling      # about 40 minutes on two cores beside making 30,000 speakers; resumes
+    python -m benchmarks.voice_scaling      # about 30 minutes on one core beside making 30,000 speakers; resumes
 
 Every point is a run of its own with the settings of the shipped encoder and its own number of steps, so that in each
 the learning rate falls to zero at the end; the last point is the shipped encoder. All hear the same speakers and are
@@ -16,12 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.voice_encoder import read_off
 from s2f_lib import config, hub, io, train
 from s2f_lib.evaluate import ceilings, retrieval, statistics
 from s2f_lib.training import scaling, synthetic, validate
 
 NAME = "voice-encoder-synthetic"
-STEPS = (200, 400, 800, 1600, 3200)
+STEPS = (200, 400, 800, 1600, 3200, 6400)
 PAPER_CLIPS = 3 * 1_700_000
 WANTED = 0.8  # share at which we would call the hearing nearly as good as the voices allow
 
@@ -50,9 +51,12 @@ def main() -> None:
     test = synthetic.source(unseen, recogniser, workers=options.workers)
     listener = ceilings.PerfectListener().fit(seen.population().table(), source.v_f.astype(np.float32))
     guesses = {clips: validate.predict(encoder, test) for clips, encoder in sorted(encoders.items())}
-    guesses["listener"] = listener.predict(unseen.population().table())
+    tables = seen.population().table(), unseen.population().table()
+    labels = labels_read(guesses, test.v_f.astype(np.float32), source.v_f.astype(np.float32), *tables)
+    guesses["listener"] = listener.predict(tables[1])
     hits = {key: first_tenth(guess, test.v_f) for key, guess in guesses.items()}
     metrics, intervals = growth(hits)
+    metrics |= labels
     path = io.write_record(
         "voice_scaling", command="python -m benchmarks.voice_scaling", n=options.test_people, metrics=metrics,
         intervals=intervals, seeds=[0], seconds=time.perf_counter() - begun,
@@ -77,6 +81,15 @@ def trained(steps: int, source, runs: Path):
 def first_tenth(guess: np.ndarray, v_f: np.ndarray) -> np.ndarray:
     """Whether the own face is in the first 10 % of the gallery, per person, in percent."""
     return 100 * retrieval.rank(guess, v_f.astype(np.float32)).hit_percent(10)
+
+
+def labels_read(guesses: dict, v_f: np.ndarray, known: np.ndarray, people, others) -> dict[str, float]:
+    """Assigned sex (share right) and age (correlation) read off every encoder's answers, as for the shipped one."""
+    out = {}
+    for clips, guess in guesses.items():
+        found = read_off(guess, v_f, known, people, others)
+        out |= {f"{name}_at_{clips}_clips": found[name] for name in ("sex_read", "age_read_r")}
+    return out
 
 
 def growth(hits: dict) -> tuple[dict, dict]:
