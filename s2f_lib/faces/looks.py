@@ -77,8 +77,8 @@ def principal_components(rows: np.ndarray, count: int) -> tuple[np.ndarray, np.n
 def looks_of(population: Population, canonical: PictureSet, settings: LookConfig = LookConfig()) -> Looks:
     """The numbers of a population, from its truth and its canonical pictures.
 
-    Components count in proportion to their standard deviation, in the length of their axes as in the loss: large
-    enough for the small ones to be read, and most for those that change a face most.
+    Components count in proportion to their standard deviation, in the squared length of their axes as in the loss:
+    large enough for the small ones to be read, and most for those that change a face most.
     """
     causes = known_causes(population)
     shape, shape_sd = principal_components(canonical.landmarks[:, 0], settings.shape_components)
