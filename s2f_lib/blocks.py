@@ -137,6 +137,8 @@ WORDS: dict[str, dict[str, tuple[str, str]]] = {
 
 def record_table(name: str) -> str:
     """A record as Markdown: one row per metric (those of `WORDS`, else all), and below where the numbers come from."""
+    from s2f_lib.evaluate.freshness import caution
+
     record = read_record(name)
     if record is None:
         return f"*`results/{name}.json`: not run yet.*"
@@ -155,8 +157,6 @@ def record_table(name: str) -> str:
         f"N = {record['n']:,}{seeds}; recorded {record['date'][:10]} on {record['device']}, by `{record['command']}`."
     )
     notes = f" {record['notes']}" if record["notes"] else ""
-    from s2f_lib.evaluate.freshness import caution
-
     warning = caution(name)
     return "\n".join([*([warning, ""] if warning else []), *rows, "", more + source + notes])
 

@@ -6,13 +6,12 @@ from s2f_lib import hub, io
 
 __all__ = ["MEASURED_WITH", "caution"]
 
+CHAIN = ("synthetic-vgg", "decoder-synthetic-vgg", "voice-encoder-synthetic")  # each learned from those before it
 MEASURED_WITH: dict[str, tuple[str, ...]] = {
-    "face_pipeline": ("synthetic-vgg", "decoder-synthetic-vgg", "decoder-dlib"),
-    "loss_ablation": ("synthetic-vgg",),
-    "voice_scaling": ("synthetic-vgg",),
-    "published_ridge": ("voice-encoder-synthetic",),
-    "second_engine": ("voice-encoder-synthetic",),
-    **dict.fromkeys(("voice_encoder", "evaluation_synthetic", "ethics"), ("voice-encoder-synthetic",)),
+    "face_pipeline": (*CHAIN[:2], "decoder-dlib"),
+    "loss_ablation": CHAIN[:2],
+    "published_ridge": CHAIN[2:],
+    **dict.fromkeys(("voice_encoder", "voice_scaling", "evaluation_synthetic", "ethics", "second_engine"), CHAIN),
 }
 
 

@@ -32,6 +32,14 @@ def test_only_a_record_older_than_its_weights_warns(weights_of):
     assert freshness.caution("corpus") == ""  # depends on no weights
 
 
+def test_a_decoder_trained_again_alone_makes_what_was_read_off_its_faces_old(monkeypatch):
+    monkeypatch.setattr(io, "read_record", lambda name: RECORD)
+    new = "decoder-synthetic-vgg"
+    monkeypatch.setattr(hub, "describe", lambda name: {"date": LATER if name == new else EARLIER})
+    old = {name for name in freshness.MEASURED_WITH if freshness.caution(name)}
+    assert old == set(freshness.MEASURED_WITH) - {"published_ridge"}  # contest of features: nothing is decoded
+
+
 def test_no_record_no_warning(monkeypatch):
     monkeypatch.setattr(io, "read_record", lambda name: None)
     assert freshness.caution("second_engine") == ""
