@@ -4,6 +4,9 @@
 
     v_f -> f_dec (1000) -> MLP -----------------------------> landmarks (68 points) --+
                        \\-> FC -> transposed convolutions ---> texture, in mean shape --+--> spline warp -> image
+
+Beside each branch runs a straight line, which Cole et al. do not have: landmarks, and the weights of a number of
+learned pictures, are also read linearly off f_dec. That is what a regression would do; the branches add the rest.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ LANDMARKS = 68
 # Points that steer the warp. The lower edge of the mouth opening (65-67) lies on its upper edge when a mouth is shut,
 # as in every canonical picture; two control points at one place would have no spline through them.
 WARP_POINTS = tuple(range(65))
+LANDMARK_UNIT = 0.05  # picture widths; what the landmark branch counts in
+LOGIT_EPS = 0.01  # colours are kept this far from black and white where a logit is taken
 SMOOTHING = 1e-4  # of the spline, in squared picture widths; keeps neighbouring lip points from folding the skin
 
 
@@ -42,7 +47,8 @@ class DecoderShape:
     first: int = 1000  # outputs of the first layer, f_dec in the paper's loss
     hidden: int = 256  # of the landmark branch
     map_size: int = 7  # of the first feature map of the texture branch
-    channels: tuple[int, ...] = (48, 64, 48, 32)  # maps before each doubling; the picture is 7 * 2^4 = 112 pixels
+    channels: tuple[int, ...] = (32, 64, 48, 32)  # maps before each doubling; the picture is 7 * 2^4 = 112 pixels
+    components: int = 72  # learned pictures, of half the size, that are added to the texture
 
     @property
     def image_size(self) -> int:
@@ -80,6 +86,9 @@ class FaceDecoder(nn.Module):
             layers += [nn.ReLU(), nn.ConvTranspose2d(before, after, 4, stride=2, padding=1)]
         layers += [nn.ReLU(), nn.ConvTranspose2d(shape.channels[-1], 3, 6, stride=2, padding=2)]
         self.texture_branch = nn.Sequential(*layers)
+        self.landmark_line = nn.Linear(shape.first, 2 * LANDMARKS)
+        self.texture_line = nn.Linear(shape.first, shape.components)
+        self.components = nn.Parameter(torch.randn(shape.components, 3, size // 2, size // 2) / size)
         self.register_buffer("mean_landmarks", torch.zeros(LANDMARKS, 2))
         self.register_buffer("mean_texture", torch.full((3, size, size), 0.5))
 
@@ -88,10 +97,13 @@ class FaceDecoder(nn.Module):
         if v_f.dim() != 2 or v_f.shape[1] != self.shape.feature_dim:
             raise ValueError(f"expected features (B, {self.shape.feature_dim}), got {(*v_f.shape,)}")
         first = self.f_dec(v_f)
-        landmarks = self.mean_landmarks + 0.05 * self.landmark_branch(first).view(-1, LANDMARKS, 2)
+        moved = self.landmark_branch(first) + self.landmark_line(first)
+        landmarks = self.mean_landmarks + LANDMARK_UNIT * moved.view(-1, LANDMARKS, 2)
         start = self.texture_start(torch.relu(first))
         maps = start.view(-1, self.shape.channels[0], self.shape.map_size, self.shape.map_size)
-        return landmarks, torch.sigmoid(torch.logit(self.mean_texture, eps=0.01) + self.texture_branch(maps))
+        half = torch.einsum("bk,kchw->bchw", self.texture_line(first), self.components)
+        change = self.texture_branch(maps) + nn.functional.interpolate(half, scale_factor=2, mode="bilinear")
+        return landmarks, torch.sigmoid(torch.logit(self.mean_texture, eps=LOGIT_EPS) + change)
 
     def render(self, landmarks: Tensor, texture: Tensor) -> Tensor:
         """Warp textures (B, 3, S, S) from the mean shape to landmarks (B, 68, 2)."""

@@ -1,21 +1,20 @@
 """Train a face decoder: from features of wild pictures to the person's canonical face; then freeze and ship it.
 
-    python -m s2f_lib.faces.train_decoder --people 9000 --steps 1500 --ship
-    python -m s2f_lib.faces.train_decoder --people 9000 --steps 9000 --weight-identity 0.15 \\
-        --start-from decoder-synthetic-vgg --ship
+    python -m s2f_lib.faces.train_decoder --people 9000 --steps 11000 --ship
+    python -m s2f_lib.faces.train_decoder --people 9000 --steps 11000 --start-from decoder-synthetic-vgg --ship
     python -m s2f_lib.faces.train_decoder --recogniser dlib --people 2000 --steps 1500 --first 800 \\
         --start-from decoder-synthetic-vgg --ship
     python -m s2f_lib.faces.train_decoder --people 48 --steps 20 --out runs/tiny    # a minute or two, to see it run
 
-The second command improves a decoder without touching f_dec: the voice encoder's loss compares features behind f_dec,
-so a changed one would want another voice encoder.
+The second command trains a decoder anew, or on if it has the same shape, behind the f_dec it had: the voice encoder's
+loss compares features behind f_dec, so a changed one would want another voice encoder.
 
 The people come from the population seed "decoder": neither the recogniser nor the voice encoder nor the evaluation
 has them. Training continues from the last checkpoint in --out; --ship puts the result where `hub` finds it.
 
 Three losses, as in Cole et al. (2017): mean absolute error of the texture (in the mean person's shape), squared error
-of the landmarks, and the negative cosine between a recogniser's feature of the rendered face and of the true one. The
-recogniser in the last one is always `synthetic-vgg`, because dlib's has no gradients.
+of the landmarks, and the negative cosine between a recogniser's feature of the rendered face and of the true one; and
+a fourth, the error of the texture within each octave of detail. The recogniser in the third one is always `synthetic-vgg`, because dlib's has no gradients.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from torch import Tensor, nn
 
 from s2f_lib import config, hub, io, people
 from s2f_lib.faces import training
-from s2f_lib.faces.decoder import DecoderShape, FaceDecoder, to_mean_shape
+from s2f_lib.faces.decoder import LANDMARK_UNIT, LOGIT_EPS, DecoderShape, FaceDecoder, to_mean_shape
 from s2f_lib.faces.decoder_quality import quick_quality
 from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.recogniser import FaceRecogniser, extract, to_tensor
@@ -51,11 +50,12 @@ class DecoderConfig:
     first: int = 1000  # outputs of f_dec
     steps: int = 2600
     batch_size: int = 32
-    learning_rate: float = 2e-3  # AdamW, at its peak
+    learning_rate: float = 3e-4  # AdamW, at its peak; a larger one unlearns the regression that training starts from
     weight_decay: float = 0.02
     weight_texture: float = 1.0  # mean absolute error, colours in 0-1
+    weight_detail: float = 1.0  # the same error band by band, fine ones as much as coarse ones
     weight_landmarks: float = 300.0  # mean squared error, in squared picture widths
-    weight_identity: float = 0.05  # of 1 - cosine
+    weight_identity: float = 0.1  # of 1 - cosine
     identity_share: float = 0.25  # part of each batch that is rendered for the identity loss, the costly one
     seed: int = 0
 
@@ -90,10 +90,25 @@ def decoder_loss(decoder: FaceDecoder, v_f: Tensor, truth: dict, critic: FaceRec
     same = nn.functional.cosine_similarity(critic(image).v_f, truth["identity"][:rendered_count])
     terms = {
         "texture": (texture - truth["texture"]).abs().mean(),
+        "detail": detail_error(texture - truth["texture"]),
         "landmarks": (landmarks - truth["landmarks"]).square().mean(),
         "identity": 1 - same.mean(),
     }
     return terms | {"loss": sum(getattr(settings, f"weight_{name}") * term for name, term in terms.items())}
+
+
+def detail_error(difference: Tensor, bands: int = 4) -> Tensor:
+    """Mean absolute difference within each octave of detail, summed over the finest octaves: (B, C, H, W) -> scalar.
+
+    Most of what differs between two faces' pictures is the tone of the skin; a plain error leaves eyebrows and lids
+    to whatever is left of the gradient, and they come out soft.
+    """
+    total = difference.new_zeros(())
+    for _ in range(bands):
+        coarse = nn.functional.avg_pool2d(difference, 2)
+        total = total + (difference - nn.functional.interpolate(coarse, scale_factor=2)).abs().mean()
+        difference = coarse
+    return total
 
 
 def prepare(settings: DecoderConfig, data: Path, workers: int = 2, device: str = "cpu") -> Examples:
@@ -179,9 +194,60 @@ def start_from_statistics(decoder: FaceDecoder, examples: Examples) -> None:
         rows = torch.cat([rows, mixing @ rows])
     decoder.f_dec.weight.copy_(rows)
     decoder.f_dec.bias.copy_(-rows @ mean)
+    start_from_regression(decoder, examples)
+
+
+@torch.no_grad()
+def start_from_regression(decoder: FaceDecoder, examples: Examples, ridge: float = 0.02, some: int = 2500) -> None:
+    """Let the straight lines begin as a ridge regression from f_dec, and the branches with (almost) nothing to add.
+
+    The learned pictures begin as the principal components of the textures of the first people, before the sigmoid.
+    """
+    decoder.mean_landmarks.copy_(examples.mean_landmarks)
+    decoder.mean_texture.copy_(to_tensor(np.asarray(examples.textures).mean(0).round().astype(np.uint8)))
     for last in (decoder.landmark_branch[-1], decoder.texture_branch[-1]):
         last.weight.mul_(0.1)
         last.bias.zero_()
+    level = torch.logit(decoder.mean_texture, eps=LOGIT_EPS)
+
+    def changes(rows: np.ndarray) -> Tensor:  # what is to be added before the sigmoid, at half the size
+        wanted = torch.logit(to_tensor(np.array(rows)), eps=LOGIT_EPS) - level
+        return nn.functional.avg_pool2d(wanted, 2).flatten(1)
+
+    torch.manual_seed(0)
+    count = decoder.shape.components
+    _, _, directions = torch.svd_lowrank(changes(examples.textures[:some]), q=count, niter=4)
+    parts = range(0, len(examples.textures), some)
+    weights = torch.cat([changes(examples.textures[i : i + some]) @ directions for i in parts])
+    spread = weights.std(dim=0)
+    decoder.components.copy_((spread * directions).T.reshape(decoder.components.shape))
+    moved = (examples.landmarks - decoder.mean_landmarks).flatten(1) / LANDMARK_UNIT
+    target = torch.cat([moved, weights / spread], dim=1)
+    features = torch.from_numpy(np.array(examples.features, dtype=np.float32))
+    rows, bias = _ridge(decoder.f_dec(features.flatten(0, 1)), target.repeat_interleave(features.shape[1], 0), ridge)
+    for line, part in ((decoder.landmark_line, slice(-count)), (decoder.texture_line, slice(-count, None))):
+        line.weight.copy_(rows[part])
+        line.bias.copy_(bias[part])
+
+
+def _ridge(inputs: Tensor, target: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
+    """Weight and bias of a linear layer by ridge regression; ``ridge`` is relative to the mean variance of an input."""
+    mean, level = inputs.mean(dim=0), target.mean(dim=0)
+    centred = inputs - mean
+    gram = centred.T @ centred
+    gram += ridge * gram.diagonal().mean() * torch.eye(len(gram))
+    rows = torch.linalg.solve(gram, centred.T @ (target - level)).T
+    return rows, level - rows @ mean
+
+
+def start_from_itself(decoder: FaceDecoder, other: FaceDecoder, examples: Examples) -> None:
+    """Take a decoder of the same recogniser, or only its f_dec where the rest has another shape; f_dec stays as it is."""
+    if decoder.shape == other.shape:
+        decoder.load_state_dict(other.state_dict())
+    else:
+        decoder.f_dec.load_state_dict(other.f_dec.state_dict())
+        start_from_regression(decoder, examples)
+    decoder.f_dec.requires_grad_(False)
 
 
 @torch.no_grad()
@@ -193,19 +259,14 @@ def start_from_decoder(decoder: FaceDecoder, other: FaceDecoder, examples: Examp
     kept = {key: value for key, value in other.state_dict().items() if not key.startswith("f_dec")}
     heard = other.landmark_branch[1].weight.norm(dim=0) * other.texture_start.weight.norm(dim=0)
     units = heard.argsort(descending=True)[: decoder.shape.first].sort().values
-    for key in ("landmark_branch.1.weight", "texture_start.weight"):
+    for key in ("landmark_branch.1.weight", "texture_start.weight", "landmark_line.weight", "texture_line.weight"):
         kept[key] = kept[key][:, units]
     decoder.load_state_dict(kept, strict=False)
     features = torch.from_numpy(np.array(examples.features, dtype=np.float32))
     target = torch.from_numpy(examples.first_layer)[:, units].repeat_interleave(features.shape[1], dim=0)
-    features = features.flatten(0, 1)
-    mean, level = features.mean(dim=0), target.mean(dim=0)
-    centred = features - mean
-    gram = centred.T @ centred
-    gram += ridge * gram.diagonal().mean() * torch.eye(len(gram))
-    rows = torch.linalg.solve(gram, centred.T @ (target - level)).T
+    rows, bias = _ridge(features.flatten(0, 1), target, ridge)
     decoder.f_dec.weight.copy_(rows)
-    decoder.f_dec.bias.copy_(level - rows @ mean)
+    decoder.f_dec.bias.copy_(bias)
 
 
 def train(settings: DecoderConfig, out: Path, examples: Examples, device: str = "cpu") -> tuple[FaceDecoder, float]:
@@ -213,8 +274,7 @@ def train(settings: DecoderConfig, out: Path, examples: Examples, device: str = 
     torch.manual_seed(settings.seed)
     decoder = FaceDecoder(DecoderShape(feature_dim=examples.features.shape[-1], first=settings.first))
     if settings.start_from == f"decoder-{settings.recogniser}":
-        decoder.load_state_dict(hub.load(settings.start_from).state_dict())
-        decoder.f_dec.requires_grad_(False)
+        start_from_itself(decoder, hub.load(settings.start_from), examples)
     else:
         start_from_statistics(decoder, examples)
         if settings.start_from:

@@ -71,7 +71,7 @@ class TrainConfig:
             "rederive_at": 300,
             "seconds": 3.0,
             "mixed_precision": "bf16",
-            "max_steps": 12_000,
+            "max_steps": 48_000,
             "evaluate_every": 250,
             "checkpoint_every": 250,
             "log_every": 25,
