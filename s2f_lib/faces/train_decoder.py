@@ -14,7 +14,8 @@ has them. Training continues from the last checkpoint in --out; --ship puts the 
 
 Three losses, as in Cole et al. (2017): mean absolute error of the texture (in the mean person's shape), squared error
 of the landmarks, and the negative cosine between a recogniser's feature of the rendered face and of the true one; and
-a fourth, the error of the texture within each octave of detail. The recogniser in the third one is always `synthetic-vgg`, because dlib's has no gradients.
+a fourth, the error of the texture within each octave of detail. The recogniser in the third one is always
+`synthetic-vgg`, because dlib's has no gradients.
 """
 
 from __future__ import annotations
@@ -215,19 +216,20 @@ def start_from_regression(decoder: FaceDecoder, examples: Examples, ridge: float
         return nn.functional.avg_pool2d(wanted, 2).flatten(1)
 
     torch.manual_seed(0)
-    count = decoder.shape.components
+    count = min(decoder.shape.components, len(examples.textures) - 1)  # a handful of people varies in fewer directions
     _, _, directions = torch.svd_lowrank(changes(examples.textures[:some]), q=count, niter=4)
     parts = range(0, len(examples.textures), some)
     weights = torch.cat([changes(examples.textures[i : i + some]) @ directions for i in parts])
-    spread = weights.std(dim=0)
-    decoder.components.copy_((spread * directions).T.reshape(decoder.components.shape))
+    spread = weights.std(dim=0).clamp_min(1e-6)
+    decoder.components[:count].copy_((spread * directions).T.reshape(-1, *decoder.components.shape[1:]))
     moved = (examples.landmarks - decoder.mean_landmarks).flatten(1) / LANDMARK_UNIT
     target = torch.cat([moved, weights / spread], dim=1)
     features = torch.from_numpy(np.array(examples.features, dtype=np.float32))
     rows, bias = _ridge(decoder.f_dec(features.flatten(0, 1)), target.repeat_interleave(features.shape[1], 0), ridge)
-    for line, part in ((decoder.landmark_line, slice(-count)), (decoder.texture_line, slice(-count, None))):
-        line.weight.copy_(rows[part])
-        line.bias.copy_(bias[part])
+    for line, begin in ((decoder.landmark_line, 0), (decoder.texture_line, moved.shape[1])):
+        part = rows[begin : begin + line.out_features]
+        for tensor, values in ((line.weight, part), (line.bias, bias[begin : begin + len(part)])):
+            tensor.zero_()[: len(part)] = values
 
 
 def _ridge(inputs: Tensor, target: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
@@ -241,7 +243,7 @@ def _ridge(inputs: Tensor, target: Tensor, ridge: float) -> tuple[Tensor, Tensor
 
 
 def start_from_itself(decoder: FaceDecoder, other: FaceDecoder, examples: Examples) -> None:
-    """Take a decoder of the same recogniser, or only its f_dec where the rest has another shape; f_dec stays as it is."""
+    """Take a decoder of the same recogniser, or only its f_dec where its shape differs; f_dec stays as it is."""
     if decoder.shape == other.shape:
         decoder.load_state_dict(other.state_dict())
     else:
@@ -257,7 +259,8 @@ def start_from_decoder(decoder: FaceDecoder, other: FaceDecoder, examples: Examp
     Where f_dec has fewer outputs than the other's, those that its branches listen to most are kept.
     """
     kept = {key: value for key, value in other.state_dict().items() if not key.startswith("f_dec")}
-    heard = other.landmark_branch[1].weight.norm(dim=0) * other.texture_start.weight.norm(dim=0)
+    listeners = (other.landmark_branch[1], other.landmark_line), (other.texture_start, other.texture_line)
+    heard = torch.stack([torch.cat([layer.weight for layer in pair]).norm(dim=0) for pair in listeners]).prod(dim=0)
     units = heard.argsort(descending=True)[: decoder.shape.first].sort().values
     for key in ("landmark_branch.1.weight", "texture_start.weight", "landmark_line.weight", "texture_line.weight"):
         kept[key] = kept[key][:, units]

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from s2f_lib import hub
+from s2f_lib.faces import train_decoder
 from s2f_lib.faces.decoder import DecoderShape, FaceDecoder, load_decoder, to_mean_shape
 from s2f_lib.faces.decoder_quality import craniofacial_correlations, decode, texture_error, to_pictures
 from s2f_lib.faces.pictures import PictureSet
@@ -12,7 +13,9 @@ from s2f_lib.faces.recogniser import to_tensor
 from s2f_lib.faces.train_decoder import (
     DecoderConfig,
     Examples,
+    _ridge,
     decoder_loss,
+    detail_error,
     start_from_decoder,
     start_from_statistics,
     train,
@@ -91,16 +94,53 @@ def test_whitening_gives_unit_variance_and_zero_mean():
 
 def test_training_learns_stops_and_continues(tmp_path, monkeypatch, tiny_recogniser):
     monkeypatch.setattr(hub, "load", lambda name, device="cpu": tiny_recogniser)
+    monkeypatch.setattr(train_decoder, "start_from_regression", start_from_the_mean)  # which leaves all to be learnt
     examples = make_examples()
-    settings = {"steps": 12, "batch_size": 6, "people": 12, "items": 2}
-    whole, _ = train(DecoderConfig(**settings), tmp_path / "whole", examples)
-    first, _ = train(DecoderConfig(**settings | {"steps": 12}), tmp_path / "whole", examples)  # already done
+    settings = DecoderConfig(steps=12, batch_size=6, people=12, items=2, learning_rate=2e-3)
+    whole, _ = train(settings, tmp_path / "whole", examples)
+    first, _ = train(settings, tmp_path / "whole", examples)  # already done
     assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), first.state_dict().values()))
     fresh = FaceDecoder(whole.shape)
     start_from_statistics(fresh, examples)
     v_f = examples.features.astype(np.float32).mean(1)
     error = [(decode(d, v_f).landmarks - examples.landmarks).abs().mean() for d in (fresh, whole)]
     assert error[1] < 0.8 * error[0]
+
+
+@torch.no_grad()
+def start_from_the_mean(decoder, examples):
+    decoder.mean_landmarks.copy_(examples.mean_landmarks)
+    for layer in (decoder.landmark_line, decoder.texture_line, decoder.landmark_branch[-1], decoder.texture_branch[-1]):
+        layer.weight.zero_()
+        layer.bias.zero_()
+
+
+def test_training_starts_from_what_a_regression_knows():
+    """Twelve people whose features carry landmarks and brightness linearly: both are right before the first step."""
+    examples = make_examples()
+    decoder = FaceDecoder(DecoderShape(feature_dim=32))
+    start_from_statistics(decoder, examples)
+    decoded = decode(decoder, examples.features.astype(np.float32).mean(1))
+    textures = to_tensor(np.asarray(examples.textures))
+    assert (decoded.landmarks - examples.landmarks).abs().mean() < 0.1 * (examples.landmarks[:, 0].std())
+    assert (decoded.texture - textures).abs().mean() < 0.2 * (decoder.mean_texture - textures).abs().mean()
+
+
+def test_a_regression_recovers_a_straight_line():
+    inputs = torch.randn(200, 5, generator=torch.Generator().manual_seed(0))
+    rows, bias = torch.arange(10.0).view(2, 5), torch.tensor([1.0, -2.0])
+    found = _ridge(inputs, inputs @ rows.T + bias, 1e-6)
+    assert torch.allclose(found[0], rows, atol=1e-3)
+    assert torch.allclose(found[1], bias, atol=1e-3)
+
+
+def test_detail_counts_each_octave_once():
+    """A checkerboard lies in the finest octave only, one of 2 x 2 squares in the next; an even shift in none."""
+    fine = torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).tile(8, 8)[None, None]
+    for difference in (fine, fine.repeat_interleave(2, -1).repeat_interleave(2, -2)):
+        assert detail_error(difference) == 1
+        assert detail_error(0.5 * difference + 3) == 0.5
+    assert detail_error(torch.full((1, 3, 16, 16), 0.7)) == 0
 
 
 def test_a_decoder_improved_behind_f_dec_keeps_f_dec(tmp_path, monkeypatch, tiny_recogniser):
@@ -110,7 +150,16 @@ def test_a_decoder_improved_behind_f_dec_keeps_f_dec(tmp_path, monkeypatch, tiny
     better, _ = train(settings, tmp_path, make_examples())
     changed = {key for key, tensor in better.state_dict().items() if not torch.equal(tensor, known.state_dict()[key])}
     assert not {key for key in changed if key.startswith(("f_dec", "mean"))}
-    assert {"landmark_branch.1.weight", "texture_start.weight"} <= changed
+    assert {"landmark_branch.1.weight", "texture_start.weight", "landmark_line.weight", "components"} <= changed
+
+
+def test_a_decoder_of_another_shape_lends_its_f_dec(tmp_path, monkeypatch, tiny_recogniser):
+    known = FaceDecoder(DecoderShape(feature_dim=32, components=5))
+    monkeypatch.setattr(hub, "load", lambda name, device="cpu": known if "decoder" in name else tiny_recogniser)
+    settings = DecoderConfig(steps=1, batch_size=6, people=12, start_from="decoder-synthetic-vgg")
+    better, _ = train(settings, tmp_path, make_examples())
+    assert torch.equal(better.f_dec.weight, known.f_dec.weight)
+    assert better.components.shape[0] == DecoderShape().components
 
 
 def test_losses_vanish_for_a_perfect_decoder(tiny_decoder, tiny_recogniser):
@@ -119,7 +168,7 @@ def test_losses_vanish_for_a_perfect_decoder(tiny_decoder, tiny_recogniser):
     truth = {"landmarks": landmarks, "texture": texture, "identity": tiny_recogniser(tiny_decoder(v_f).image).v_f}
     with torch.no_grad():
         terms = decoder_loss(tiny_decoder, v_f, truth, tiny_recogniser, DecoderConfig(identity_share=1.0))
-    assert terms["texture"] == terms["landmarks"] == 0
+    assert terms["texture"] == terms["detail"] == terms["landmarks"] == 0
     assert abs(float(terms["identity"])) < 1e-5
     assert abs(float(terms["loss"])) < 1e-5
 
@@ -158,8 +207,8 @@ def test_a_decoder_can_start_from_the_branches_of_another():
     torch.manual_seed(0)
     shape = {"first": 24, "hidden": 16, "map_size": 8, "channels": (8, 8)}
     known = FaceDecoder(DecoderShape(feature_dim=32, **shape))
-    for branch in (known.landmark_branch[1], known.texture_start):
-        branch.weight.data[:, [3, 11]] = 0  # two outputs of f_dec that nothing listens to: the new one goes without
+    for layer in (known.landmark_branch[1], known.texture_start, known.landmark_line, known.texture_line):
+        layer.weight.data[:, [3, 11]] = 0  # two outputs of f_dec that nothing listens to: the new one goes without
     new = FaceDecoder(DecoderShape(feature_dim=20, **shape | {"first": 22}))
     with torch.no_grad():
         target = known.f_dec(torch.from_numpy(first_kind)).numpy()
