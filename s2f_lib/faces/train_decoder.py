@@ -2,7 +2,7 @@
 
     python -m s2f_lib.faces.train_decoder --people 9000 --steps 11000 --ship
     python -m s2f_lib.faces.train_decoder --people 9000 --steps 11000 --start-from decoder-synthetic-vgg --ship
-    python -m s2f_lib.faces.train_decoder --recogniser dlib --people 2000 --steps 1500 --first 800 \\
+    python -m s2f_lib.faces.train_decoder --recogniser dlib --people 2000 --steps 1500 --first 800 --components 64 \\
         --start-from decoder-synthetic-vgg --ship
     python -m s2f_lib.faces.train_decoder --people 48 --steps 20 --out runs/tiny    # a minute or two, to see it run
 
@@ -49,6 +49,7 @@ class DecoderConfig:
     picture_size: int = 112  # pixels, of wild and canonical pictures
     start_from: str = ""  # a shipped decoder: of this recogniser, to improve what follows f_dec; of another, as a start
     first: int = 1000  # outputs of f_dec
+    components: int = 72  # learned pictures; fewer make a smaller file
     steps: int = 2600
     batch_size: int = 32
     learning_rate: float = 3e-4  # AdamW, at its peak; a larger one unlearns the regression that training starts from
@@ -264,6 +265,8 @@ def start_from_decoder(decoder: FaceDecoder, other: FaceDecoder, examples: Examp
     units = heard.argsort(descending=True)[: decoder.shape.first].sort().values
     for key in ("landmark_branch.1.weight", "texture_start.weight", "landmark_line.weight", "texture_line.weight"):
         kept[key] = kept[key][:, units]
+    for key in ("components", "texture_line.weight", "texture_line.bias"):  # the first ones change a face most
+        kept[key] = kept[key][: decoder.shape.components]
     decoder.load_state_dict(kept, strict=False)
     features = torch.from_numpy(np.array(examples.features, dtype=np.float32))
     target = torch.from_numpy(examples.first_layer)[:, units].repeat_interleave(features.shape[1], dim=0)
@@ -275,7 +278,8 @@ def start_from_decoder(decoder: FaceDecoder, other: FaceDecoder, examples: Examp
 def train(settings: DecoderConfig, out: Path, examples: Examples, device: str = "cpu") -> tuple[FaceDecoder, float]:
     """Train, or continue; gives the decoder and the seconds it took."""
     torch.manual_seed(settings.seed)
-    decoder = FaceDecoder(DecoderShape(feature_dim=examples.features.shape[-1], first=settings.first))
+    sizes = {"first": settings.first, "components": settings.components}
+    decoder = FaceDecoder(DecoderShape(feature_dim=examples.features.shape[-1], **sizes))
     if settings.start_from == f"decoder-{settings.recogniser}":
         start_from_itself(decoder, hub.load(settings.start_from), examples)
     else:

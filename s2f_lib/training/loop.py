@@ -249,6 +249,8 @@ class Trainer:
                 last = self.step == c.max_steps
                 if self.step % c.log_every == 0 or last:
                     bar.set_postfix(loss=f"{self._write_window()['loss']:.4g}", refresh=False)
+                if last and c.settle_batches:
+                    self._settle(batches)
                 if self.validation is not None and (self.step % c.evaluate_every == 0 or last):
                     stopped = self._validate()
                 if self.step % c.checkpoint_every == 0 or last or stopped != "max_steps":
@@ -257,6 +259,24 @@ class Trainer:
             bar.close()
             batches.close()
         return stopped
+
+    @torch.no_grad()
+    def _settle(self, batches) -> None:
+        """Average the statistics of batch normalisation over many batches, with the weights at rest.
+
+        While training they follow the last ten batches or so, and what the network says changes with whichever those
+        were ("precise BN", Wu and Johnson, 2021).
+        """
+        layers = [m for m in self.encoder.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+        momenta = [layer.momentum for layer in layers]
+        for layer in layers:
+            layer.reset_running_stats()
+            layer.momentum = None  # which to torch means a plain average
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed_precision == "bf16"):
+            for _ in range(self.config.settle_batches):
+                self.network(self._sound(next(batches)["waveform"].to(self.device)))
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
 
     def _guarded(self, batch: data.Batch) -> None:
         """One step; if memory runs out, say which batch size fits."""

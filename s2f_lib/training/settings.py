@@ -46,6 +46,7 @@ class TrainConfig:
     seconds: float = 6.0  # length of the training clips
     random_start: bool = True  # begin each clip anywhere and wrap around; the paper takes the first six seconds
     augment: tuple[str, ...] = ()  # of "noise", "room", "spec"
+    settle_batches: int = 0  # after the last step: batches over which batch normalisation averages its statistics anew
     start_from_mean: bool = True  # v_s starts as the mean face feature of the training clips, whatever is heard
 
     mixed_precision: Literal["no", "bf16"] = "no"
@@ -69,6 +70,7 @@ class TrainConfig:
             "encoder": "standard",
             "encoder_changes": {"input": "magnitude"},
             "rederive_at": 300,
+            "settle_batches": 200,
             "seconds": 3.0,
             "mixed_precision": "bf16",
             "max_steps": 48_000,
