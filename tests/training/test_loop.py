@@ -72,6 +72,21 @@ def test_a_finished_run_is_not_run_again(clips, settings, tmp_path):
     assert again.lines == first.lines
 
 
+def test_batch_norm_settles_on_the_average_clip(clips, settings):
+    """Four batches are all sixteen clips here: afterwards the first layer knows their mean, and no weight has moved."""
+    config = settings(max_steps=8, seconds=6.0, random_start=False)
+    plain, settled = train.run(config, clips), train.run(replace(config, settle_batches=4), clips)
+    kept = {key for key, value in weights_of(plain).items() if torch.equal(value, weights_of(settled)[key])}
+    assert kept == {key for key, _ in plain.encoder.named_parameters()}
+    first = next(m for m in settled.encoder.modules() if isinstance(m, torch.nn.BatchNorm2d))
+    seen = []
+    first.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    with torch.no_grad():
+        settled.encoder(clips.take(np.arange(16))["waveform"])
+    assert torch.allclose(first.running_mean, seen[0].mean(dim=(0, 2, 3)), rtol=1e-3, atol=1e-5)
+    assert first.momentum == 0.1
+
+
 def test_another_runs_folder_is_refused(clips, settings, tmp_path):
     train.run(settings(max_steps=2), clips, out_dir=tmp_path)
     with pytest.raises(ValueError, match="batch_size = 4, not 8"):
