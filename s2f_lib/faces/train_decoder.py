@@ -2,7 +2,7 @@
 
     python -m s2f_lib.faces.train_decoder --people 9000 --steps 11000 --ship
     python -m s2f_lib.faces.train_decoder --people 9000 --steps 11000 --start-from decoder-synthetic-vgg --ship
-    python -m s2f_lib.faces.train_decoder --recogniser dlib --people 2000 --steps 1500 --first 800 --components 64 \\
+    python -m s2f_lib.faces.train_decoder --recogniser dlib --people 2000 --steps 4000 --first 800 --components 64 \\
         --start-from decoder-synthetic-vgg --ship
     python -m s2f_lib.faces.train_decoder --people 48 --steps 20 --out runs/tiny    # a minute or two, to see it run
 
