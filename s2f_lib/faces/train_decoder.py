@@ -176,14 +176,11 @@ def _textures(canonical: PictureSet, landmarks: Tensor, mean: Tensor, device: st
 
 @torch.no_grad()
 def start_from_statistics(decoder: FaceDecoder, examples: Examples) -> None:
-    """Start from the mean person, and let f_dec whiten the features.
+    """Let f_dec whiten the features, and start from the mean person and a regression behind it.
 
     The rows of f_dec begin as the principal directions of the features, scaled to unit variance; where there are
-    fewer directions than rows (dlib), the rest are random mixtures of them. Each branch begins with no difference
-    from the mean.
+    fewer directions than rows (dlib), the rest are random mixtures of them.
     """
-    decoder.mean_landmarks.copy_(examples.mean_landmarks)
-    decoder.mean_texture.copy_(to_tensor(np.asarray(examples.textures).mean(0).round().astype(np.uint8)))
     features = torch.from_numpy(np.array(examples.features, dtype=np.float32)).flatten(0, 1)
     mean = features.mean(dim=0)
     rank = min(decoder.shape.first, features.shape[1], len(features) - 1)
@@ -201,7 +198,7 @@ def start_from_statistics(decoder: FaceDecoder, examples: Examples) -> None:
 
 @torch.no_grad()
 def start_from_regression(decoder: FaceDecoder, examples: Examples, ridge: float = 0.02, some: int = 2500) -> None:
-    """Let the straight lines begin as a ridge regression from f_dec, and the branches with (almost) nothing to add.
+    """Set the mean person; let the straight lines begin as a ridge regression from f_dec, the branches near nothing.
 
     The learned pictures begin as the principal components of the textures of the first people, before the sigmoid.
     """
