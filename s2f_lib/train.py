@@ -2,6 +2,7 @@
 
     python -m s2f_lib.train --preset quick --loss paper --seed 0
     python -m s2f_lib.train --preset standard --people 8000 --out runs/standard
+    python -m s2f_lib.train --preset synthetic-standard --set start_from=voice-encoder-synthetic --out runs/further
     python -m s2f_lib.train --sweep loss_ablation
     accelerate launch --multi_gpu -m s2f_lib.train --preset paper-gpu --corpus data/avspeech
 
@@ -118,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--corpus", default="synthetic", help="'synthetic', or a folder made by data_scripts")
     parser.add_argument("--people", type=int, default=512, help="synthetic speakers to train on (default 512)")
     parser.add_argument("--clips", type=int, default=2, help="clips of each synthetic speaker (default 2)")
+    parser.add_argument("--population-seed", type=int, default=PeopleSet.seed, help="which synthetic speakers")
     parser.add_argument("--world", default="physiology", help="world of the synthetic speakers")
     parser.add_argument("--out", type=Path, help="folder of the run (default runs/<preset>-<loss>-<seed>)")
     parser.add_argument("--restart", action="store_true", help="begin again although the folder holds a checkpoint")
@@ -183,7 +185,7 @@ def _open(options) -> tuple:
         from s2f_lib.training.shards import corpus_sources
 
         return corpus_sources(options.corpus)
-    which = PeopleSet(options.people, options.clips, world=options.world)
+    which = PeopleSet(options.people, options.clips, options.population_seed, options.world)
     held_out = min(400, max(64, options.people // 8))
     other = PeopleSet(held_out, 1, seed=synthetic.VALIDATION_SEED, world=options.world, sentences="test")
     return synthetic.source(which, workers=options.workers), synthetic.source(other, workers=options.workers)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from s2f_lib import config as settings
-from s2f_lib import voice_encoder
+from s2f_lib import hub, io, voice_encoder
 from s2f_lib.losses import VoiceLoss, gradient_magnitudes, rederive_weights
 from s2f_lib.training import augment, checkpoint, data, heap, memory, validate
 from s2f_lib.training.log import RunLog
@@ -60,6 +60,11 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     return config.learning_rate * max(0.5 * (1 + math.cos(math.pi * done)), 1e-4)
 
 
+def weights_of(name: str) -> Path:
+    """The file of a trained encoder, given as a file or by its name in the hub."""
+    return Path(name) if Path(name).is_file() else hub.find(name)
+
+
 def make_optimizer(encoder: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
     """Adam as published where weight_decay is 0; otherwise AdamW, decaying kernels but not biases and BN."""
     kernels = [p for p in encoder.parameters() if p.ndim > 1]
@@ -71,11 +76,25 @@ def make_optimizer(encoder: nn.Module, config: TrainConfig) -> torch.optim.Optim
 
 
 def make_encoder(config: TrainConfig, source) -> VoiceEncoder:
-    """The network at its start, drawn from the run's seed, with v_s as wide as the source's v_f."""
+    """The network at its start, with v_s as wide as the source's v_f: drawn from the run's seed, or one trained before.
+
+    Raises
+    ------
+    ValueError
+        If the encoder to start from is not of the wanted shape; the message names what differs.
+    """
     mean = source.mean_feature
     torch.manual_seed(config.seed)
     changes = {"feature_dim": len(mean)} | dict(config.encoder_changes)
-    encoder = VoiceEncoder(voice_encoder.preset(config.encoder, **changes))
+    wanted = voice_encoder.preset(config.encoder, **changes)
+    if config.start_from:
+        encoder = voice_encoder.load(weights_of(config.start_from))
+        mine, its = settings.to_dict(wanted), settings.to_dict(encoder.config)
+        differences = [f"{key} {its[key]!r} instead of {value!r}" for key, value in mine.items() if its[key] != value]
+        if differences:
+            raise ValueError(f"cannot go on from {config.start_from}: it has {'; '.join(differences)}")
+        return encoder.requires_grad_(True).train()
+    encoder = VoiceEncoder(wanted)
     if config.start_from_mean:
         with torch.no_grad():
             encoder.fc2.bias.copy_(torch.from_numpy(mean))
@@ -236,6 +255,8 @@ class Trainer:
         self.log = RunLog(self.folder if a.is_main_process else None, self.log.lines)
         if self.folder is not None and a.is_main_process:
             settings.save(c, self.folder / "config.json")
+        if c.start_from and not self.log.lines:
+            self.log.add("started", 0, name=c.start_from, sha256=io.sha256(weights_of(c.start_from)))
         batches = data.prefetch(self.source.batches(plan, self.step), pin=self.device.type == "cuda")
         stopped, begun = "max_steps", time.perf_counter() - self.seconds
         self.network.train()

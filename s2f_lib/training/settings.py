@@ -48,6 +48,7 @@ class TrainConfig:
     augment: tuple[str, ...] = ()  # of "noise", "room", "spec"
     settle_batches: int = 0  # after the last step: batches over which batch normalisation averages its statistics anew
     start_from_mean: bool = True  # v_s starts as the mean face feature of the training clips, whatever is heard
+    start_from: str = ""  # a trained encoder, by its name in the hub or as a file, to go on with instead of a new one
 
     mixed_precision: Literal["no", "bf16"] = "no"
     channels_last: bool = True

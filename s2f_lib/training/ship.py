@@ -1,6 +1,8 @@
 """Turn a finished run into weights of the hub: a small file, and a description that says where it comes from.
 
 python -m s2f_lib.training.ship runs/synthetic-standard --people 30000
+
+Where the run went on from other weights, the description counts their clips too and says how they were made.
 """
 
 from __future__ import annotations
@@ -11,9 +13,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from s2f_lib import config, hub, io, voice_encoder
+from s2f_lib import config, hub, io, train, voice_encoder
 from s2f_lib.training import checkpoint, log
 from s2f_lib.training.settings import TrainConfig
+from s2f_lib.training.synthetic import PeopleSet
 from s2f_lib.voice_encoder import VoiceEncoder
 
 NAME = "voice-encoder-synthetic"
@@ -46,12 +49,14 @@ def ship(
     recogniser: str = "synthetic-vgg",
     about: str = "",
     device: str = "",
+    population_seed: int = PeopleSet.seed,
 ) -> Path:
     """Write ``<name>.safetensors`` (16-bit) and ``<name>.json`` into the hub's folder; gives the weights' path.
 
     ``device`` is what the run was trained on, by default this CPU.
     """
     encoder, settings, lines = load_run(folder)
+    before = _origin(lines)
     path = hub.WEIGHTS / f"{name}.safetensors"
     voice_encoder.save(encoder, path)
     step = max(line["step"] for line in lines if line["kind"] == "train")
@@ -66,8 +71,7 @@ def ship(
         "licence": "Apache-2.0",
         "source": "trained from scratch on synthetic people; nobody's voice or face",
         "builder": "s2f_lib.voice_encoder:load",
-        "command": f"python -m s2f_lib.train --preset synthetic-standard --people {people} --clips 1 "
-        f"--out runs/synthetic-standard && python -m s2f_lib.training.ship runs/synthetic-standard --people {people}",
+        "command": _command(settings, people, population_seed),
         "commit": io.current_commit(),
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "device": device or io.describe_cpu(),
@@ -75,12 +79,18 @@ def ship(
         "recogniser": recogniser,
         "recogniser_sha256": hub.describe(recogniser).get("sha256"),
         "people": people,
-        "clips_seen": step * batch,
+        "population_seed": population_seed,
+        "started_from": {key: value for key, value in before.items() if key != "curve"},
+        "clips_seen": before.get("clips_seen", 0) + step * batch,
         "steps": step,
         "seconds": lines[-1].get("seconds"),
         "settings": config.to_dict(settings),
         "loss_weights": next((x["weights"] for x in lines if x["kind"] == "rederived"), settings.loss.weights()),
-        "curve": [[s["step"] * batch, round(s["angle_deg"], 3), round(s["top10_percent"], 2)] for s in scores],
+        "curve": before.get("curve", [])
+        + [
+            [before.get("clips_seen", 0) + s["step"] * batch, round(s["angle_deg"], 3), round(s["top10_percent"], 2)]
+            for s in scores
+        ],
         "about": about,
     }
     with io.atomic_write(hub.WEIGHTS / f"{name}.json", "w") as file:
@@ -89,16 +99,59 @@ def ship(
     return path
 
 
+def _origin(lines: list[dict]) -> dict:
+    """The weights that a run went on from, as the hub describes them; empty for a run from the start.
+
+    Raises
+    ------
+    ValueError
+        If the hub has other weights under that name by now, so that nothing is known about those but their checksum.
+    """
+    started = next((line for line in lines if line["kind"] == "started"), None)
+    if started is None:
+        return {}
+    entry = hub.describe(started["name"])
+    if entry.get("sha256") != started["sha256"]:
+        raise ValueError(
+            f"the run went on from {started['name']} with SHA-256 {started['sha256']}, but the hub has "
+            f"{entry.get('sha256')}; put those weights and their description back first"
+        )
+    keys = ("name", "sha256", "command", "commit", "date", "people", "steps", "clips_seen", "curve", "started_from")
+    return {key: entry[key] for key in keys if key in entry}
+
+
+def _command(settings: TrainConfig, people: int, population_seed: int) -> str:
+    """The two commands that make such weights, with every setting that is not the preset's."""
+    usual = config.to_dict(train.make_config("synthetic-standard", "paper"))
+    mine = config.to_dict(settings)
+    changed = [key for key in mine if key not in ("loss", "seed") and usual[key] != mine[key]]
+    seed = [f"--population-seed {population_seed}"] if population_seed != PeopleSet.seed else []
+    options = " ".join([f"--people {people}", *seed])
+    own = [f"--seed {settings.seed}"] if settings.seed else []
+    own += [f"--set {key}={_text(mine[key])}" for key in changed]
+    first = " ".join(["python -m s2f_lib.train --preset synthetic-standard", options, "--clips 1", *own])
+    out = "runs/synthetic-standard"
+    return f"{first} --out {out} && python -m s2f_lib.training.ship {out} {options}"
+
+
+def _text(value) -> str:
+    return value if isinstance(value, str) else f"'{json.dumps(value)}'"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m s2f_lib.training.ship", description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of a run")
     parser.add_argument("--people", type=int, required=True, help="speakers it was trained on")
+    parser.add_argument("--population-seed", type=int, default=PeopleSet.seed, help="which speakers")
     parser.add_argument("--name", default=NAME)
     parser.add_argument("--about", default="", help="a sentence on how it was trained")
     parser.add_argument("--device", default="", help="what it was trained on (default: this CPU)")
     options = parser.parse_args(arguments)
-    path = ship(options.run, options.people, options.name, about=options.about, device=options.device)
+    path = ship(
+        options.run, options.people, options.name, about=options.about, device=options.device,
+        population_seed=options.population_seed,
+    )  # fmt: skip
     print(f"shipped {path.name}, {path.stat().st_size / 1e6:.1f} MB")
     return 0
 

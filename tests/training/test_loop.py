@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_lib import train
+from s2f_lib import io, train, voice_encoder
 from s2f_lib.training import checkpoint, log
 from s2f_lib.training.loop import Trainer, TrainingError, learning_rate
 
@@ -146,6 +146,26 @@ def test_a_run_starts_at_the_mean_face_and_fc1_stays_awake(clips, settings):
     assert v_s.std(dim=0).max() > 1e-3  # a collapsed network answers every voice alike
 
 
+def test_a_run_goes_on_from_a_trained_encoder(clips, settings, tmp_path):
+    first = train.run(settings(), clips).encoder
+    file = tmp_path / "encoder.safetensors"
+    voice_encoder.save(first, file, half=False)
+    sound = torch.from_numpy(clips.waveforms[:4])
+    with torch.no_grad():
+        answer = first(sound)
+    trainer = Trainer(settings(start_from=str(file)), clips)
+    with torch.no_grad():
+        assert torch.allclose(trainer.encoder.eval()(sound), answer, atol=1e-5)
+    trainer.encoder.train()
+    went_on = trainer.fit()
+    assert went_on.lines[0]["kind"] == "started"
+    assert went_on.lines[0]["sha256"] == io.sha256(file)
+    with torch.no_grad():
+        assert not torch.allclose(went_on.encoder(sound), answer, atol=1e-5)
+    with pytest.raises(ValueError, match="hidden 8 instead of 12"):
+        train.run(settings(start_from=str(file), encoder_changes={"channels": [4] * 9, "hidden": 12}), clips)
+
+
 def test_the_learning_rate_of_the_paper():
     config = train.make_config("paper")
     assert (config.batch_size, config.beta1, config.epsilon, config.max_steps) == (8, 0.5, 1e-4, 637_500)
@@ -179,7 +199,7 @@ def test_wrong_settings_are_refused(settings):
 TWO_PROCESSES = """
 import json, sys
 import numpy as np, torch
-from s2f_lib import train
+from s2f_lib import io, train, voice_encoder
 from s2f_lib.training.data import ArraySource
 rng = np.random.default_rng(0)
 clips = ArraySource((3000 * rng.standard_normal((8, 48_000))).astype(np.int16), rng.random((8, 6), dtype=np.float32))

@@ -39,6 +39,25 @@ def test_a_shipped_run_loads_by_name_and_says_where_it_comes_from(clips, setting
         hub.load("voice-test")
 
 
+def test_weights_that_went_on_from_others_say_so_and_count_both(clips, settings, tmp_path, weights):
+    train.run(settings(evaluate_every=3), clips, validation=clips, out_dir=tmp_path / "first")
+    ship.ship(tmp_path / "first", people=8, name="voice-test")
+    first = hub.describe("voice-test")
+    further = settings(evaluate_every=3, max_steps=9, start_from="voice-test")
+    train.run(further, clips, validation=clips, out_dir=tmp_path / "further")
+    ship.ship(tmp_path / "further", people=9, name="voice-test", population_seed=7)
+    entry = hub.describe("voice-test")
+    assert entry["clips_seen"] == 6 * 4 + 9 * 4
+    assert [clips_seen for clips_seen, _, _ in entry["curve"]] == [12, 24, 24 + 12, 24 + 24, 24 + 36]
+    assert entry["started_from"]["sha256"] == first["sha256"]
+    assert entry["started_from"]["command"] == first["command"]
+    assert "--people 9 --population-seed 7 --clips 1" in entry["command"]
+    assert "--set start_from=voice-test" in entry["command"]
+    assert "start_from" not in first["command"]
+    with pytest.raises(ValueError, match="put those weights"):  # the hub has moved on
+        ship.ship(tmp_path / "further", people=9, name="voice-other", population_seed=7)
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="train first"):
         ship.load_run(tmp_path)
