@@ -118,15 +118,24 @@ def real_gender_kept(folder: Path, sheet: Path | None = None) -> dict[str, float
     return found
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    p = argparse.ArgumentParser(
+        prog="python -m benchmarks.face_pipeline",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("--people", type=int, default=500)
+    p.add_argument("--data", type=Path, default=Path("data/faces"), help="rendered pictures are kept here")
+    p.add_argument("--workers", type=int, default=2, help="rendering processes")
+    p.add_argument("--published", type=Path, help="folder of the paper's published examples")
+    p.add_argument("--sheet", type=Path, help="contact sheet of decoded faces, .png; do not publish it")
+    return p
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--people", type=int, default=500)
-    parser.add_argument("--data", type=Path, default=Path("data/faces"), help="rendered pictures are kept here")
-    parser.add_argument("--workers", type=int, default=2, help="rendering processes")
-    parser.add_argument("--published", type=Path, help="folder of the paper's published examples")
-    parser.add_argument("--sheet", type=Path, help="contact sheet of decoded faces, .png; do not publish it")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     start = time.perf_counter()
     recogniser, decoder = hub.load("synthetic-vgg"), hub.load("decoder-synthetic-vgg")
     metrics = {  # first, while the machine does nothing else
@@ -154,10 +163,9 @@ def main(arguments: list[str] | None = None) -> int:
             metrics |= real_gender_kept(options.published, options.sheet)
     for key, value in metrics.items():
         print(f"{key}: {value:.4f}")
-    on_photographs = f" --published {options.published}" if options.published else ""
     io.write_record(
         "face_pipeline",
-        command="python -m benchmarks.face_pipeline" + on_photographs,
+        command=io.command_of(parser(), options, left_out=("sheet",)),
         n=options.people,
         metrics=metrics,
         seeds=[config.SEEDS["test"]],

@@ -60,12 +60,21 @@ def measure(population) -> tuple[dict, dict]:
     return metrics, intervals
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    p = argparse.ArgumentParser(
+        prog="python -m benchmarks.second_engine",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("--people", type=int, default=448, help="how many people speak (default %(default)s)")
+    p.add_argument("--dry-run", action="store_true", help="print the numbers, record nothing")
+    return p
+
+
 def main() -> None:
     """Measure and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--people", type=int, default=448, help="how many people speak (default %(default)s)")
-    parser.add_argument("--dry-run", action="store_true", help="print the numbers, record nothing")
-    options = parser.parse_args()
+    options = parser().parse_args()
     if not espeak.available():
         print(f"espeak-ng is not on the PATH, so nothing is measured; {espeak.INSTALL}")
         return
@@ -76,7 +85,7 @@ def main() -> None:
     if options.dry_run:
         return
     path = io.write_record(
-        "second_engine", command="python -m benchmarks.second_engine", n=len(population), metrics=metrics,
+        "second_engine", command=io.command_of(parser(), options), n=len(population), metrics=metrics,
         intervals=intervals, seeds=[config.SEEDS["test"]], seconds=time.perf_counter() - begun,
         notes=f"{espeak.version()}. The same people, sentences of the test set and kind of channel for both engines; "
         "sex and age as the frozen classifier reads them on the face decoded from the voice"

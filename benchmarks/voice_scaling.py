@@ -27,15 +27,24 @@ PAPER_CLIPS = 3 * 1_700_000
 WANTED = 0.8  # share at which we would call the hearing nearly as good as the voices allow
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    p = argparse.ArgumentParser(
+        prog="python -m benchmarks.voice_scaling",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    p.add_argument("--people", type=int, default=30_000, help="speakers of every run (default 30000)")
+    p.add_argument("--test-people", type=int, default=1000)
+    p.add_argument("--runs", type=Path, default=Path("runs/voice_scaling"), help="folder of the runs")
+    p.add_argument("--train-only", action="store_true", help="train what is missing and stop")
+    p.add_argument("--workers", type=int, default=2)
+    return p
+
+
 def main() -> None:
     """Train the points that are missing, score all, fit, and write the record."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--people", type=int, default=30_000, help="speakers of every run (default 30000)")
-    parser.add_argument("--test-people", type=int, default=1000)
-    parser.add_argument("--runs", type=Path, default=Path("runs/voice_scaling"), help="folder of the runs")
-    parser.add_argument("--train-only", action="store_true", help="train what is missing and stop")
-    parser.add_argument("--workers", type=int, default=2)
-    options = parser.parse_args()
+    options = parser().parse_args()
     begun = time.perf_counter()
     recogniser = hub.load("synthetic-vgg")
     seen = synthetic.PeopleSet(options.people, 1)
@@ -56,7 +65,7 @@ def main() -> None:
     metrics, intervals = growth(hits)
     metrics |= labels
     path = io.write_record(
-        "voice_scaling", command="python -m benchmarks.voice_scaling", n=options.test_people, metrics=metrics,
+        "voice_scaling", command=io.command_of(parser(), options), n=options.test_people, metrics=metrics,
         intervals=intervals, seeds=[0], seconds=time.perf_counter() - begun,
         notes=f"{options.people} speakers, one clip and one picture each ({shipped['people']} in the last point); the "
         f"perfect listener learns from {options.people}; one run (seed 0) a point. Intervals by "

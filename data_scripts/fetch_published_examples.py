@@ -29,8 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.dry_run:
         print(f"dry run: nothing is written to {out}")
         return 0
-    if options.overwrite and out.exists():
-        shutil.rmtree(out)
+    if options.overwrite:
+        needed = [options.existing, *fetch.find(options.existing, parts).values()] if options.existing else []
+        fetch.clear(out, options.source or fetch.REPOSITORY, needed)
     if options.existing:
         fetch.adopt(out, options.existing, parts)
     else:
@@ -68,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--source", help="another address of the repository or archive")
     parser.add_argument("--dry-run", action="store_true", help="say what would be done and write nothing")
-    parser.add_argument("--overwrite", action="store_true", help="throw away what the out folder holds and begin anew")
+    parser.add_argument("--overwrite", action="store_true", help="throw away what was fetched into out and begin anew")
     parser.add_argument("--quiet", action="store_true", help="no line per folder")
     return parser
 

@@ -306,7 +306,7 @@ def invert_spectrogram(spectrogram: np.ndarray | Tensor) -> Tensor:
     Returns
     -------
     Tensor, shape (B, samples), float32
-        ``frames * 160 + 240`` samples, and for 598 frames 96_000: the last 80 samples (5 ms) of a clip are in no frame
+        ``frames * 160 + 320`` samples, so 96_000 for 598 frames: the last 80 samples (5 ms) of a clip are in no frame
         and stay silent. Frames that do not fit together are averaged (least squares, Griffin and Lim, 1984).
     """
     parts = torch.as_tensor(spectrogram)

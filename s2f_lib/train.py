@@ -25,7 +25,7 @@ from s2f_lib.training.settings import TrainConfig
 from s2f_lib.training.synthetic import PeopleSet
 
 __all__ = ["ArraySource", "IterableSource", "LossConfig", "PeopleSet", "Plan", "Run", "TrainConfig", "TrainingError"]
-__all__ += ["frozen_layers", "make_config", "run", "table"]
+__all__ += ["frozen_layers", "layers_for", "make_config", "run", "table"]
 
 
 def run(
@@ -46,15 +46,15 @@ def run(
     config : TrainConfig or str
         Settings, or the name of a preset.
     source : ArraySource or iterable of batches
-        The training clips, see `s2f_lib.training.data`.
+        The training clips, see `s2f_lib.training.data`. What it says of itself (``about``) is kept with the run.
     f_dec, f_vgg : nn.Module, optional
         The frozen layers behind which the paper compares v_s and v_f; see `frozen_layers`.
     validation : ArraySource, optional
         Clips of other speakers, scored every ``evaluate_every`` steps.
     out_dir : str or Path, optional
-        Folder for ``checkpoint.pt``, ``log.jsonl``, ``config.json``; None keeps everything in memory.
+        Folder for ``checkpoint.pt``, ``log.jsonl``, ``config.json``, ``data.json``; None keeps everything in memory.
     resume : bool
-        Go on from the folder's checkpoint, if there is one.
+        Go on from the folder's checkpoint, if there is one; False deletes it.
     progress : bool
         Show a progress bar with clips per second and the time left.
 
@@ -66,7 +66,8 @@ def run(
     Raises
     ------
     TrainingError
-        If the loss is no longer finite (the message names term and clip), or memory runs out (it names a batch size).
+        If the loss is no longer finite (the message names term and clip), or, as its subclass OutOfMemory, if memory
+        runs out (it names a batch size).
     ValueError
         If the settings do not fit each other, the source, or the checkpoint.
     """
@@ -74,12 +75,15 @@ def run(
     trainer = Trainer(config, source, f_dec=f_dec, f_vgg=f_vgg, validation=validation, folder=out_dir)
     if resume:
         trainer.resume()
+    else:
+        trainer.forget()
     return trainer.fit(progress)
 
 
-def make_config(preset: str = "quick", loss: str = "paper", **changes) -> TrainConfig:
-    """Settings from the name of a schedule, the name of a loss, and single fields."""
-    return settings.preset(TrainConfig, preset, loss=settings.to_dict(settings.preset(LossConfig, loss)), **changes)
+def make_config(preset: str = "quick", loss: str | dict = "paper", **changes) -> TrainConfig:
+    """Settings from the name of a schedule, a loss (its name, or the fields that differ), and single fields."""
+    loss = settings.from_dict(LossConfig, loss) if isinstance(loss, dict) else settings.preset(LossConfig, loss)
+    return settings.preset(TrainConfig, preset, loss=settings.to_dict(loss), **changes)
 
 
 def frozen_layers(recogniser="synthetic-vgg", decoder: str | None = "decoder-synthetic-vgg") -> dict:
@@ -88,13 +92,60 @@ def frozen_layers(recogniser="synthetic-vgg", decoder: str | None = "decoder-syn
     Parameters
     ----------
     recogniser, decoder : str or object
-        Names in the hub, or the networks themselves; ``decoder=None`` leaves f_dec out.
+        Names in the hub, or the networks themselves; ``decoder=None`` leaves f_dec out. A recogniser without classes
+        (dlib) has no fc8, and f_vgg is left out.
+
+    Raises
+    ------
+    ValueError
+        If the decoder, given by its name, reads the features of another recogniser.
     """
     from s2f_lib import hub
 
     load = lambda thing: hub.load(thing) if isinstance(thing, str) else thing  # noqa: E731
-    layers = {"f_vgg": load(recogniser).fc8}
+    name = getattr(recogniser, "name", recogniser)
+    if isinstance(decoder, str):
+        reads = hub.describe(decoder).get("settings", {}).get("recogniser", name)
+        if reads != name:
+            raise ValueError(f"{decoder} reads features of {reads}, not of {name}; take decoder-{name}, or None")
+    network = load(recogniser)
+    layers = {"f_vgg": network.fc8} if hasattr(network, "fc8") else {}
     return layers if decoder is None else layers | {"f_dec": load(decoder).f_dec}
+
+
+def layers_for(source, loss: LossConfig) -> dict:
+    """The frozen layers that a loss needs, of the recogniser that made the source's features; arguments for `run`.
+
+    Raises
+    ------
+    ValueError
+        If a layer is needed, but the source does not say whose its features are, the hub has other weights under that
+        name by now, or no decoder reads such features.
+    """
+    from s2f_lib import hub
+
+    if not (loss.weight_decoder or loss.weight_distill):
+        return {}
+    made_by = getattr(source, "about", {}).get("recogniser")
+    if made_by is None:
+        raise ValueError(
+            "the clips do not say which recogniser made their features, so this loss cannot have its layers; pack "
+            "them again (data_scripts.build_shards --overwrite), or take a loss that needs none, e.g. --loss normalized"
+        )
+    name, decoder = made_by["name"], f"decoder-{made_by['name']}" if loss.weight_decoder else None
+    if decoder and decoder not in {entry["name"] for entry in hub.available()}:
+        raise ValueError(
+            f"the features are those of {name}, which no face decoder reads: take a loss without weight_decoder, e.g. "
+            f"--loss no_decoder, or train one: python -m s2f_lib.faces.train_decoder --recogniser {name} --ship"
+        )
+    recogniser = hub.load(name)
+    was, now = made_by["checksum"], recogniser.checksum
+    if was != now:
+        raise ValueError(
+            f"the features come from {name} with SHA-256 {was:.12}, the hub has {now:.12}; "
+            "extract them again (data_scripts.extract_features --overwrite), or put those weights back"
+        )
+    return frozen_layers(recogniser, decoder)
 
 
 def table(runs: dict[str, list[Run]]):
@@ -133,29 +184,35 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """The command; gives its exit status."""
     options = _parser().parse_args(arguments)
-    if options.sweep:
-        from s2f_lib.training import sweep_report
+    try:
+        return _sweep(options) if options.sweep else _train(options)
+    except (TrainingError, ValueError, FileNotFoundError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
 
-        return sweep_report.main(options.sweep, options.only, options.workers)
+
+def _sweep(options) -> int:
+    """A whole study."""
+    from s2f_lib.training import sweep_report
+
+    return sweep_report.main(options.sweep, options.only, options.workers)
+
+
+def _train(options) -> int:
+    """One run."""
     import torch
     from accelerate import PartialState
 
     if options.threads:
         torch.set_num_threads(options.threads)
     changes = dict(_assignment(text) for text in options.set)
-    config = make_config(options.preset, options.loss, seed=options.seed, **changes)
+    config = make_config(options.preset, changes.pop("loss", options.loss), seed=options.seed, **changes)
     out = options.out or Path("runs") / f"{Path(options.preset).stem}-{Path(options.loss).stem}-{options.seed}"
     with PartialState(cpu=not torch.cuda.is_available()).main_process_first():  # one makes the clips, the others read
         source, validation = _open(options)
-    needs_decoder = bool(config.loss.weight_decoder)
-    layers = frozen_layers(decoder="decoder-synthetic-vgg" if needs_decoder else None)
-    try:
-        result = run(
-            config, source, **layers, validation=validation, out_dir=out, resume=not options.restart, progress=True
-        )
-    except (TrainingError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    layers = layers_for(source, config.loss)
+    resume = not options.restart
+    result = run(config, source, **layers, validation=validation, out_dir=out, resume=resume, progress=True)
     if not PartialState().is_main_process:
         return 0
     from s2f_lib import voice_encoder
@@ -178,13 +235,26 @@ def _assignment(text: str) -> tuple[str, object]:
 
 
 def _open(options) -> tuple:
-    """Training and validation clips that the command line asks for."""
+    """Training and validation clips that the command line asks for.
+
+    Raises
+    ------
+    ValueError
+        If the speakers are kept for something else: the test, the validation, the recogniser, the decoder.
+    """
     from s2f_lib.training import synthetic
 
     if options.corpus != "synthetic":
         from s2f_lib.training.shards import corpus_sources
 
         return corpus_sources(options.corpus)
+    kept = {seed: purpose for purpose, seed in settings.SEEDS.items() if purpose != "voice"}
+    kept[synthetic.VALIDATION_SEED] = "validation"
+    if purpose := kept.get(options.population_seed):
+        raise ValueError(
+            f"--population-seed {options.population_seed}: these people are kept for {purpose!r}, and no voice encoder "
+            f"may train on them; take another number, the default is {PeopleSet.seed}"
+        )
     which = PeopleSet(options.people, options.clips, options.population_seed, options.world)
     held_out = min(400, max(64, options.people // 8))
     other = PeopleSet(held_out, 1, seed=synthetic.VALIDATION_SEED, world=options.world, sentences="test")

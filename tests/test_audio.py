@@ -262,6 +262,7 @@ def test_the_inverse_gives_the_sound_back():
 
 def test_the_inverse_takes_one_and_any_length():
     assert audio.invert_spectrogram(torch.zeros(2, 298, 257)).shape == (1, 48_000)
+    assert audio.invert_spectrogram(torch.zeros(2, 1, 257)).shape == (1, 160 + 320)
     with pytest.raises(ValueError, match="shape"):
         audio.invert_spectrogram(torch.zeros(2, 598, 256))
 

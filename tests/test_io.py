@@ -3,7 +3,6 @@
 import errno
 import hashlib
 import http.server
-import json
 import os
 import threading
 import time
@@ -152,6 +151,26 @@ def test_a_file_that_changes_between_two_pieces_is_taken_from_the_start(server, 
     assert fetch(hashlib.sha256(DATA[::-1]).hexdigest()).read_bytes() == DATA[::-1]
 
 
+@pytest.mark.parametrize("left", [b"", b'{"url": "ht', b"[]", b"\xff"])
+def test_a_part_whose_note_was_cut_off_is_not_used(server, fetch, tmp_path, left):
+    (tmp_path / "get").mkdir()
+    (tmp_path / "get" / "weights.bin.part").write_bytes(b"of whatever")
+    (tmp_path / "get" / "weights.bin.part.json").write_bytes(left)
+    assert fetch().read_bytes() == DATA
+    assert "Range" not in server.requests[0]
+    assert leftovers(tmp_path) == ["weights.bin"]
+
+
+def test_the_note_beside_a_part_is_whole_or_absent(server, fetch, tmp_path, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(io.files.os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        fetch()
+    assert leftovers(tmp_path) == []
+
+
 def test_a_piece_from_another_place_is_never_joined(server, fetch):
     server.plan = ["break off", "wrong piece"]
     assert fetch().read_bytes() == DATA
@@ -270,6 +289,15 @@ def test_a_full_disk_says_so(tmp_path):
     assert leftovers(tmp_path) == []
 
 
+def test_what_is_read_meanwhile_keeps_its_own_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError) as caught, io.atomic_write(tmp_path / "out"):
+        (tmp_path / "file" / "x").read_bytes()
+    assert caught.value.filename == str(tmp_path / "file" / "x")
+    assert "cannot write" not in str(caught.value)
+    assert leftovers(tmp_path) == ["file"]
+
+
 def test_a_file_in_place_of_a_folder_says_so(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="is a file, not a folder"), io.atomic_write(tmp_path / "file" / "x"):
@@ -289,65 +317,3 @@ def test_cache_folder_follows_the_environment(tmp_path, monkeypatch):
 def test_sha256_of_known_bytes(tmp_path):
     (tmp_path / "x").write_bytes(b"abc")
     assert io.sha256(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-
-
-# --- records
-
-
-@pytest.fixture
-def results(tmp_path, monkeypatch):
-    monkeypatch.setenv("S2F_RESULTS", str(tmp_path / "results"))
-    return tmp_path / "results"
-
-
-def record(name="speed", **changes):
-    values = {"command": "python -m benchmarks.speed", "n": 3, "metrics": {"x": 1.5}, "seconds": 2.0}
-    return io.write_record(name, **values | changes)
-
-
-def test_a_record_comes_back_with_its_origin(results):
-    numpy = pytest.importorskip("numpy")
-    path = record(metrics={"x": numpy.float32(1.5), "n": 2}, intervals={"x": (1, 2)}, seeds=range(2), notes="quiet")
-    assert path == results / "speed.json"
-    made = io.read_record("speed")
-    assert " ".join(made) == "name command commit date device seconds seeds n metrics intervals notes"
-    assert made["metrics"] == {"x": 1.5, "n": 2}
-    assert made["intervals"] == {"x": [1, 2]}
-    assert made["seeds"] == [0, 1]
-    assert made["date"].endswith("Z")
-    assert "cores" in made["device"]
-
-
-def test_what_was_never_run_is_none(results):
-    assert io.read_record("never") is None
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"metrics": {"x": float("nan")}}, "'x' must be a finite number"),
-        ({"metrics": {"x": "high"}}, "finite number"),
-        ({"metrics": {}}, "at least one metric"),
-        ({"command": " "}, "needs its command"),
-        ({"intervals": {"y": (0, 1)}}, "belongs to no metric"),
-        ({"intervals": {"x": (2, 1)}}, "upside down"),
-        ({"name": "../x"}, "lower-case letters"),
-    ],
-)
-def test_a_record_that_cannot_be_true_is_refused(results, changes, message):
-    with pytest.raises(ValueError, match=message):
-        record(**changes)
-    assert not results.exists()
-
-
-def test_a_broken_record_is_named(results):
-    record()
-    (results / "speed.json").write_text("{")
-    with pytest.raises(ValueError, match=r"speed\.json is not a record"):
-        io.read_record("speed")
-
-
-def test_the_record_names_the_commit_of_the_clone(results):
-    commit = json.loads(record().read_text())["commit"]
-    in_clone = (io.records.ROOT / ".git").exists()
-    assert (commit is not None and len(commit.split("+")[0]) == 12) if in_clone else True

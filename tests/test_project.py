@@ -343,17 +343,22 @@ def test_what_the_model_card_says_of_silence_is_what_was_measured():
     metrics = json.loads((ROOT / "results" / "evaluation_synthetic.json").read_text())["metrics"]
     kinds = ("noise_only", "silence_only", "as_recorded")
     noise, silence, speech = (metrics[f"robust_{name}_angle_from_average"] for name in kinds)
-    assert ("lie nearly half as far" in card) == all(0.4 < answer / speech < 0.5 for answer in (noise, silence))
+    assert "lie nearly half as far" in card
+    assert all(0.4 < answer / speech < 0.5 for answer in (noise, silence))
     mp3, truth, deaf = (
         metrics["robust_mp3_at_16_kbit_s_angle_from_average"],
         metrics["robust_mp3_at_16_kbit_s_angle_deg"],
         metrics["angle_deg_mean_feature"],
     )
-    assert ("farther from the truth than the average does" in card) == (mp3 > 1.2 * speech and truth > deaf)
+    assert "farther from the truth than the average does" in card
+    assert mp3 > 1.2 * speech
+    assert truth > deaf
 
 
 def test_what_the_model_card_says_of_another_synthesiser_is_what_was_measured():
     card = " ".join((ROOT / "book" / "model_card.md").read_text(encoding="utf-8").split())
     metrics = json.loads((ROOT / "results" / "second_engine.json").read_text())["metrics"]
-    assert ("sex is read right in two cases of three only" in card) == (0.62 < metrics["espeak_sex_right"] < 0.72)
-    assert ("of age nothing is left" in card) == (metrics["espeak_age_r"] < 0.15)
+    assert "sex is read right in two cases of three only" in card
+    assert 0.62 < metrics["espeak_sex_right"] < 0.72
+    assert "of age nothing is left" in card
+    assert metrics["espeak_age_r"] < 0.15

@@ -43,7 +43,8 @@ def build(
     Parameters
     ----------
     pairs, features : str or Path
-        Folders of `crop_faces` and `extract_features` (None: a corpus without features).
+        Folders of `crop_faces` and `extract_features` (None: a corpus without features). The recogniser that the
+        latter notes goes into corpus.json.
     parts : dict
         Splits, see `s2f_lib.corpus.splits`.
     out : str, Path or Address
@@ -58,7 +59,7 @@ def build(
     Raises
     ------
     ValueError
-        If a speaker or a video would be in two parts, or `out` holds shards of other clips.
+        If a speaker or a video would be in two parts, or `out` holds shards of other clips or with other features.
     """
     if sound not in ("flac", "wav"):
         raise ValueError(f"sound must be 'flac' or 'wav', got {sound!r}")
@@ -68,15 +69,16 @@ def build(
     part_of = {speaker: name for name, members in parts.items() for speaker in members}
     rows = [{**row, "split": part_of.get(row["speaker_id"], "")} for row in rows]
     shards = list(_plan([row for row in rows if row["status"] == "ok"], clips_per_shard))
+    made_by = _recogniser(features)
     with engine.lock(out) if isinstance(out, Path) else contextlib.nullcontext():
-        _prepare(out, shards, sound, overwrite)
+        _prepare(out, shards, sound, made_by, overwrite)
         roots = [str(Path(folder).resolve()) for folder in (pairs, features) if folder]
         missing = [(name, clips) for name, clips in shards if not (out / "shards" / name).exists()]
         tasks = [(str(out), roots, name, clips, sound) for name, clips in missing]
         for _ in engine.run(_write, tasks, jobs=jobs, scheduler=scheduler, progress=progress, unit="shard"):
             pass
         engine.remove_partial(out)
-        _finish(out, rows, parts, shards, about or {})
+        _finish(out, rows, parts, shards, (about or {}) | made_by)
     return rows
 
 
@@ -91,18 +93,36 @@ def _plan(rows: Sequence[Row], size: int) -> Iterator[tuple[str, list[Row]]]:
             yield f"{split}-{number:06d}.tar", clips[first : first + size]
 
 
-def _prepare(out: storage.Place, shards: list, sound: str, overwrite: bool) -> None:
-    """Check that what is there belongs to the same plan."""
+def _recogniser(features: str | Path | None) -> dict:
+    """{"recogniser": {"name", "checksum"}} as `extract_features` notes it; {} where nothing is noted."""
+    note = None if features is None else Path(features) / "step.json"
+    settings = json.loads(note.read_text(encoding="utf-8"))["settings"] if note and note.exists() else {}
+    if "recogniser" not in settings:
+        return {}
+    return {"recogniser": {"name": settings["recogniser"], "checksum": settings["checksum"]}}
+
+
+def _prepare(out: storage.Place, shards: list, sound: str, made_by: dict, overwrite: bool) -> None:
+    """Check that what is there belongs to the same plan and has features of the same recogniser."""
     plan = [sound, *([name, [row["clip_id"] for row in clips]] for name, clips in shards)]
-    plan = hashlib.sha256(json.dumps(plan).encode())
+    plan = {"plan": hashlib.sha256(json.dumps(plan).encode()).hexdigest()} | made_by
     note = out / "plan.json"
     if overwrite:
         engine.remove(out, ("plan.json", "corpus.json", "manifest.csv", "splits.json", "shards/*.tar"))
     engine.remove_partial(out)
-    if note.exists() and json.loads(note.read_text())["plan"] != plan.hexdigest():
+    found = json.loads(note.read_text()) if note.exists() else plan
+    if found["plan"] != plan["plan"]:
         raise ValueError(f"{out} holds shards of other clips; choose another folder or --overwrite")
+    if found != plan:
+        was, now = _told(found), _told(plan)
+        raise ValueError(f"{out} holds shards with features of {was}, not {now}; choose another folder or --overwrite")
     with storage.atomic_write(note, "w") as file:
-        json.dump({"plan": plan.hexdigest()}, file)
+        json.dump(plan, file)
+
+
+def _told(plan: dict) -> str:
+    """The recogniser of a plan, for a message."""
+    return "{name} {checksum:.12}".format(**plan["recogniser"]) if "recogniser" in plan else "an unknown recogniser"
 
 
 def _write(task: tuple) -> str:

@@ -79,11 +79,11 @@ def _crop(folder: Path, settings: dict, row: Row) -> Row:
         face, at = _from_picture(inside(root, str(row["picture"])), settings), ""
     else:
         face, at = _from_video(source, row, settings, (start, end))
+    seconds = min(audio.CLIP_SECONDS, len(sound) / audio.SAMPLE_RATE)
     sound = audio.fit_to_clip(sound)
     for ending, value in (("flac", sound), ("jpg", face)):
         with io.atomic_write(folder / "pairs" / f"{name}.{ending}") as file:
             file.write(encode(ending, value))
-    seconds = min(audio.CLIP_SECONDS, (end - start) if end else audio.CLIP_SECONDS)
     return {"frame_at": at, "seconds": round(seconds, 3), "loudness": round(float(np.std(sound)), 4)}
 
 

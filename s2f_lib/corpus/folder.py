@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ class Corpus:
     ----------
     folder : Path or Address
     info : dict
-        ``corpus.json``: kind, settings, shards.
+        ``corpus.json``: kind, settings, shards, and the recogniser that made the features where that is known.
     manifest : list of dict
         One row per clip: clip_id, speaker_id, video_id, split, status, reason, and what else is known.
     splits : dict
@@ -60,7 +61,15 @@ class Corpus:
 
         chosen = self._shards(split)
         speakers = {speaker: i for i, speaker in enumerate(sorted(itertools.chain(*self.splits.values())))}
-        return ShardSource([(self.folder / "shards" / s["name"], s["clips"]) for s in chosen], speakers, window)
+        paths = [(self.folder / "shards" / shard["name"], shard["clips"]) for shard in chosen]
+        return ShardSource(paths, speakers, window, self.about(split))
+
+    def about(self, split: str = "train") -> dict:
+        """What a run remembers of a part: kind, recogniser if known, number of clips, one SHA-256 over all shards."""
+        chosen = self._shards(split)
+        told = {key: self.info[key] for key in ("kind", "recogniser") if key in self.info}
+        content = hashlib.sha256("".join(shard["sha256"] for shard in chosen).encode()).hexdigest()
+        return told | {"clips": sum(shard["clips"] for shard in chosen), "content": content}
 
     def clips(self, split: str = "train", endings: tuple[str, ...] | None = None) -> Iterator[dict]:
         """Clips of a part, one after the other: {"clip_id", "wav": int16, "jpg": uint8, "json": ..., ...}."""

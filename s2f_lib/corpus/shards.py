@@ -146,7 +146,13 @@ def encode(ending: str, value: object) -> bytes:
 
 
 def decode(ending: str, data: bytes) -> object:
-    """Turn the bytes of a member into a value; never unpickles, and refuses giant pictures."""
+    """Turn the bytes of a member into a value; never unpickles, and refuses giant pictures.
+
+    Raises
+    ------
+    ValueError
+        If the sound is not mono at 16 kHz, or the picture larger than `MAX_PIXELS`.
+    """
     kind, buffer = ending.rpartition(".")[2], bytes_io.BytesIO(data)
     if kind == "wav":
         with wave.open(buffer) as file:
@@ -163,10 +169,13 @@ def decode(ending: str, data: bytes) -> object:
     if kind in ("jpg", "jpeg", "png"):
         from PIL import Image
 
-        with Image.open(buffer, formats=("JPEG", "PNG")) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise ValueError(f"a picture of {picture.width} x {picture.height} pixels is refused as too large")
-            return np.asarray(picture.convert("RGB"))
+        try:
+            with Image.open(buffer, formats=("JPEG", "PNG")) as picture:
+                if picture.width * picture.height > MAX_PIXELS:
+                    raise ValueError(f"a picture of {picture.width} x {picture.height} pixels is refused as too large")
+                return np.asarray(picture.convert("RGB"))
+        except Image.DecompressionBombError as error:  # Pillow has a limit of its own, and an error that is no OSError
+            raise ValueError(f"a picture is refused as too large: {error}") from error
     if kind == "npy":
         return np.load(buffer, allow_pickle=False)
     if kind == "json":

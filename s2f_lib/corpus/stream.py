@@ -33,14 +33,27 @@ class ShardSource:
         speaker_id -> number.
     window : int
         Shards shuffled together; more is better mixed, fewer read more in sequence.
+    about : dict, optional
+        Which clips these are, see `Corpus.about`.
+
+    Raises
+    ------
+    ValueError
+        If there is no shard.
     """
 
-    def __init__(self, shards: Sequence[tuple[storage.Place, int]], speakers: dict[str, int], window: int = 16):
+    def __init__(
+        self,
+        shards: Sequence[tuple[storage.Place, int]],
+        speakers: dict[str, int],
+        window: int = 16,
+        about: dict | None = None,
+    ):
         if not shards:
             raise ValueError("this part of the corpus has no shard")
         self.paths = [storage.at(path) for path, _ in shards]
         self.sizes = np.array([clips for _, clips in shards])
-        self.speakers, self.window = speakers, window
+        self.speakers, self.window, self.about = speakers, window, about or {}
         self._open: OrderedDict[int, Shard] = OrderedDict()
         self._epochs: dict[tuple, tuple] = {}
 

@@ -11,6 +11,8 @@ from s2f_lib import hub, io
 from s2f_lib.config import SEEDS
 from s2f_lib.evaluate.command import load_encoder, results_in
 
+OF_PEOPLE = ("people", "seed", "world", "train_people", "recogniser", "decoder")  # say nothing about a folder
+
 
 def parser() -> argparse.ArgumentParser:
     """The options of the command."""
@@ -49,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             from s2f_lib.evaluate import folder
 
-            n, metrics, intervals, notes = folder.run(options.corpus, encoder)
+            n, metrics, intervals, notes = folder.run(options.corpus, encoder, folder.made_for(options.weights))
     except (FileNotFoundError, KeyError, ValueError) as error:
         print(f"not evaluated: {error.args[-1] if isinstance(error, KeyError) else error}", file=sys.stderr)
         return 1
@@ -89,20 +91,18 @@ def _synthetic(options: argparse.Namespace, encoder, recogniser) -> tuple:
 
 def write(options: argparse.Namespace, n: int, metrics: dict, intervals: dict, notes: str, seconds: float) -> Path:
     """Write the record under ``--out``, or where records belong."""
-    corpus = "synthetic" if options.corpus == "synthetic" else Path(options.corpus).name
-    out = options.out or io.results_dir() / f"evaluation_{corpus}.json"
-    command = f"python -m s2f_lib.evaluate --corpus {corpus}"
-    if corpus == "synthetic":
-        command += f" --people {options.people} --seed {options.seed} --world {options.world}"
-    command += f" --weights {Path(options.weights).name} --out results/{out.name}"
+    synthetic = options.corpus == "synthetic"
+    out = options.out or io.results_dir() / f"evaluation_{Path(options.corpus).name}.json"
+    always = ("corpus", "weights", *(("people", "seed", "world") if synthetic else ()))
+    command = io.command_of(parser(), options, always=always, left_out=() if synthetic else OF_PEOPLE)
     with results_in(out) as name:
         return io.write_record(
             name,
-            command=command,
+            command=f"{command} --out results/{out.name}",
             n=n,
             metrics=metrics,
             intervals=intervals,
-            seeds=[options.seed, SEEDS["voice"]],
+            seeds=[options.seed, SEEDS["voice"]] if synthetic else [],
             seconds=seconds,
             notes=notes,
         )

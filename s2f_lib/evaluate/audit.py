@@ -17,7 +17,7 @@ from s2f_lib.evaluate import command, experiments, material, predictions
 from s2f_lib.evaluate.experiments import RARE, WORLDS, Stage
 from s2f_lib.evaluate.statistics import Interval
 
-COMMAND = "python -m s2f_lib.evaluate.audit --out results/ethics.json"
+COMMAND = "python -m s2f_lib.evaluate.audit --out results/ethics.json"  # with default options
 
 
 def run(stage: Stage, encoder) -> tuple[dict, dict]:
@@ -77,16 +77,21 @@ def _errors(stage: Stage, v_s: np.ndarray, metrics: dict, ends: dict) -> None:
         metrics[f"error_gap_{name}_angle_deg"] = float(np.ptp(table["angle_deg"]))
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    p = argparse.ArgumentParser(prog="python -m s2f_lib.evaluate.audit", description=__doc__.split("\n\n")[0])
+    p.add_argument("--people", type=int, default=1000, help="test people, default 1000")
+    p.add_argument("--train-people", type=int, default=1500, help="people the listeners learn from, default 1500")
+    p.add_argument("--weights", default="voice-encoder-synthetic", help="encoder: a name of the hub or a file")
+    p.add_argument("--out", default="results/ethics.json", help="record to write")
+    p.add_argument("--workers", type=int, default=2, help="processes that render and speak, default 2")
+    p.add_argument("--quiet", action="store_true", help="no progress bars")
+    return p
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the audit and write its record; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m s2f_lib.evaluate.audit", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--people", type=int, default=1000, help="test people, default 1000")
-    parser.add_argument("--train-people", type=int, default=1500, help="people the listeners learn from, default 1500")
-    parser.add_argument("--weights", default="voice-encoder-synthetic", help="encoder: a name of the hub or a file")
-    parser.add_argument("--out", default="results/ethics.json", help="record to write")
-    parser.add_argument("--workers", type=int, default=2, help="processes that render and speak, default 2")
-    parser.add_argument("--quiet", action="store_true", help="no progress bars")
-    options = parser.parse_args(arguments)
+    options = parser().parse_args(arguments)
     started = time.time()
     try:
         networks = [hub.load(name) for name in ("synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic")]
@@ -99,7 +104,7 @@ def main(arguments: list[str] | None = None) -> int:
     with command.results_in(options.out) as name:
         path = io.write_record(
             name,
-            command=COMMAND,
+            command=f"{io.command_of(parser(), options)} --out results/{name}.json",
             n=options.people,
             metrics=metrics,
             intervals=ends,

@@ -2,6 +2,10 @@
 
 A verdict follows from a rule that is printed with it, never from a person. A row whose record does not exist says
 "not run yet" and counts as not tested.
+
+The rules of ``angle`` and ``retrieval`` were changed once the numbers were known. They had asked for more than
+demographics alone score, and demographics know the group, which no voice tells in this world: the perfect listener
+failed them too. Now they ask for more than the speaker's sex explains.
 """
 
 from __future__ import annotations
@@ -80,34 +84,35 @@ def _graded(full: bool, part: bool) -> str:
 
 def angle(r: Records) -> tuple[str, str]:
     value, ends = r.value(EVALUATION, "angle_deg_6_s"), r.ends(EVALUATION, "angle_deg_6_s")
-    mean, told = r.value(EVALUATION, "angle_deg_mean_feature"), r.value(EVALUATION, "angle_deg_demographics")
-    best = r.value(EVALUATION, "angle_deg_perfect_listener")
+    mean, sex_alone = r.value(EVALUATION, "angle_deg_mean_feature"), r.value(EVALUATION, "angle_deg_sex_alone")
+    best, told = r.value(EVALUATION, "angle_deg_perfect_listener"), r.value(EVALUATION, "angle_deg_demographics")
     ours = (
-        f"{value:.1f}° {_span(ends)}; mean feature {mean:.1f}°, demographics only {told:.1f}°, "
-        f"perfect listener {best:.1f}°"
+        f"{value:.1f}° {_span(ends)}; mean feature {mean:.1f}°, sex alone {sex_alone:.1f}°, perfect listener "
+        f"{best:.1f}°; demographics, with a group that no voice tells, {told:.1f}°"
     )
-    return ours, _graded(ends[1] < told, ends[1] < mean)
+    return ours, _graded(r.ends(EVALUATION, "angle_gain_over_sex_alone")[0] > 0, ends[1] < mean)
 
 
 def longer(r: Records) -> tuple[str, str]:
     gain, ends = r.value(EVALUATION, "angle_gain_6s_over_3s"), r.ends(EVALUATION, "angle_gain_6s_over_3s")
     top6, top3 = r.value(EVALUATION, "top10_percent"), r.value(EVALUATION, "top10_percent_3s")
-    ours = f"6 s is {gain:.2f}° nearer {_span(ends, digits=2)}; top 10 %: {_percent(top3)} → {_percent(top6)}"
-    return ours, _graded(ends[0] > 0 and top6 > top3, gain > 0)
+    more = r.ends(EVALUATION, "top10_gain_6s_over_3s")
+    ours = (
+        f"{gain:.2f}° {_span(ends, digits=2)} nearer than with 3 s; top 10 %: {_percent(top3)} → {_percent(top6)}, "
+        f"difference {_span(more, 100)} points"
+    )
+    return ours, _graded(ends[0] > 0 and more[0] > 0, ends[0] > 0)
 
 
 def retrieval(r: Records) -> tuple[str, str]:
     value, ends = r.value(EVALUATION, "top10_percent"), r.ends(EVALUATION, "top10_percent")
-    told, best = (
-        r.value(EVALUATION, "top10_percent_demographics"),
-        r.value(EVALUATION, "top10_percent_perfect_listener"),
-    )
-    chance, n = r.value(EVALUATION, "top10_percent_chance"), r.n(EVALUATION)
+    names = ("chance", "sex_alone", "perfect_listener", "demographics")
+    chance, sex_alone, best, told = (r.value(EVALUATION, f"top10_percent_{name}") for name in names)
     ours = (
-        f"{_percent(value)} {_span(ends, 100)} of N = {n:,}; chance {_percent(chance)}, "
-        f"demographics only {_percent(told)}, perfect listener {_percent(best)}"
+        f"{_percent(value)} {_span(ends, 100)} of N = {r.n(EVALUATION):,}; chance {_percent(chance)}, sex alone "
+        f"{_percent(sex_alone)}, perfect listener {_percent(best)}; demographics {_percent(told)}"
     )
-    return ours, _graded(ends[0] > told, ends[0] > chance)
+    return ours, _graded(r.ends(EVALUATION, "top10_gain_over_sex_alone")[0] > 0, ends[0] > chance)
 
 
 def rank_of_5000(r: Records) -> tuple[str, str]:
@@ -139,13 +144,16 @@ def age(r: Records) -> tuple[str, str]:
 
 
 def group(r: Records) -> tuple[str, str]:
+    value, ends = r.value(EVALUATION, "group_s2f"), r.ends(EVALUATION, "group_s2f")
+    constant, ceiling = r.value(EVALUATION, "group_s2f_constant"), r.value(EVALUATION, "group_f2f")
     plain, mixed = r.ends(ETHICS, "skin_r_physiology"), r.ends(ETHICS, "skin_r_confounded")
     ours = (
-        f"r of skin in voice and face: {r.value(ETHICS, 'skin_r_physiology'):.2f} {_span(plain, digits=2)} where "
-        f"language tells nothing, {r.value(ETHICS, 'skin_r_confounded'):.2f} {_span(mixed, digits=2)} where it follows "
-        "the group"
+        f"invented group {_percent(value)} {_span(ends, 100)}; F2F {_percent(ceiling)}, constant guess "
+        f"{_percent(constant)}. Skin drawn by a light listener: r {r.value(ETHICS, 'skin_r_physiology'):.2f} "
+        f"{_span(plain, digits=2)} where language tells nothing, {r.value(ETHICS, 'skin_r_confounded'):.2f} "
+        f"{_span(mixed, digits=2)} where it follows the group"
     )
-    return ours, _graded(plain[0] > 0.1, mixed[0] > 0.1)
+    return ours, _graded(ends[0] > constant and plain[0] > 0.1, mixed[0] > 0.1)
 
 
 def craniofacial(r: Records) -> tuple[str, str]:
@@ -161,6 +169,14 @@ def craniofacial_adjusted(r: Records) -> tuple[str, str]:
     return ours, _graded(found >= 7, found >= 1)
 
 
+def craniofacial_published(r: Records) -> tuple[str, str]:
+    found = int(r.value("published_avspeech", "craniofacial_significant_adjusted_s2f_07"))
+    median = r.value("published_avspeech", "craniofacial_median_adjusted_s2f_07")
+    before = r.value("published_avspeech", "craniofacial_median_s2f_07")
+    ours = f"{found} of 13 significant (Holm), median r {median:.2f} ({before:.2f} before), S2F with F2F"
+    return ours, _graded(found >= 7, found >= 1)
+
+
 def consistent(r: Records) -> tuple[str, str]:
     same, other = r.ends(EVALUATION, "angle_deg_same_person"), r.ends(EVALUATION, "angle_deg_two_people")
     ours = (
@@ -168,6 +184,20 @@ def consistent(r: Records) -> tuple[str, str]:
         f"{r.value(EVALUATION, 'angle_deg_two_people'):.1f}° between people"
     )
     return ours, _graded(same[1] < 0.7 * other[0], same[1] < other[0])
+
+
+def batch_norm(r: Records) -> tuple[str, str]:
+    angles, tops, sexes = (
+        [r.value("loss_ablation", f"{name}.{key}") for name in ("no_batch_norm", "full")]
+        for key in ("final_angle_deg", "top10_percent", "face_sex_right")
+    )
+    mean = r.value("loss_ablation", "start_angle_deg")
+    ours = (
+        f"without: {angles[0]:.1f}° (mean feature {mean:.1f}°), top 10 % {tops[0]:.1f} % (chance 10 %), sex "
+        f"{_percent(sexes[0])}; with: {angles[1]:.1f}°, {tops[1]:.1f} %, {_percent(sexes[1])}"
+    )
+    collapsed = abs(tops[0] - 10) < 1 and abs(sexes[0] - 0.5) < 0.02
+    return ours, _graded(collapsed and tops[1] > 12, tops[0] < tops[1])
 
 
 def loss(r: Records) -> tuple[str, str]:
@@ -195,8 +225,8 @@ def language(r: Records) -> tuple[str, str]:
     value, ends = r.value(ETHICS, "language_switch_effect"), r.ends(ETHICS, "language_switch_effect")
     plain = r.value(ETHICS, "language_switch_effect_physiology")
     ours = (
-        f"skin lightness moves {value:.2f} {_span(ends, digits=2)} of the way between two groups when only the "
-        f"language changes (confounded world); {plain:.2f} in physiology"
+        f"a light listener: skin lightness moves {value:.2f} {_span(ends, digits=2)} of the way between two groups "
+        f"when only the language changes (confounded world); {plain:.2f} in physiology"
     )
     return ours, _graded(ends[0] > 0.1, ends[0] > 0)
 
@@ -212,10 +242,22 @@ def identity(r: Records) -> tuple[str, str]:
 
 
 def again(r: Records) -> tuple[str, str]:
-    value = r.value("published_avspeech", "gender_f2f_s2f")
+    value = r.value("published_avspeech", "gender_true_s2f_07")
+    ends = r.ends("published_avspeech", "gender_true_s2f_07")
     near = int(r.value("published_avspeech", "craniofacial_within_0_10"))
-    ours = f"gender label F2F = S2F in {_percent(value)}; {near} of 12 craniofacial r within 0.10 of the paper's"
+    ours = (
+        f"photograph and S2F picture have the same gender label in {_percent(value)} {_span(ends, 100)} of 900; "
+        f"{near} of 12 craniofacial r within 0.10 of the paper's"
+    )
     return ours, _graded(abs(value - 0.94) < 0.04 and near >= 10, abs(value - 0.94) < 0.08)
+
+
+def avspeech(r: Records) -> tuple[str, str]:
+    angle, top = r.value("evaluation_avspeech", "angle_deg_6_s"), r.value("evaluation_avspeech", "top10_percent")
+    mean = r.value("evaluation_avspeech", "angle_deg_mean_feature")
+    ours = f"{angle:.1f}° (mean feature {mean:.1f}°); {_percent(top)}"
+    published = published_numbers.RETRIEVAL[6, "cosine"][10]
+    return ours, _graded(abs(100 * top - published) < 5, 100 * top > 20)
 
 
 _TABLE2, _TABLE3 = published_numbers.SIMILARITY, published_numbers.RETRIEVAL[6, "cosine"]
@@ -227,7 +269,7 @@ CLAIMS = (
         "Table 2",
         f"{_TABLE2[6]['angle_deg'][0]}° (6 s), no baseline",
         EVALUATION,
-        "holds: nearer than demographics alone; partly: nearer than the mean feature",
+        "holds: nearer than sex alone (paired interval above 0); partly: nearer than the mean feature",
         angle,
     ),
     Claim(
@@ -236,7 +278,7 @@ CLAIMS = (
         "Tables 2, 3",
         f"{_TABLE2[3]['angle_deg'][0]}° (3 s) → {_TABLE2[6]['angle_deg'][0]}° (6 s)",
         EVALUATION,
-        "holds: the interval of the gain is above 0 and retrieval rises; partly: the gain is above 0",
+        "holds: paired intervals of both gains, angle and first 10 %, are above 0; partly: that of the angle",
         longer,
     ),
     Claim(
@@ -245,7 +287,7 @@ CLAIMS = (
         "Table 3",
         f"{_TABLE3[10]} %, chance 10 %",
         EVALUATION,
-        "holds: above demographics alone; partly: above chance",
+        "holds: above sex alone (paired interval above 0); partly: above chance",
         retrieval,
     ),
     Claim(
@@ -268,9 +310,9 @@ CLAIMS = (
     ),
     Claim(
         "age",
-        "age of the S2F face agrees",
+        "age of the S2F face agrees better than a constant guess",
         "Fig. 4",
-        "28.6 % same decade (constant guess 29.4 %)",
+        "28.6 % same decade, below the constant guess of 29.4 %",
         EVALUATION,
         "holds: above the constant guess; partly: balanced accuracy above 1.2 times chance",
         age,
@@ -279,9 +321,10 @@ CLAIMS = (
         "group",
         "ancestry of the S2F face agrees",
         "Fig. 4",
-        "47.6 % (constant guess 50.2 %)",
-        ETHICS,
-        "holds: r above 0.1 where only physiology speaks; partly: only where language follows the group",
+        "47.6 %, below the constant guess of 50.2 %",
+        EVALUATION,
+        "holds: group above the constant guess, and r of skin above 0.1, where only physiology speaks; partly: r above "
+        "0.1 where language follows the group",
         group,
     ),
     Claim(
@@ -301,6 +344,15 @@ CLAIMS = (
         EVALUATION,
         "holds: at least 7 of 13 significant; partly: at least one",
         craniofacial_adjusted,
+    ),
+    Claim(
+        "individual_published",
+        "... the same of the authors' own pictures, a classifier's labels taken out",
+        "–",
+        "not printed",
+        "published_avspeech",
+        "holds: at least 7 of 13 significant; partly: at least one",
+        craniofacial_published,
     ),
     Claim(
         "consistent",
@@ -330,6 +382,15 @@ CLAIMS = (
         loss,
     ),
     Claim(
+        "batch_norm",
+        "without batch normalisation faces collapse to an average",
+        "Fig. 8",
+        "pictures only",
+        "loss_ablation",
+        "holds: without it retrieval and sex stand at chance, with it they do not; partly: lower without",
+        batch_norm,
+    ),
+    Claim(
         "language",
         "the language spoken can change the face",
         "Fig. 10",
@@ -355,5 +416,14 @@ CLAIMS = (
         "published_avspeech",
         "holds: within 4 points, and at least 10 of 12 within 0.10; partly: within 8 points",
         again,
+    ),
+    Claim(
+        "avspeech",
+        "the network of table 1, trained on AVSpeech, finds the true face",
+        "Tables 2, 3",
+        f"{_TABLE2[6]['angle_deg'][0]}°; first 10 % {_TABLE3[10]} %",
+        "evaluation_avspeech",
+        "holds: first 10 % within 5 points of the paper's; partly: above 20 %",
+        avspeech,
     ),
 )

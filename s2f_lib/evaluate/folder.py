@@ -6,12 +6,14 @@ the encoder against the mean feature, random pairs and chance.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 
-from s2f_lib import corpus
+from s2f_lib import corpus, hub
 from s2f_lib.evaluate import material, retrieval, similarity
+from s2f_lib.training.data import NOTE
 
 MOST = 5000  # clips in the gallery, as the paper
 
@@ -33,10 +35,43 @@ def features(source, encoder, seconds: float | None = None, most: int = MOST) ->
     return np.concatenate(v_s), np.concatenate(v_f), np.concatenate(speakers)
 
 
-def run(path: str | Path, encoder) -> tuple[int, dict, dict, str]:
-    """Numbers for a corpus folder: (clips, metrics, intervals, notes); see ``python -m s2f_lib.evaluate``."""
+def made_for(weights: str) -> dict:
+    """Name and checksum of the recogniser whose features an encoder predicts, as far as known; {} if nothing is.
+
+    The hub says so of its encoders, and the folder of a run of the file in it.
+    """
+    if not weights.endswith(".safetensors"):
+        entry = hub.describe(weights)
+        told = {"name": entry.get("recogniser"), "checksum": entry.get("recogniser_sha256")}
+        return {key: value for key, value in told.items() if value}
+    note = Path(weights).parent / NOTE
+    return json.loads(note.read_text(encoding="utf-8")).get("recogniser", {}) if note.exists() else {}
+
+
+def run(path: str | Path, encoder, recogniser: dict | None = None) -> tuple[int, dict, dict, str]:
+    """Numbers for a corpus folder: (clips, metrics, intervals, notes); see ``python -m s2f_lib.evaluate``.
+
+    Parameters
+    ----------
+    path : str or Path
+    encoder
+    recogniser : dict, optional
+        What the encoder was made for, see `made_for`.
+
+    Raises
+    ------
+    ValueError
+        If the corpus has no test clips with features, or they are known to be of another recogniser.
+    """
     clips = corpus.open(path)
     test = clips.source("test")
+    wanted, found = recogniser or {}, getattr(test, "about", {}).get("recogniser", {})
+    for key in ("name", "checksum"):
+        if wanted.get(key) and found.get(key) and wanted[key] != found[key]:
+            raise ValueError(
+                f"the encoder predicts features of the recogniser with {key} {wanted[key]}, the corpus holds those of "
+                f"{found[key]}; take another encoder, or extract the features again with that recogniser"
+            )
     v_s, v_f, speakers = features(test, encoder)
     short = features(test, encoder, seconds=3.0)[0]
     predictions = {

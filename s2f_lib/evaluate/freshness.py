@@ -7,11 +7,13 @@ from s2f_lib import hub, io
 __all__ = ["MEASURED_WITH", "caution"]
 
 CHAIN = ("synthetic-vgg", "decoder-synthetic-vgg", "voice-encoder-synthetic")  # each learned from those before it
+READER = "attributes-synthetic"  # reads sex, group and age off the decoded faces
 MEASURED_WITH: dict[str, tuple[str, ...]] = {
-    "face_pipeline": (*CHAIN[:2], "decoder-dlib"),
-    "loss_ablation": CHAIN[:2],
+    "face_pipeline": (*CHAIN[:2], "decoder-dlib", READER),
+    "loss_ablation": (*CHAIN[:2], READER),
     "published_ridge": CHAIN[2:],
-    **dict.fromkeys(("voice_encoder", "voice_scaling", "evaluation_synthetic", "ethics", "second_engine"), CHAIN),
+    "voice_scaling": CHAIN,
+    **dict.fromkeys(("voice_encoder", "evaluation_synthetic", "ethics", "second_engine"), (*CHAIN, READER)),
 }
 
 

@@ -31,12 +31,10 @@ def cllr(same: np.ndarray, different: np.ndarray) -> float:
 
 
 def auc(same: np.ndarray, different: np.ndarray) -> float:
-    """Probability that a same-person score is above a different-person score, ties half."""
-    from scipy.stats import rankdata
+    """Probability that a same-person score is above a different-person score, ties half; scores are checked first."""
+    from s2f_lib.faces import verify
 
-    same, different = checks.column(same, "same"), checks.column(different, "different")
-    ranks = rankdata(np.concatenate([same, different]))
-    return float((ranks[: len(same)].sum() - len(same) * (len(same) + 1) / 2) / (len(same) * len(different)))
+    return verify.auc(checks.column(same, "same"), checks.column(different, "different"))
 
 
 def equal_error_rate(same: np.ndarray, different: np.ndarray) -> float:

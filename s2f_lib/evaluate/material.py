@@ -208,12 +208,13 @@ def decode(decoder: Callable, v: np.ndarray, batch_size: int = 64) -> tuple[np.n
     """Features (N, D) -> faces uint8 (N, S, S, 3) and landmarks (N, 68, 2) in [0, 1] of the picture."""
     import torch
 
+    from s2f_lib.faces.decoder_quality import to_pictures
+
     pictures, points = [], []
     with torch.inference_mode():
         for part in torch.from_numpy(np.ascontiguousarray(v, np.float32)).split(batch_size):
             out = decoder(part)
-            picture = (out.image.clamp(0, 1) * 255).round().to(torch.uint8)
-            pictures.append(picture.permute(0, 2, 3, 1).cpu().numpy())
+            pictures.append(to_pictures(out.image))
             points.append(out.landmarks.float().cpu().numpy())
     return np.concatenate(pictures), np.concatenate(points)
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-import numpy as np
-
 # Table 2, 5,000 random AVSpeech test clips: mean and spread over clips. The scale of L2 and L1 is not stated.
 SIMILARITY = MappingProxyType(
     {
@@ -27,14 +25,6 @@ RETRIEVAL = MappingProxyType(
         (6, "cosine"): {1: 10.92, 2: 17.00, 5: 30.60, 10: 45.82},
     }
 )
-MATCH_1_2 = MappingProxyType(  # 1:2 voice-to-face matching on VoxCeleb, unrestricted and same gender, percent
-    {
-        "human listeners (Nagrani et al. 2018)": (81.3, 57.1),
-        "SVHF (Nagrani et al. 2018)": (81.0, 65.2),
-        "Wen et al. 2019": (76.07, 59.69),
-        "Wen et al. 2021": (87.2, 77.7),
-    }
-)
 
 
 def cells_for(top1_percent: float) -> float:
@@ -46,8 +36,3 @@ def cells_for(top1_percent: float) -> float:
     if not 1 <= top1_percent <= 100:
         raise ValueError(f"top-1 % recall should lie between its chance of 1 and 100 percent, got {top1_percent}")
     return float(top1_percent)
-
-
-def bits_for(top1_percent: float) -> float:
-    """The same in bits."""
-    return float(np.log2(cells_for(top1_percent)))

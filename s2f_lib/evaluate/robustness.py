@@ -13,6 +13,8 @@ import numpy as np
 
 from s2f_lib.evaluate.material import SAMPLE_RATE, first_seconds
 
+SHORTEST = 6.0  # seconds; what is shorter is repeated to it
+
 
 @dataclass(frozen=True)
 class Change:
@@ -31,6 +33,11 @@ class Change:
         return np.clip(out, -1, 1)
 
 
+def _other(seed: int) -> str:
+    """What a name says of the seed; nothing of the usual one."""
+    return f", seed {seed}" if seed else ""
+
+
 def noise(snr_db: float, colour: str = "pink", seed: int = 0) -> Change:
     """Add noise at a signal-to-noise ratio in dB; ``colour`` is "white" or "pink" (equal power per octave)."""
     if colour not in ("white", "pink"):
@@ -41,7 +48,7 @@ def noise(snr_db: float, colour: str = "pink", seed: int = 0) -> Change:
         level = np.sqrt((x**2).mean(axis=1, keepdims=True)) * 10 ** (-snr_db / 20)
         return x + level * hiss
 
-    return Change(f"{colour} noise, {snr_db:g} dB", apply)
+    return Change(f"{colour} noise, {snr_db:g} dB{_other(seed)}", apply)
 
 
 def _noise(shape: tuple[int, int], colour: str, seed: int) -> np.ndarray:
@@ -66,7 +73,7 @@ def room(rt60: float = 0.6, seed: int = 0) -> Change:
         y = fftconvolve(x, tail[None], axes=1)[:, : x.shape[1]]
         return y * np.sqrt((x**2).mean(axis=1, keepdims=True) / ((y**2).mean(axis=1, keepdims=True) + 1e-12))
 
-    return Change(f"room, RT60 {rt60:g} s", apply)
+    return Change(f"room, RT60 {rt60:g} s{_other(seed)}", apply)
 
 
 def telephone() -> Change:
@@ -159,7 +166,7 @@ def whisper(seed: int = 0) -> Change:
         y = np.pad(y, ((0, 0), (0, max(0, x.shape[1] - y.shape[1]))))[:, : x.shape[1]]
         return y * np.sqrt((x**2).mean(axis=1, keepdims=True) / ((y**2).mean(axis=1, keepdims=True) + 1e-12))
 
-    return Change("whispered (noise excitation)", apply)
+    return Change(f"whispered (noise excitation){_other(seed)}", apply)
 
 
 def without_speech(kind: str = "noise", seed: int = 0) -> Change:
@@ -171,7 +178,7 @@ def without_speech(kind: str = "noise", seed: int = 0) -> Change:
     def apply(x: np.ndarray) -> np.ndarray:
         return level * _noise(x.shape, "pink", seed)
 
-    return Change(f"{kind} only", apply)
+    return Change(f"{kind} only{_other(seed)}", apply)
 
 
 def shortened(seconds: float) -> Change:
@@ -179,7 +186,7 @@ def shortened(seconds: float) -> Change:
     return Change(f"first {seconds:g} s", first_seconds(seconds))
 
 
-def beginning(seconds: float, shortest: float = 6.0) -> Callable[[np.ndarray], np.ndarray]:
+def beginning(seconds: float, shortest: float = SHORTEST) -> Callable[[np.ndarray], np.ndarray]:
     """Only the first ``seconds``; what is shorter than ``shortest`` is repeated to it, as the paper does.
 
     Unlike a `Change` it makes a longer waveform shorter.
@@ -191,7 +198,7 @@ def beginning(seconds: float, shortest: float = 6.0) -> Callable[[np.ndarray], n
         kept = waveform[:, : round(max(seconds, shortest) * SAMPLE_RATE)]
         return first_seconds(seconds)(kept)
 
-    cut.name = f"only the first {seconds:g} s"
+    cut.name = f"only the first {seconds:g} s" + ("" if shortest == SHORTEST else f", repeated to {shortest:g} s")
     return cut
 
 

@@ -7,7 +7,6 @@ the tables of README and book; without ``--write`` it prints the table.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections import Counter
@@ -51,19 +50,16 @@ def write() -> dict:
     started = time.time()
     judged = rows()
     counts = Counter(row["verdict"] for row in judged)
-    path = io.write_record(
+    io.write_record(
         "scorecard",
         command=COMMAND,
         n=len(judged),
         metrics={"claims": len(judged)} | {verdict.replace(" ", "_"): counts[verdict] for verdict in VERDICTS},
         seconds=time.time() - started,
         notes="Verdicts follow from the rules in s2f_lib/evaluate/claims.py and the records named in each row.",
+        extra={"rows": judged},
     )
-    record = io.read_record("scorecard") | {"rows": judged}
-    with io.atomic_write(path, "w") as file:
-        json.dump(record, file, indent=2, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
-    return record
+    return io.read_record("scorecard")
 
 
 def markdown() -> str:

@@ -107,11 +107,30 @@ def bootstrap(
 
 
 def mean_interval(values: np.ndarray, people: np.ndarray | None = None, times: int = 1000, seed: int = 0) -> Interval:
-    """Bootstrap interval of a mean over clips, people as the unit; fast for any number of clips."""
+    """Bootstrap interval of a mean over clips, people as the unit; fast for any number of clips.
+
+    Values that are all 0, or all 1, are taken for a share: every draw of a bootstrap would give it again, so the
+    interval is the exact one for so many people (Clopper and Pearson, 1934).
+
+    Raises
+    ------
+    ValueError
+        With fewer than two people: one person says nothing about the spread between people.
+
+    Examples
+    --------
+    >>> print(mean_interval(np.ones(60)))
+    1 [0.94, 1]
+    """
     values = checks.column(values, "values").astype(float)
     members = _members(people, len(values))
     if len(members) < 2:
         raise ValueError(f"an interval needs at least two people, got {len(members)}; report the value without one")
+    if (values == 1).all() or (values == 0).all():
+        from scipy.stats import binomtest
+
+        ends = binomtest(int(values.sum() > 0) * len(members), len(members)).proportion_ci(0.95, "exact")
+        return Interval(float(values[0]), float(ends.low), float(ends.high), len(members))
     total = np.array([values[m].sum() for m in members])
     count = np.array([len(m) for m in members], dtype=float)
     pick = np.random.default_rng(seed).integers(0, len(members), (times, len(members)))

@@ -43,8 +43,10 @@ def _similarity_numbers(study: Study, metrics: dict, intervals: dict) -> None:
         key = "angle_deg_" + _flat(name.replace("voice, ", ""))
         metrics[key], intervals[key] = row["angle_deg"], [row["low"], row["high"]]
     m = study.material
-    gain = statistics.mean_interval(similarity.angle_deg(m.v_s_short, m.v_f) - similarity.angle_deg(m.v_s, m.v_f))
-    metrics["angle_gain_6s_over_3s"], intervals["angle_gain_6s_over_3s"] = gain.estimate, [gain.low, gain.high]
+    own = similarity.angle_deg(m.v_s, m.v_f)
+    for name, other in (("6s_over_3s", m.v_s_short), ("over_sex_alone", study.predictions["sex alone"])):
+        gain = statistics.mean_interval(similarity.angle_deg(other, m.v_f) - own)
+        metrics[f"angle_gain_{name}"], intervals[f"angle_gain_{name}"] = gain.estimate, [gain.low, gain.high]
 
 
 def _retrieval_numbers(study: Study, metrics: dict, intervals: dict) -> None:
@@ -53,6 +55,7 @@ def _retrieval_numbers(study: Study, metrics: dict, intervals: dict) -> None:
         for name, label in (
             ("voice", ""),
             ("voice, 3 s", "_3s"),
+            ("sex alone", "_sex_alone"),
             ("demographics", "_demographics"),
             ("perfect listener", "_perfect_listener"),
         ):
@@ -66,10 +69,11 @@ def _retrieval_numbers(study: Study, metrics: dict, intervals: dict) -> None:
     for name, row in tables.gallery_table(study).iterrows():
         for key in ("top10_percent", "recall_at_5", "match_1_2"):
             metrics[f"{key}_{_flat(name)}"] = row[key]
-    top = {name: tables.retrieval_ranks(study, name).hit_percent(10) for name in ("voice", "demographics")}
-    gain = statistics.mean_interval(top["voice"] - top["demographics"])
-    metrics["top10_gain_over_demographics"] = gain.estimate
-    intervals["top10_gain_over_demographics"] = [gain.low, gain.high]
+    own = tables.retrieval_ranks(study).hit_percent(10)
+    others = {"over_demographics": "demographics", "over_sex_alone": "sex alone", "6s_over_3s": "voice, 3 s"}
+    for name, other in others.items():
+        gain = statistics.mean_interval(own - tables.retrieval_ranks(study, other).hit_percent(10))
+        metrics[f"top10_gain_{name}"], intervals[f"top10_gain_{name}"] = gain.estimate, [gain.low, gain.high]
 
 
 def _attribute_numbers(study: Study, metrics: dict, intervals: dict) -> None:

@@ -22,7 +22,7 @@ def decode(decoder: FaceDecoder, v_f: np.ndarray, batch_size: int = 64) -> Decod
 
 def to_pictures(images: torch.Tensor) -> np.ndarray:
     """Float images (..., 3, H, W) in [0, 1] -> uint8 pictures (..., H, W, 3)."""
-    return (images.clamp(0, 1) * 255).round().byte().movedim(-3, -1).contiguous().numpy()
+    return (images.clamp(0, 1) * 255).round().byte().movedim(-3, -1).contiguous().cpu().numpy()
 
 
 def texture_error(decoder: FaceDecoder, textures: torch.Tensor, canonical: PictureSet) -> float:

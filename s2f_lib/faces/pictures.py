@@ -14,6 +14,7 @@ from s2f_lib import io, people
 __all__ = ["PictureSet", "rendered"]
 
 CHUNK = 40  # people rendered between two notes of progress
+TOLERANCE = 2.0  # grey levels, mean difference of a picture that two machines render; another renderer's is larger
 
 
 class PictureSet(NamedTuple):
@@ -61,11 +62,14 @@ def rendered(
     Raises
     ------
     ValueError
-        If the folder holds another set; the message names the differences.
+        If the folder holds another set, or pictures of another version of the renderer; the message names the
+        differences, or says what to delete.
     """
     folder, items = Path(folder), tuple(items) if kind == "wild" else (0,)
     what = {"seed": population.seed, "people": len(population), "kind": kind, "size": size, "items": list(items)}
     done = _done(folder, what)
+    if done:
+        _check_first_picture(folder, population, what)
     if not (folder / "set.json").exists():
         shape = (len(population), len(items), size, size, 3)
         folder.mkdir(parents=True, exist_ok=True)
@@ -111,6 +115,18 @@ def _done(folder: Path, what: dict) -> int:
     if differences:
         raise ValueError(f"{folder} holds other pictures ({'; '.join(differences)}); give another folder or delete it")
     return found["done"]
+
+
+def _check_first_picture(folder: Path, population: people.Population, what: dict) -> None:
+    """Render one picture again and compare it, so that pictures of an older renderer are never used by mistake."""
+    again = people.render_many(population[:1], what["items"][:1], what["size"], what["kind"], workers=1)[0, 0]
+    kept = np.load(folder / "pictures.npy", mmap_mode="r")[0, 0]
+    difference = np.abs(kept.astype(int) - again).mean()
+    if difference > TOLERANCE:
+        raise ValueError(
+            f"{folder} was rendered by another version of the renderer, or of other people (the first picture differs "
+            f"by {difference:.1f} grey levels); delete the folder, and the features that were computed from it"
+        )
 
 
 def _note(folder: Path, content: dict) -> None:

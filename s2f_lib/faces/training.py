@@ -49,9 +49,16 @@ def command_line(description: str, settings: type, out: Path, name: str, test_pe
 
 
 def chosen(options: argparse.Namespace, settings: type):
-    """The settings that a command line made by `command_line` asks for; saved in its ``--out``."""
+    """The settings that a command line made by `command_line` asks for; saved in its ``--out``.
+
+    Raises
+    ------
+    ValueError
+        If ``--out`` holds a checkpoint of other settings; nothing is written then.
+    """
     names = {field.name for field in dataclasses.fields(settings)} & set(vars(options))
     made = settings(**{name: getattr(options, name) for name in names})
+    read_checkpoint(options.out / "checkpoint.pt", made)
     config.save(made, options.out / "config.json")
     return made
 
@@ -108,10 +115,15 @@ def optimise(network: nn.Module, losses: Losses, settings, count: int, out: Path
     -------
     float
         Seconds of training, those before a break included.
+
+    Raises
+    ------
+    ValueError
+        If the checkpoint belongs to other settings; the message names the first that differs.
     """
     rate, decay = settings.learning_rate, settings.weight_decay
     optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=decay, fused=True)
-    step, before = load_checkpoint(out / "checkpoint.pt", network, optimiser) if out else (0, 0.0)
+    step, before = load_checkpoint(out / "checkpoint.pt", network, optimiser, settings) if out else (0, 0.0)
     start, first, recent = time.perf_counter(), step, []
     for chosen in batches(count, settings.batch_size, step, settings.seed):
         if step >= settings.steps:
@@ -132,24 +144,58 @@ def optimise(network: nn.Module, losses: Losses, settings, count: int, out: Path
             print(f"step {step} of {settings.steps}  {values}  {speed:.0f} examples/s", flush=True)
             recent = []
         if out and (step % SAVE_EVERY == 0 or step == settings.steps):
-            save_checkpoint(out / "checkpoint.pt", network, optimiser, step, before + seconds)
+            save_checkpoint(out / "checkpoint.pt", network, optimiser, settings, step, before + seconds)
     return before + time.perf_counter() - start if step > first else before
 
 
 def save_checkpoint(
-    path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, step: int, seconds: float
+    path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, settings, step: int, seconds: float
 ) -> None:
     """Write everything that continuing needs, in one piece or not at all."""
     state = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "seconds": seconds}
+    state["settings"] = config.to_dict(settings)
     with io.atomic_path(path) as temporary:
         torch.save(state, temporary)
 
 
-def load_checkpoint(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer) -> tuple[int, float]:
-    """Continue from a checkpoint if there is one; gives the step and the seconds so far (0, 0 without one)."""
+def read_checkpoint(path: Path, settings) -> dict | None:
+    """What `save_checkpoint` wrote, on the CPU; None where there is no checkpoint.
+
+    Raises
+    ------
+    ValueError
+        If it was trained with other settings (the learning rate follows ``steps``, so more steps are others, too),
+        or does not say with which.
+    """
     if not path.exists():
-        return 0, 0.0
+        return None
     state = torch.load(path, map_location="cpu", weights_only=True)
+    if "settings" not in state:
+        raise ValueError(
+            f"{path} does not say with which settings it was trained (an older version wrote it); "
+            "give another --out or delete it"
+        )
+    found, wanted = state["settings"], config.to_dict(settings)
+    for name in {**wanted, **found}:
+        if found.get(name) != wanted.get(name):
+            raise ValueError(
+                f"{path} belongs to other settings: it was trained with {name} = {found.get(name)!r}, "
+                f"not {wanted.get(name)!r}; give another --out, or the same settings, or delete it"
+            )
+    return state
+
+
+def load_checkpoint(path: Path, network: nn.Module, optimiser: torch.optim.Optimizer, settings) -> tuple[int, float]:
+    """Continue from a checkpoint if there is one; gives the step and the seconds so far (0, 0 without one).
+
+    Raises
+    ------
+    ValueError
+        If it belongs to other settings, or to a network of another shape; see `read_checkpoint`.
+    """
+    state = read_checkpoint(path, settings)
+    if state is None:
+        return 0, 0.0
     try:
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["auc", "cosine", "matched_pairs", "rank_of_own", "verification_auc"]
+__all__ = ["auc", "auc_of_people", "cosine", "matched_pairs", "rank_of_own", "verification_auc"]
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -15,6 +15,11 @@ def cosine(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 def auc(positive: np.ndarray, negative: np.ndarray) -> float:
     """Chance that a positive value is higher than a negative one, ties counted half: the area under the ROC curve.
+
+    Raises
+    ------
+    ValueError
+        If there is none of one kind.
 
     Examples
     --------
@@ -29,6 +34,30 @@ def auc(positive: np.ndarray, negative: np.ndarray) -> float:
 
     ranks = rankdata(np.concatenate([positive, negative]))[: len(positive)]
     return float((ranks.sum() - len(positive) * (len(positive) + 1) / 2) / (len(positive) * len(negative)))
+
+
+def auc_of_people(similarity: np.ndarray, who: np.ndarray, groups: np.ndarray | None = None) -> float:
+    """AUC of people with themselves against people with others; some may have been drawn twice, by a bootstrap.
+
+    Parameters
+    ----------
+    similarity : np.ndarray, shape (n, n)
+        Of every person's first feature with every person's second one; own pairs on the diagonal.
+    who : np.ndarray, shape (m,), int
+        Rows of the people that count. Nobody is compared with himself as another.
+    groups : np.ndarray, shape (n,), optional
+        Only people of one group are compared.
+
+    Raises
+    ------
+    ValueError
+        If no two different people can be compared.
+    """
+    other = who[:, None] != who
+    if groups is not None:
+        other &= groups[who][:, None] == groups[who]
+    first, second = np.nonzero(other)
+    return auc(similarity[who, who], similarity[who[first], who[second]])
 
 
 def matched_pairs(sex: np.ndarray, group: np.ndarray, age: np.ndarray, years: float = 10.0) -> np.ndarray:

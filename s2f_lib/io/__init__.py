@@ -2,7 +2,7 @@
 
 from s2f_lib.io.download import ChecksumError, DownloadError, download
 from s2f_lib.io.files import atomic_path, atomic_write, cache_dir, explain, sha256
-from s2f_lib.io.records import current_commit, describe_cpu, read_record, results_dir, write_record
+from s2f_lib.io.records import command_of, current_commit, describe_cpu, read_record, results_dir, write_record
 
 __all__ = [
     "ChecksumError",
@@ -10,6 +10,7 @@ __all__ = [
     "atomic_path",
     "atomic_write",
     "cache_dir",
+    "command_of",
     "current_commit",
     "describe_cpu",
     "download",

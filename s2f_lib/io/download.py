@@ -125,7 +125,7 @@ def _fetch(url: str, part: Path, limits: tuple, progress: Callable | None) -> No
     timeout, max_bytes = limits
     have = part.stat().st_size if part.exists() else 0
     note = part.with_name(part.name + ".json")  # which version of the remote file the part belongs to
-    known = json.loads(note.read_text()) if have and note.exists() else {}
+    known = _known(note) if have else {}
     have = have if known.get("url") == url else 0
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
     if have:
@@ -140,13 +140,23 @@ def _fetch(url: str, part: Path, limits: tuple, progress: Callable | None) -> No
             version = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
             if version and version.startswith("W/"):
                 version = answer.headers.get("Last-Modified")  # a weak tag may not be used to join pieces
-            note.write_text(json.dumps({"url": url, "version": version}))
+            with files.atomic_write(note, "w") as file:
+                json.dump({"url": url, "version": version}, file)
             _copy(answer, part, have, total, max_bytes, url, progress)
     except urllib.error.HTTPError as error:
         _judge_status(error, url, part)
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         raise _Interrupted(f"{type(error).__name__}: {getattr(error, 'reason', error)}") from error
     note.unlink(missing_ok=True)
+
+
+def _known(note: Path) -> dict:
+    """What the note beside a part says; nothing where it is missing or cannot be read, so the part is not used."""
+    try:
+        known = json.loads(note.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return known if isinstance(known, dict) else {}
 
 
 def _continues(answer, have: int) -> bool:

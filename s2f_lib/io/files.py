@@ -46,17 +46,23 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     OSError
-        If the folder cannot be written or the disk is full; the message says which, and where.
+        If the folder cannot be written or the disk is full; the message says which, and where. An error of another
+        file, one that is read inside the block, passes as it is.
     """
     path = Path(path)
     temporary = path.with_name(f".{secrets.token_hex(4)}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise explain(error, path) from error
+    try:
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
+        if error.filename is not None and str(error.filename) != str(temporary):
+            raise
         raise explain(error, path) from error
     finally:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import os
 import platform
 import re
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from s2f_lib.io.files import atomic_write
 
-__all__ = ["current_commit", "describe_cpu", "read_record", "results_dir", "write_record"]
+__all__ = ["command_of", "current_commit", "describe_cpu", "read_record", "results_dir", "write_record"]
 
 ROOT = Path(__file__).resolve().parents[2]  # the repository, when the library runs from a clone
+NO_NUMBER = ("data", "out", "quiet", "runs", "workers")  # options that change no number of a record
 
 
 def results_dir() -> Path:
@@ -37,6 +41,7 @@ def write_record(
     seconds: float,
     device: str | None = None,
     notes: str = "",
+    extra: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write ``results/<name>.json``; only the command it names may call this.
 
@@ -60,11 +65,14 @@ def write_record(
         What it ran on; by default a description of this CPU.
     notes : str
         What a reader must know to judge the numbers.
+    extra : mapping, optional
+        Further fields by name, such as the rows of a table.
 
     Raises
     ------
     ValueError
-        If a number is not finite, an interval belongs to no metric or is upside down, or a field is empty.
+        If a number is not finite, an interval belongs to no metric or is upside down, a field is empty, or one of the
+        extra fields has the name of another.
     """
     intervals = dict(intervals or {})
     if not re.fullmatch(r"[a-z0-9_]+", name):
@@ -92,11 +100,66 @@ def write_record(
         "intervals": intervals,
         "notes": notes,
     }
+    if taken := sorted(record.keys() & (extra or {}).keys()):
+        raise ValueError(f"record {name!r} has its own {', '.join(taken)}; give the extra field another name")
     path = results_dir() / f"{name}.json"
     with atomic_write(path, "w") as file:
-        json.dump(record, file, indent=2, allow_nan=False)
+        json.dump(record | dict(extra or {}), file, indent=2, ensure_ascii=False, allow_nan=False)
         file.write("\n")
     return path
+
+
+def command_of(
+    parser: argparse.ArgumentParser,
+    options: argparse.Namespace,
+    *,
+    always: Sequence[str] = (),
+    left_out: Sequence[str] = (),
+) -> str:
+    """The command line that runs a program with these options again, for its record.
+
+    Named are the options that differ from their defaults, in the order of the parser. A path stays as it was typed;
+    an absolute one is told from the working folder.
+
+    Parameters
+    ----------
+    parser : argparse.ArgumentParser
+        Its ``prog`` is how the program is started, e.g. "python -m s2f_lib.evaluate". With sub-commands, that of the
+        one in `options` is taken.
+    options : argparse.Namespace
+        As parsed; what the parser knows and `options` lacks is passed over.
+    always : sequence of str
+        Names of options that are told at their defaults too.
+    left_out : sequence of str
+        Names of options that change no number, beside those of `NO_NUMBER`.
+
+    Examples
+    --------
+    >>> parser = argparse.ArgumentParser(prog="python -m some.program")
+    >>> _ = parser.add_argument("--people", type=int, default=100)
+    >>> _ = parser.add_argument("--workers", type=int, default=2)
+    >>> command_of(parser, parser.parse_args(["--people", "50", "--workers", "8"]))
+    'python -m some.program --people 50'
+    """
+    words = [parser.prog]
+    for action in parser._actions:
+        if isinstance(action.choices, dict):  # sub-commands
+            chosen = action.choices[getattr(options, action.dest)]
+            return command_of(chosen, options, always=always, left_out=left_out)
+        if not hasattr(options, action.dest) or action.dest in (*NO_NUMBER, *left_out):
+            continue
+        value = getattr(options, action.dest)
+        if value != action.default or action.dest in always:
+            words += action.option_strings[-1:]
+            if action.nargs != 0:  # a flag stands alone
+                words += [_word(one) for one in (value if isinstance(value, list) else [value])]
+    return " ".join(words)
+
+
+def _word(value: object) -> str:
+    """One argument of a command as it is typed."""
+    text = str(value)
+    return shlex.quote(os.path.relpath(text) if os.path.isabs(text) else text)
 
 
 def read_record(name: str) -> dict | None:

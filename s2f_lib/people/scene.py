@@ -9,7 +9,6 @@ import numpy as np
 
 MAX_YAW = 35.0  # degrees
 MOODS = {"neutral": 0.34, "smile": 0.28, "bigsmile": 0.13, "talk": 0.14, "frown": 0.05, "surprise": 0.06}
-SHIRTS = 6
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,15 @@ measured there, and never passed on: nothing but aggregate numbers leaves that f
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import gzip
 import os
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -22,6 +25,9 @@ REPOSITORY = "https://github.com/speech2face/speech2face.github.io"
 ARCHIVE = "https://codeload.github.com/speech2face/speech2face.github.io/tar.gz/HEAD"
 MEGABYTES = {"avspeech": 210, "voxceleb": 74}  # on disk: pictures and, most of it, sound
 EXTRAS = ("figures/landmark", "supplemental/retrieve/index.html")  # craniofacial statistics; the true ranks
+ARCHIVE_NAME = "speech2face.github.io.tar.gz"
+FILES = ("manifest.csv", ARCHIVE_NAME, f"{ARCHIVE_NAME}.part", f"{ARCHIVE_NAME}.part.json")  # left beside the folders
+DAMAGED = (tarfile.ReadError, gzip.BadGzipFile, zlib.error, EOFError)  # what reading half an archive raises
 
 
 class FetchError(RuntimeError):
@@ -60,17 +66,73 @@ def check_disk(folder: Path, megabytes: int) -> None:
         raise FetchError(f"{folder} needs about {2 * megabytes} MB while fetching, {free} MB are free; free some space")
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a folder in which something lies that fetching does not leave there; hidden files do not count.
+
+    Raises
+    ------
+    FetchError
+        The message names what lies there.
+    """
+    ours = {*layout.PARTS, *FILES, "figures", "supplemental"}
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    strange = [name for name in names if name not in ours and not name.startswith(".")]
+    if strange:
+        raise FetchError(f"{folder} holds something else already ({strange[0]}); choose another folder")
+
+
+def clear(folder: Path, source: str = REPOSITORY, keep: Iterable[Path] = ()) -> None:
+    """Delete what fetching left in a folder, and nothing else; of a link only the link.
+
+    Parameters
+    ----------
+    folder : Path
+    source : str
+        Where the clone in it may come from, besides the authors' address.
+    keep : iterable of Path
+        Folders that are still needed; they must lie elsewhere.
+
+    Raises
+    ------
+    FetchError
+        If the folder holds something else, or one that is needed. Nothing is deleted then.
+    """
+    check_folder(folder)
+    if (folder / ".git").exists() and _origin(folder) not in (REPOSITORY, source):
+        raise FetchError(f"{folder} is a git repository of something else; choose another folder")
+    here = folder.resolve()
+    for there in map(Path.resolve, keep):
+        if there.is_relative_to(here) or here.is_relative_to(there):
+            raise FetchError(f"{folder} cannot be emptied, {there} is needed; choose another folder to write")
+    for name in (*layout.PARTS, "figures", "supplemental"):
+        if (folder / name).is_symlink():
+            (folder / name).unlink()
+    for name in (".git", *FILES, *(spec.upstream for spec in layout.PARTS.values()), *EXTRAS):
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name)
+        else:
+            (folder / name).unlink(missing_ok=True)
+    for name in ("figures", "supplemental/retrieve", "supplemental"):
+        with contextlib.suppress(OSError):  # not there, or not empty: then something else is in it
+            (folder / name).rmdir()
+
+
 def by_git(folder: Path, wanted: Plan, repository: str = REPOSITORY, say: Callable[[str], None] = print) -> None:
     """Shallow, sparse clone, one folder after the other, so that a second call continues where one was cut off.
 
     Raises
     ------
     FetchError
-        If git is missing, the network is down or the repository is not there; git's own words are in the message.
+        If git is missing, the network is down or the repository is not there (git's own words are in the message), or
+        the folder holds something else, which a checkout would replace.
     """
     if shutil.which("git") is None:
         raise FetchError("git is not installed; use --method archive")
-    if not (folder / ".git").is_dir():
+    if (folder / ".git").exists():
+        if _origin(folder) != repository:
+            raise FetchError(f"{folder} is a git repository of something else than {repository}; choose another folder")
+    else:
+        check_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
         _git(folder, "init", "--quiet")
         _git(folder, "remote", "add", "origin", repository)
@@ -91,10 +153,14 @@ def by_archive(folder: Path, wanted: Plan, url: str = ARCHIVE, say: Callable[[st
     Raises
     ------
     FetchError
-        If the network is down, the address is wrong, or the archive is not a whole tar.gz.
+        If the network is down, the address is wrong, the archive is not a whole tar.gz (it is deleted), or the folder
+        holds something else.
+    OSError
+        If the disk is full or the folder cannot be written; the archive is kept.
     """
+    check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    archive = folder / "speech2face.github.io.tar.gz"
+    archive = folder / ARCHIVE_NAME
     try:
         io.download(url, archive)
     except io.DownloadError as error:
@@ -102,23 +168,43 @@ def by_archive(folder: Path, wanted: Plan, url: str = ARCHIVE, say: Callable[[st
     try:
         with tarfile.open(archive, "r:gz") as tar:
             taken = sum(_take(tar, member, folder, wanted) for member in tar)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except DAMAGED as error:
         archive.unlink()
         raise FetchError(f"the archive from {url} is damaged ({error}); it was deleted, run again") from error
     archive.unlink()
     say(f"{taken} files taken from the archive")
 
 
-def adopt(folder: Path, existing: Path, parts: Sequence[str]) -> None:
-    """Use a copy that is already on this machine: links to its parts, no second copy on disk."""
-    folder.mkdir(parents=True, exist_ok=True)
-    found = [part for part in parts if layout.part_folder(existing, part)]
+def find(existing: Path, parts: Sequence[str]) -> dict[str, Path]:
+    """Folders of the parts that a copy on this machine holds; raises FetchError if it holds none."""
+    found = {part: layout.part_folder(existing, part) for part in parts}
+    found = {part: folder.resolve() for part, folder in found.items() if folder}
     if not found:
         raise FetchError(f"{existing} holds none of {', '.join(parts)} (each with a folder {layout.KINDS['true']})")
-    for part in found:
+    return found
+
+
+def adopt(folder: Path, existing: Path, parts: Sequence[str]) -> None:
+    """Use a copy that is already on this machine: links to its parts, no second copy on disk.
+
+    A link to another copy is replaced.
+
+    Raises
+    ------
+    FetchError
+        If the copy holds none of the parts, or the folder holds something else, or a part that is no link.
+    """
+    found = find(existing, parts)
+    check_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, target in found.items():
         link = folder / part
+        if link.is_symlink() and link.readlink() != target:
+            link.unlink()
+        elif link.exists() and link.resolve() != target:
+            raise FetchError(f"{link} is a folder of its own, not a link to {target}; choose another folder to write")
         if not link.exists():
-            link.symlink_to(layout.part_folder(existing, part).resolve(), target_is_directory=True)
+            link.symlink_to(target, target_is_directory=True)
 
 
 def check_counts(folder: Path, parts: Sequence[str]) -> list[str]:
@@ -177,6 +263,14 @@ def _git(folder: Path, *arguments: str) -> None:
             f"git {arguments[0]} failed: {reason}; what is complete is kept, run again to continue, "
             "or try --method archive"
         )
+
+
+def _origin(folder: Path) -> str:
+    """Where the clone in a folder comes from; "" where it does not say so, or git is missing."""
+    if shutil.which("git") is None:
+        return ""
+    command = ["git", "config", "--file", str(folder / ".git" / "config"), "--get", "remote.origin.url"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _take(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, wanted: Plan) -> int:

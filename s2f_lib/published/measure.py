@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 from pathlib import Path
 
@@ -98,14 +99,23 @@ def write_part(
     progress: bool = True,
 ) -> None:
     """Measure a part and write its two records with their tables; ``only`` "pictures" or "heads" writes one."""
+    command = command_line(part, repeats, only)
     if only != "heads":
-        write_pictures(folder, part, progress)
+        write_pictures(folder, part, command, progress)
     if only != "pictures":
-        write_heads(folder, part, repeats, progress)
+        write_heads(folder, part, repeats, command, progress)
 
 
-def write_pictures(folder: str | Path, part: str, progress: bool = True) -> None:
-    """The record of the authors' pictures."""
+def command_line(part: str, repeats: int = contest.matching.REPEATS, only: str | None = None) -> str:
+    """The command line of `write_part`."""
+    from s2f_lib.published.__main__ import parser  # the program that calls this
+
+    options = argparse.Namespace(command="measure", part=part, repeats=repeats, only=only)
+    return io.command_of(parser(), options, always=("part",))
+
+
+def write_pictures(folder: str | Path, part: str, command: str, progress: bool = True) -> None:
+    """The record of the authors' pictures; ``command`` is what was typed."""
     started = time.perf_counter()
     found = measure_part(folder, part, progress=progress)
     add_published(found)
@@ -115,11 +125,11 @@ def write_pictures(folder: str | Path, part: str, progress: bool = True) -> None
         "age_same_decade and age_within_one compare it with F2F. Retrieval: centred cosine among faces of other "
         "speakers; top-K in percent. Measurements of files are cached; the time is that of this run."
     )
-    _write(findings.RECORDS[part][0], part, found, int(found.metrics["n_clips"]), (0,), started, notes)
+    _write(findings.RECORDS[part][0], command, found, int(found.metrics["n_clips"]), (0,), started, notes)
 
 
-def write_heads(folder: str | Path, part: str, repeats: int, progress: bool = True) -> None:
-    """The record of the heads against the authors' pictures."""
+def write_heads(folder: str | Path, part: str, repeats: int, command: str, progress: bool = True) -> None:
+    """The record of the heads against the authors' pictures; ``command`` is what was typed."""
     started = time.perf_counter()
     pairs = pairs_of(folder, part, progress=progress, own=True)
     found = findings.Findings()
@@ -131,15 +141,15 @@ def write_heads(folder: str | Path, part: str, repeats: int, progress: bool = Tr
         "from inner folds of the training pairs. Gallery: true faces of all other speakers. 1:2 matching as a share, "
         "top-K in percent. Measurements of files are cached; the time is that of this run."
     )
-    _write(findings.RECORDS[part][1], part, found, len(pairs), range(repeats), started, notes)
+    _write(findings.RECORDS[part][1], command, found, len(pairs), range(repeats), started, notes)
 
 
-def _write(name: str, part: str, found: findings.Findings, n: int, seeds, started: float, notes: str) -> None:
+def _write(name: str, command: str, found: findings.Findings, n: int, seeds, started: float, notes: str) -> None:
     seconds = time.perf_counter() - started
     findings.write_tables(name, found.tables)
     io.write_record(
         name,
-        command=f"python -m s2f_lib.published measure --part {part}",
+        command=command,
         n=n,
         metrics=found.metrics,
         intervals=found.intervals,

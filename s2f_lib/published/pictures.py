@@ -51,7 +51,7 @@ def measure_picture(path: Path) -> dict[str, np.ndarray]:
     try:
         with Image.open(path) as file:
             image = np.asarray(file.convert("RGB"))
-    except (UnidentifiedImageError, OSError, SyntaxError):
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError):
         return _result("unreadable")
     return measure_image(image)
 

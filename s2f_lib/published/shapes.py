@@ -67,6 +67,8 @@ def measure(kinds: dict[str, Pictures], findings: Findings) -> None:
             findings.add(
                 f"craniofacial_median_adjusted_{kind}", craniofacial.median_r(found, "adjusted", faces_extra())
             )
+            for how in ("pooled", "adjusted"):
+                findings.add(f"craniofacial_significant_{how}_{kind}", int((found[f"holm_{how}"] < 0.05).sum()))
     against_true = table(kinds["s2f_07"], kinds["true"], INDICES)
     findings.tables["craniofacial_true_s2f_07"] = _plain(against_true[columns])
     near = 0

@@ -4,7 +4,8 @@ A batch is a dict of CPU tensors with one row per clip: ``waveform`` (B, samples
 if known ``logits`` (B, C), ``speaker`` (B,) and ``clip`` (B,), the clip's number in its source.
 
 A *source* is an object with ``batches(plan, start)``. What it gives depends only on the plan and the position, never on
-what was asked before, so that a resumed run sees exactly the batches it would have seen.
+what was asked before, so that a resumed run sees exactly the batches it would have seen. It may have ``about``, a dict
+of plain values that says which clips these are; a run keeps it, and does not go on with other clips.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from torch import Tensor
 from s2f_lib import audio
 
 Batch = dict[str, Tensor]
+
+NOTE = "data.json"  # in the folder of a run: what its source says it is
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,8 @@ class ArraySource:
     logits : array (N, C), optional
         The recogniser's classes for the same pictures; needed by the distillation term.
     speaker : array (N,) of int, optional
+    about : dict, optional
+        Which clips these are, in plain values; a run that goes on compares it, unless it is empty.
 
     Raises
     ------
@@ -60,8 +65,8 @@ class ArraySource:
         If the arrays have different numbers of clips; the message says how many each has.
     """
 
-    def __init__(self, waveforms, v_f, logits=None, speaker=None):
-        self.waveforms, self.v_f, self.logits = waveforms, v_f, logits
+    def __init__(self, waveforms, v_f, logits=None, speaker=None, about: dict | None = None):
+        self.waveforms, self.v_f, self.logits, self.about = waveforms, v_f, logits, about or {}
         self.speaker = None if speaker is None else np.asarray(speaker)
         parts = {"waveforms": waveforms, "v_f": v_f, "logits": logits, "speaker": speaker}
         lengths = {name: len(part) for name, part in parts.items() if part is not None}

@@ -64,7 +64,10 @@ class Axis(NamedTuple):
 
 
 def axis_of(v_f: np.ndarray, label: Sequence[float], strength: float = 1.0) -> Axis:
-    """Ridge regression of a label on unit face features; its input is scaled, so v_s and v_f read alike.
+    """Ridge regression of a label on face features, stretched so that the faces it learned from read as their labels.
+
+    Features are taken as they are, not at unit length: a v_s that knows little is short, lies near the mean face and
+    reads as unsure, as it should; stretched to unit length it would read far beyond the faces.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,10 @@ from s2f_lib.voice_encoder import VoiceEncoder
 
 class TrainingError(RuntimeError):
     """Training cannot go on; the message says where and what to do."""
+
+
+class OutOfMemory(TrainingError):
+    """A step does not fit into this machine's memory; the message names a batch size that does."""
 
 
 @dataclass
@@ -109,6 +114,7 @@ class Trainer:
         from accelerate import Accelerator
 
         self.config, self.source, self.validation = config, data.as_source(source), validation
+        self.about = getattr(self.source, "about", {})  # which clips they are, where the source says so
         self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
         self.device = self.accelerator.device
         self.folder = None if folder is None else Path(folder)
@@ -131,6 +137,7 @@ class Trainer:
         """Everything `resume` needs, as tensors and plain values."""
         return {
             "config": settings.to_dict(self.config),
+            "data": self.about,
             "loss": settings.to_dict(self.loss.config),
             "encoder": self.encoder.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -148,11 +155,24 @@ class Trainer:
         Raises
         ------
         ValueError
-            If the checkpoint belongs to other settings; the message names the first that differs.
+            If the checkpoint belongs to other settings or other clips; the message names the first that differs.
         """
         state = None if self.folder is None else checkpoint.load(self.folder)
         if state is None:
             return False
+        self._check(state)
+        self.about = self.about or state.get("data", {})
+        self.encoder.load_state_dict(state["encoder"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.loss.config = settings.from_dict(type(self.loss.config), state["loss"])
+        for key in ("step", "seconds", "best", "waited", "window"):
+            setattr(self, key, state[key])
+        self.log.lines = state["lines"]
+        checkpoint.restore_random_state(state["random"])
+        return True
+
+    def _check(self, state: dict) -> None:
+        """Refuse a checkpoint of other settings or other clips; one that says nothing of its clips is taken."""
         mine = settings.to_dict(self.config)
         for key, value in state["config"].items():
             if mine.get(key) != value and key != "max_steps":
@@ -165,14 +185,18 @@ class Trainer:
                 f"{self.folder} holds a run planned for {state['config']['max_steps']} steps; its learning rate "
                 "follows that plan, so max_steps cannot change. Choose schedule='constant' or 'paper' for open ends"
             )
-        self.encoder.load_state_dict(state["encoder"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.loss.config = settings.from_dict(type(self.loss.config), state["loss"])
-        for key in ("step", "seconds", "best", "waited", "window"):
-            setattr(self, key, state[key])
-        self.log.lines = state["lines"]
-        checkpoint.restore_random_state(state["random"])
-        return True
+        for key, value in state.get("data", {}).items() if self.about else ():
+            if self.about.get(key) != value:
+                raise ValueError(
+                    f"{self.folder} holds a run on other clips, with {key} = {value!r}, not {self.about.get(key)!r}; "
+                    "choose another folder, or the same clips, or resume=False (--restart) to begin again"
+                )
+
+    def forget(self) -> None:
+        """Delete the folder's checkpoint: if this run dies before its own first one, the next begins anew as well."""
+        if self.folder is not None and self.accelerator.is_main_process:
+            (self.folder / checkpoint.NAME).unlink(missing_ok=True)
+        self.accelerator.wait_for_everyone()
 
     def checkpoint(self) -> None:
         """Write the state, from the main process only."""
@@ -255,6 +279,8 @@ class Trainer:
         self.log = RunLog(self.folder if a.is_main_process else None, self.log.lines)
         if self.folder is not None and a.is_main_process:
             settings.save(c, self.folder / "config.json")
+            with io.atomic_write(self.folder / data.NOTE, "w") as file:
+                json.dump(self.about, file, indent=2)
         if c.start_from and not self.log.lines:
             self.log.add("started", 0, name=c.start_from, sha256=io.sha256(weights_of(c.start_from)))
         batches = data.prefetch(self.source.batches(plan, self.step), pin=self.device.type == "cuda")
@@ -309,7 +335,7 @@ class Trainer:
             share = self.config.batch_size // self.accelerator.num_processes
             total = memory.device_bytes(self.device)
             text = memory.explain_out_of_memory(self.encoder.config, share, self.config.mixed_precision, total)
-            raise TrainingError(text) from error
+            raise OutOfMemory(text) from error
 
     def _write_window(self) -> dict:
         """Average the steps since the last line and log them."""

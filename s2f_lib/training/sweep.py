@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from s2f_lib import config as settings
-from s2f_lib import io
+from s2f_lib import hub, io
 from s2f_lib.training.settings import TrainConfig
 
+RECOGNISER = "synthetic-vgg"
+RESULT = "result.json"  # in the folder of a run
 PRESETS = Path(__file__).resolve().parents[1] / "presets"
 MAIN = ("full", "l1")  # the two variants the paper talks about: five seeds, the others three
 SEARCH_SEED = 100  # the learning rate is chosen with a seed that no result uses
@@ -69,19 +71,29 @@ class Job:
 
 
 def run_job(job: Job, study: Study) -> dict:
-    """Train one variant with one seed, or read what it gave before; a run that fails is a result too."""
-    result = Path(job.folder) / "result.json"
-    if result.exists():
-        return json.loads(result.read_text())
+    """Train one variant with one seed, or read what it gave before; a run that fails is a result too.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds the result of other settings, people or features.
+    OutOfMemory
+        If memory runs out: the machine failed, not the variant, and nothing is recorded.
+    """
+    if found := known_result(job, study):
+        return found
     import torch
 
     from s2f_lib import train
+    from s2f_lib.training.loop import OutOfMemory
 
     torch.set_num_threads(1)
     source, validation, layers = material(study)
     try:
         run = train.run(job.config, source, validation=validation, out_dir=job.folder, **layers)
         lines, failed = run.lines, ""
+    except OutOfMemory:
+        raise
     except train.TrainingError as error:
         from s2f_lib.training import log
 
@@ -90,10 +102,44 @@ def run_job(job: Job, study: Study) -> dict:
         from s2f_lib import voice_encoder
 
         voice_encoder.save(run.encoder, Path(job.folder) / "voice_encoder.safetensors")
-    numbers = summarise(lines) | {"variant": job.variant, "seed": job.seed, "rate": job.rate, "failed": failed}
-    with io.atomic_write(result, "w") as file:
+    told = {"variant": job.variant, "seed": job.seed, "rate": job.rate, "failed": failed}
+    numbers = summarise(lines) | told | _made_from(job, study)
+    with io.atomic_write(Path(job.folder) / RESULT, "w") as file:
         json.dump(numbers, file)
     return numbers
+
+
+def _made_from(job: Job, study: Study) -> dict:
+    """What the numbers of a run depend on, for its result."""
+    checksum = hub.describe(RECOGNISER)["sha256"]
+    return {"settings": settings.to_dict(job.config), "study": settings.to_dict(study), "recogniser": checksum}
+
+
+def known_result(job: Job, study: Study) -> dict | None:
+    """The result of a run that was done before; None where there is none.
+
+    Raises
+    ------
+    ValueError
+        If it was made with other settings, people or features, or does not say with which.
+    """
+    path = Path(job.folder) / RESULT
+    if not path.exists():
+        return None
+    found, again = json.loads(path.read_text()), f"delete {job.folder} to run it again"
+    if "settings" not in found:
+        raise ValueError(f"{path} is of an older version and does not say what it was made from; {again}")
+    before, now = _decisive(found), _decisive(_made_from(job, study))
+    for key, value in before.items():
+        if now.get(key) != value:
+            raise ValueError(f"{path} is of a run with {key} = {value!r}, not {now.get(key)!r}; {again}")
+    return found
+
+
+def _decisive(result: dict) -> dict:
+    """What must be equal for a result to be taken; a study's seeds and rates only say which runs there are."""
+    people = {key: result["study"][key] for key in ("people", "validation")}
+    return result["settings"] | people | {"recogniser": result["recogniser"]}
 
 
 def summarise(lines: list[dict]) -> dict:
@@ -123,6 +169,11 @@ def run_study(study: Study, folder: Path, only=None, workers: int = 2) -> tuple[
         The results of all full-length runs.
     dict
         Variant -> chosen learning rate.
+
+    Raises
+    ------
+    ValueError, OutOfMemory
+        See `run_job`; ValueError also if no learning rate of a variant ends well.
     """
     chosen = {name: c for name, c in variants(study.name).items() if not only or name in only}
     material(study)  # made once here, before several processes want it
@@ -174,11 +225,17 @@ def _shorter(config: TrainConfig, rate: float, share: float) -> TrainConfig:
 
 
 def _run_all(jobs: list[Job], study: Study, workers: int) -> list[dict]:
+    for job in jobs:
+        known_result(job, study)  # what would be refused is refused before hours of training
     if workers <= 1:
         return [_said(run_job(job, study)) for job in jobs]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         waiting = {pool.submit(run_job, job, study): i for i, job in enumerate(jobs)}
-        results = {waiting[done]: _said(done.result()) for done in as_completed(waiting)}
+        try:
+            results = {waiting[done]: _said(done.result()) for done in as_completed(waiting)}
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # or every job that waits would still be run
+            raise
     return [results[i] for i in range(len(jobs))]
 
 
@@ -194,10 +251,10 @@ _cache: dict = {}
 def material(study: Study) -> tuple:
     """Training and validation clips and the frozen layers, once per process."""
     if study not in _cache:
-        from s2f_lib import hub, train
+        from s2f_lib import train
         from s2f_lib.training import synthetic
 
-        recogniser = hub.load("synthetic-vgg")
+        recogniser = hub.load(RECOGNISER)
         seen = synthetic.PeopleSet(study.people, 1)
         unseen = synthetic.PeopleSet(study.validation, 1, seed=synthetic.VALIDATION_SEED, sentences="test")
         sources = [synthetic.source(which, recogniser) for which in (seen, unseen)]

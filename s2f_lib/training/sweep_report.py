@@ -29,7 +29,8 @@ JUDGED_BY = {
 def target_angle(results: list[dict], start_deg: float) -> float:
     """The distance that counts for speed: half of the way from the mean feature to the best main variant.
 
-    Where no main variant ends nearer than the mean feature, that is the distance: to be better than deaf at all.
+    Where no main variant ends nearer than the mean feature, or all have failed, that is the distance: to be better than
+    deaf at all.
 
     Parameters
     ----------
@@ -38,7 +39,8 @@ def target_angle(results: list[dict], start_deg: float) -> float:
     start_deg : float
         Angle of the mean face feature, where every run starts.
     """
-    best = min(r["final_angle_deg"] for r in results if r["variant"] in MAIN and not r["failed"])
+    ended = [r["final_angle_deg"] for r in results if r["variant"] in MAIN and not r["failed"]]
+    best = min(ended, default=start_deg)
     return start_deg - 0.5 * max(0.0, start_deg - best)
 
 
@@ -128,7 +130,14 @@ def write(results: list[dict], study: Study, start_deg: float, target_deg: float
 
 
 def main(name: str, only: list[str] | None, workers: int, study: Study | None = None) -> int:
-    """Run a study from the command line, print its table, write its record."""
+    """Run a study from the command line and print its table; write its record, if every variant was run.
+
+    Raises
+    ------
+    ValueError
+        If there is no such variant, or none of `MAIN` is among those asked for; nothing has been trained then.
+    """
+    _check(name, only)
     begun = time.perf_counter()
     study = study or Study(name=name)
     folder = Path("runs") / name
@@ -136,16 +145,29 @@ def main(name: str, only: list[str] | None, workers: int, study: Study | None = 
     source, validation, _ = sweep.material(study)
     truth = synthetic.PeopleSet(study.validation, 1, seed=synthetic.VALIDATION_SEED, sentences="test").population()
     results = sweep_scores.score_runs(results, folder, validation, truth.table())
-    sweep_scores.write_tables(name, results, folder, validation)
     start = mean_feature_angle(source.mean_feature, validation.v_f)
     target = target_angle(results, start)
     results = add_speed(results, target, {k: c.max_steps for k, c in sweep.variants(name).items()})
     print(table(results).round(3).to_string())
-    command = f"python -m s2f_lib.train --sweep {name}" + (f" --only {' '.join(only)}" if only else "")
+    if only:
+        print(f"{len(results)} runs; the record is left as it is, since it holds every variant")
+        return 0
+    sweep_scores.write_tables(name, results, folder, validation)
+    command = f"python -m s2f_lib.train --sweep {name}"
     seconds = sum(r.get("seconds", 0.0) for r in results) or time.perf_counter() - begun
     path = write(results, study, start, target, seconds, command)
     print(f"{len(results)} runs of {len({r['variant'] for r in results})} variants → {path}")
     return 0
+
+
+def _check(name: str, only: list[str] | None) -> None:
+    """Refuse variants that there are not, and a choice without the ones that say what speed is."""
+    known = sweep.variants(name)
+    unknown = [variant for variant in only or () if variant not in known]
+    if unknown:
+        raise ValueError(f"no variant named {', '.join(unknown)}; there are {', '.join(known)}")
+    if only and not set(only) & set(MAIN):
+        raise ValueError(f"--only needs {' or '.join(MAIN)} as well: how fast a variant is, is measured against them")
 
 
 def mean_feature_angle(mean: np.ndarray, v_f: np.ndarray) -> float:

@@ -33,6 +33,11 @@ class PeopleSet:
         return f"{self.world}-{self.seed}-{self.sentences}-{self.people}x{self.clips}"
 
     @property
+    def about(self) -> dict:
+        """What a run remembers of the people it heard."""
+        return {"kind": "synthetic people"} | asdict(self)
+
+    @property
     def speaker(self) -> np.ndarray:
         """Number of the person of each clip, (people * clips,)."""
         return np.repeat(np.arange(self.people), self.clips)
@@ -69,7 +74,8 @@ def source(which: PeopleSet, recogniser="synthetic-vgg", folder: Path | None = N
     folder = Path(folder) if folder else folder_of(which)
     sound = voices(which, folder, workers)
     targets = face_targets(which, recogniser, folder, workers)
-    return ArraySource(sound, targets.v_f, targets.logits, which.speaker)
+    about = which.about | {"recogniser": {"name": recogniser.name, "checksum": recogniser.checksum}}
+    return ArraySource(sound, targets.v_f, targets.logits, which.speaker, about)
 
 
 def voices(which: PeopleSet, folder: Path, workers: int = 2, progress: bool = False) -> np.ndarray:
@@ -89,11 +95,37 @@ def voices(which: PeopleSet, folder: Path, workers: int = 2, progress: bool = Fa
 
 
 def face_targets(which: PeopleSet, recogniser, folder: Path, workers: int = 2) -> features.FaceTargets:
-    """v_f and classes of the wild pictures that go with the clips, in their order; kept per recogniser."""
+    """v_f and classes of the wild pictures that go with the clips, in their order; kept per recogniser.
+
+    Raises
+    ------
+    features.StaleFeatures
+        If the kept features are of another recogniser or set, or of pictures that this version of the renderer would
+        not make.
+    """
     path = Path(folder) / f"features-{recogniser.name}.npz"
-    size = recogniser.image_size
+    size, kept = recogniser.image_size, path.exists()
     pictures = json.dumps(asdict(which) | {"size": size}, sort_keys=True)
-    return features.cached(path, recogniser, pictures, lambda: _pictures(which, size, workers))
+    targets = features.cached(path, recogniser, pictures, lambda: _pictures(which, size, workers))
+    if kept:
+        _check_first_feature(which, recogniser, targets, path)
+    return targets
+
+
+def _check_first_feature(which: PeopleSet, recogniser, targets: features.FaceTargets, path: Path) -> None:
+    """Render one picture again and compare its v_f, so that features of an older renderer are never used by mistake.
+
+    Noise of two grey levels in every pixel turns v_f of `synthetic-vgg` by 0.06 of its length, a picture that is
+    shifted by one pixel by 0.2; two machines differ by less than the first.
+    """
+    from s2f_lib import people
+
+    picture = people.render_many(which.population()[:1], [0], recogniser.image_size, workers=1)[0]
+    again = features.compute(recogniser, [picture]).v_f[0].astype(float)
+    if np.linalg.norm(again - targets.v_f[0]) > 0.1 * np.linalg.norm(again):
+        raise features.StaleFeatures(
+            f"{path} was computed from pictures of another version of the renderer; delete the file"
+        )
 
 
 def _pictures(which: PeopleSet, size: int, workers: int) -> Iterator[np.ndarray]:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import synthetic_voices
+from s2f_lib.faces.verify import auc_of_people
 from s2f_lib.people import speech
 from s2f_lib.people.population import sample
 
@@ -119,9 +120,9 @@ def test_the_bootstrap_of_verification_compares_nobody_with_himself_as_another()
     rng = np.random.default_rng(0)
     cosine = rng.normal(size=(40, 40)) + 1.5 * np.eye(40)
     everybody = np.arange(40)
-    value = synthetic_voices._auc_of_people(cosine, everybody)
+    value = auc_of_people(cosine, everybody)
     others = cosine[~np.eye(40, dtype=bool)]
     assert value == pytest.approx(np.mean([np.mean(others < own) for own in np.diag(cosine)]))
-    assert synthetic_voices._auc_of_people(cosine, np.repeat(everybody, 2)) == pytest.approx(value)
-    low, high = synthetic_voices._ends(lambda who: synthetic_voices._auc_of_people(cosine, who), everybody)
+    assert auc_of_people(cosine, np.repeat(everybody, 2)) == pytest.approx(value)
+    low, high = synthetic_voices._ends(lambda who: auc_of_people(cosine, who), everybody)
     assert low < value < high

@@ -135,6 +135,7 @@ def test_shards_hold_what_training_wants(made):
     assert batch["waveform"].shape == (2, 96_000)
     assert batch["v_f"].shape == (2, network.fc8.in_features)
     assert batch["logits"].shape == (2, network.fc8.out_features)
+    assert clips.info["recogniser"] == {"name": "synthetic-vgg", "checksum": network.checksum}
 
 
 def test_a_quick_encoder_trains_on_the_shards(made, tmp_path, capsys):
@@ -345,13 +346,14 @@ def test_voxceleb_from_tree_to_pairs(vox, tmp_path, capsys):
     assert rows["id10001-video-1-00002"]["picture"].endswith("/2.jpg"), "numbers in their order, not 1, 10, 2"
     assert command(crop_faces, tmp_path / "1", tmp_path / "2", "--root", vox, "--size", "64") == 0
     assert "cropped 4 of 8 clips" in capsys.readouterr().out
+    cropped = [row for row in manifest.read(tmp_path / "2" / "manifest.csv") if row["status"] == "ok"]
+    assert {float(row["seconds"]) for row in cropped} == {2.5}, "before they were repeated to six seconds"
     assert fate(tmp_path / "2")["id10002-video-1-00003"] == ("skipped", "unreadable")
 
 
-def test_a_picture_bomb_is_refused(vox, tmp_path, monkeypatch):
-    from s2f_lib.corpus import shards
-
-    monkeypatch.setattr(shards, "MAX_PIXELS", 1000)
+@pytest.mark.parametrize("limit", ["s2f_lib.corpus.shards.MAX_PIXELS", "PIL.Image.MAX_IMAGE_PIXELS"])
+def test_a_picture_bomb_is_refused(vox, tmp_path, monkeypatch, limit):
+    monkeypatch.setattr(limit, 1000)
     command(prepare_voxceleb, vox, tmp_path / "1", "--meta", vox / "vox1_meta.csv")
     assert command(crop_faces, tmp_path / "1", tmp_path / "2", "--root", vox) == 1, "nothing was made"
     assert fate(tmp_path / "2")["id10001-video-1-00001"] == ("skipped", "unusable")

@@ -1,8 +1,11 @@
 """The audit's wiring on few people, with stand-in networks and with voices told as numbers instead of sound."""
 
+import json
+
 import numpy as np
 import pytest
 
+from s2f_lib import io
 from s2f_lib.evaluate import audit, experiments, listener, material, predictions
 
 LANGUAGES = ("en", "de", "es", "fr", "zh", "hi", "sw", "tr")
@@ -55,12 +58,25 @@ def test_the_record_has_every_number_the_issue_names(stage, monkeypatch):
     assert all(np.isfinite(v) for v in metrics.values())
     assert {f"prediction_{p.key}" for p in predictions.PREDICTIONS} <= set(metrics)
     assert metrics["identity_match_1_2"] == pytest.approx(0.5, abs=0.15)  # the "encoder" above says nothing
+    low, high = ends["identity_auc_alike"]
+    assert low < metrics["identity_auc_alike"] < high
+    assert all(low < high for low, high in ends.values())
 
 
 def test_the_ear_that_is_told_the_tract_finds_it(stage):
     found = experiments.body(stage, "physiology")
     assert found["vtl_r"].low > 0.8
     assert found["height_r"].estimate < found["vtl_r"].estimate
+
+
+def test_the_record_names_what_was_asked(tmp_path, monkeypatch):
+    assert io.command_of(audit.parser(), audit.parser().parse_args([])) + " --out results/ethics.json" == audit.COMMAND
+    monkeypatch.setattr(audit.hub, "load", lambda name: None)
+    monkeypatch.setattr(audit, "run", lambda stage, encoder: ({"prediction_x": 1}, {}))
+    out = tmp_path / "ethics_small.json"
+    assert audit.main(["--people", "200", "--weights", "mine", "--quiet", "--out", str(out)]) == 0
+    command = json.loads(out.read_text())["command"]
+    assert command == "python -m s2f_lib.evaluate.audit --people 200 --weights mine --out results/ethics_small.json"
 
 
 def test_command_explains_missing_weights(capsys, monkeypatch):

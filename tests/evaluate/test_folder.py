@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -45,6 +47,24 @@ def test_a_perfect_encoder_finds_every_clip(monkeypatch):
     assert metrics["angle_deg_6_s"] < 0.2 < metrics["angle_deg_mean_feature"] < metrics["angle_deg_random_pair"]
     assert metrics["match_1_2_chance"] == 0.5
     assert set(intervals) <= set(metrics)
+
+
+def test_an_encoder_of_another_recogniser_is_refused(monkeypatch):
+    monkeypatch.setattr(folder.corpus, "open", lambda path: Corpus())
+    monkeypatch.setattr(Source, "about", {"recogniser": {"name": "vgg-face", "checksum": "bbb"}}, raising=False)
+    with pytest.raises(ValueError, match="with name synthetic-vgg, the corpus holds those of vgg-face"):
+        folder.run("x", encoder, {"name": "synthetic-vgg", "checksum": "aaa"})
+    with pytest.raises(ValueError, match="with checksum aaa, the corpus holds those of bbb"):
+        folder.run("x", encoder, {"name": "vgg-face", "checksum": "aaa"})
+    assert folder.run("x", encoder, {"name": "vgg-face"})[0] == folder.run("x", encoder)[0] == 40
+
+
+def test_hub_and_run_say_what_an_encoder_was_made_for(tmp_path):
+    assert folder.made_for("voice-encoder-synthetic")["name"] == "synthetic-vgg"
+    assert folder.made_for(str(tmp_path / "voice_encoder.safetensors")) == {}
+    told = {"name": "vgg-face", "checksum": "bbb"}
+    (tmp_path / "data.json").write_text(json.dumps({"kind": "downloaded", "recogniser": told}))
+    assert folder.made_for(str(tmp_path / "voice_encoder.safetensors")) == told
 
 
 def test_an_empty_test_part_says_what_to_do(monkeypatch):

@@ -40,6 +40,13 @@ def test_a_decoder_trained_again_alone_makes_what_was_read_off_its_faces_old(mon
     assert old == set(freshness.MEASURED_WITH) - {"published_ridge"}  # contest of features: nothing is decoded
 
 
+def test_a_reader_trained_again_makes_old_what_it_read(monkeypatch):
+    monkeypatch.setattr(io, "read_record", lambda name: RECORD)
+    monkeypatch.setattr(hub, "describe", lambda name: {"date": LATER if name == freshness.READER else EARLIER})
+    old = {name for name in freshness.MEASURED_WITH if freshness.caution(name)}
+    assert old == set(freshness.MEASURED_WITH) - {"published_ridge", "voice_scaling"}  # these read no labels off faces
+
+
 def test_no_record_no_warning(monkeypatch):
     monkeypatch.setattr(io, "read_record", lambda name: None)
     assert freshness.caution("second_engine") == ""

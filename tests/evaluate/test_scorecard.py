@@ -8,16 +8,28 @@ from s2f_lib.evaluate import claims, scorecard
 GOOD = {
     "angle_deg_6_s": 30.0,
     "angle_deg_mean_feature": 45.0,
-    "angle_deg_demographics": 35.0,
+    "angle_deg_sex_alone": 40.0,
+    "angle_deg_demographics": 25.0,
     "angle_deg_perfect_listener": 28.0,
     "top10_percent": 0.5,
     "top10_percent_3s": 0.4,
     "top10_percent_chance": 0.1,
-    "top10_percent_demographics": 0.4,
+    "top10_percent_sex_alone": 0.2,
+    "top10_percent_demographics": 0.9,
     "top10_percent_perfect_listener": 0.6,
     "angle_gain_6s_over_3s": 1.0,
+    "top10_gain_6s_over_3s": 0.1,
+    "angle_gain_over_sex_alone": 10.0,
+    "top10_gain_over_sex_alone": 0.3,
 }
-ENDS = {"angle_deg_6_s": [29.0, 31.0], "top10_percent": [0.45, 0.55], "angle_gain_6s_over_3s": [0.5, 1.5]}
+ENDS = {
+    "angle_deg_6_s": [29.0, 31.0],
+    "top10_percent": [0.45, 0.55],
+    "angle_gain_6s_over_3s": [0.5, 1.5],
+    "top10_gain_6s_over_3s": [0.05, 0.15],
+    "angle_gain_over_sex_alone": [9.0, 11.0],
+    "top10_gain_over_sex_alone": [0.25, 0.35],
+}
 
 
 def records(changes=None, ends=None):
@@ -33,13 +45,15 @@ def verdict(key, **arguments):
 
 def test_verdicts_follow_the_numbers():
     assert verdict("angle") == "holds"
-    assert verdict("angle", ends={"angle_deg_6_s": [33.0, 36.0]}) == "partly"
-    assert verdict("angle", ends={"angle_deg_6_s": [44.0, 46.0]}) == "no"
+    no_gain = {"angle_gain_over_sex_alone": [-0.1, 1.0], "top10_gain_over_sex_alone": [-0.01, 0.1]}
+    assert verdict("angle", ends=no_gain) == "partly"
+    assert verdict("angle", ends=no_gain | {"angle_deg_6_s": [44.0, 46.0]}) == "no"
     assert verdict("retrieval") == "holds"
-    assert verdict("retrieval", ends={"top10_percent": [0.39, 0.6]}) == "partly"
-    assert verdict("retrieval", ends={"top10_percent": [0.09, 0.2]}) == "no"
+    assert verdict("retrieval", ends=no_gain) == "partly"
+    assert verdict("retrieval", ends=no_gain | {"top10_percent": [0.09, 0.2]}) == "no"
     assert verdict("longer") == "holds"
-    assert verdict("longer", ends={"angle_gain_6s_over_3s": [-0.1, 2.0]}) == "partly"
+    assert verdict("longer", ends={"top10_gain_6s_over_3s": [-0.01, 0.1]}) == "partly"
+    assert verdict("longer", ends={"angle_gain_6s_over_3s": [-0.1, 2.0]}) == "no"
 
 
 def test_a_missing_record_is_not_tested_and_says_so():
@@ -68,6 +82,15 @@ def test_written_record_and_table_agree(tmp_path, monkeypatch):
         assert row["claim"] in table
         assert row["ours"] in table
     assert "`python -m s2f_lib.evaluate`" in table
+
+
+def test_the_scorecard_is_written_once_with_its_rows(tmp_path, monkeypatch):
+    def killed(*_, **__):
+        raise OSError("killed")
+
+    monkeypatch.setenv("S2F_RESULTS", str(tmp_path))
+    monkeypatch.setattr(io, "atomic_write", killed)  # the second writing, if there were one
+    assert scorecard.write()["rows"] == scorecard.rows()
 
 
 def test_the_stored_scorecard_is_what_the_records_say():

@@ -36,6 +36,16 @@ def test_clips_of_one_person_come_together():
         assert all(count % 4 == 0 for count in np.bincount(people[rows]))
 
 
+def test_a_share_of_all_or_none_has_an_interval_of_some_width():
+    every = statistics.mean_interval(np.ones(60))
+    assert (every.estimate, every.high, every.n) == (1, 1, 60)
+    assert every.low == pytest.approx(0.025 ** (1 / 60))  # all of 60 by chance, in one of 40 such corpora
+    none = statistics.mean_interval(np.zeros(60))
+    assert (none.low, none.high) == pytest.approx((0, 1 - every.low))
+    people = np.repeat(np.arange(6), 10)  # sixty clips of six people say less
+    assert statistics.mean_interval(np.ones(60), people).low == pytest.approx(0.025 ** (1 / 6))
+
+
 def test_one_person_has_no_interval():
     with pytest.raises(ValueError, match="two people"):
         statistics.mean_interval(np.ones(4), people=np.zeros(4))

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from s2f_lib import io
 from s2f_lib.evaluate import __main__ as evaluation
 from s2f_lib.evaluate import material, robustness, study, synthetic
 
@@ -100,6 +101,29 @@ def test_record_goes_where_it_is_asked(tmp_path):
     assert str(tmp_path) not in record["command"]
 
 
+def command_and_seeds(tmp_path, *typed):
+    options = evaluation.parser().parse_args([*typed, "--out", str(tmp_path / "evaluation_small.json")])
+    record = json.loads(evaluation.write(options, 5, {"x": 1.0}, {}, "", 1.0).read_text())
+    return record["command"].removesuffix(" --out results/evaluation_small.json"), record["seeds"]
+
+
+def test_the_record_names_the_command_that_made_it(tmp_path):
+    usual = "python -m s2f_lib.evaluate --corpus synthetic --people 1000 --seed 4000 --world physiology"
+    usual += " --weights voice-encoder-synthetic"
+    assert usual + " --out results/evaluation_synthetic.json" == io.read_record("evaluation_synthetic")["command"]
+    assert command_and_seeds(tmp_path) == (usual, [4000, 3000])
+    assert command_and_seeds(tmp_path, "--workers", "8", "--quiet")[0] == usual
+    other = ("--decoder", "mine", "--train-people", "500")
+    assert command_and_seeds(tmp_path, *other)[0] == usual.replace(
+        " --weights voice-encoder-synthetic", " --train-people 500 --weights voice-encoder-synthetic --decoder mine"
+    )
+
+
+def test_the_record_of_a_folder_names_the_folder_and_no_seeds(tmp_path):
+    typed = ("--corpus", "data/avspeech", "--weights", "runs/x/encoder.safetensors")
+    assert command_and_seeds(tmp_path, *typed) == (f"python -m s2f_lib.evaluate {' '.join(typed)}", [])
+
+
 SOUND = (0.1 * np.sin(np.arange(96_000) * 2 * np.pi * 220 / 16_000)[None]).astype(np.float32)
 
 
@@ -109,6 +133,15 @@ def test_changes_keep_shape_and_range_and_repeat(change):
     assert once.shape == SOUND.shape
     assert np.abs(once).max() <= 1
     np.testing.assert_array_equal(once, change(SOUND))
+
+
+def test_a_name_tells_other_seeds_and_lengths_apart():
+    """The name is the key of the cache: two changes of one name would be heard once."""
+    for make in (lambda s: robustness.noise(10.0, seed=s), lambda s: robustness.room(seed=s), robustness.whisper):
+        assert make(1).name != make(0).name == make(0).name.split(", seed")[0]
+    assert robustness.without_speech("noise", seed=1).name != robustness.without_speech("noise").name == "noise only"
+    assert robustness.beginning(2.0).name == robustness.beginning(2.0, 6.0).name == "only the first 2 s"
+    assert robustness.beginning(2.0, shortest=3.0).name != robustness.beginning(2.0).name
 
 
 def test_noise_has_the_level_it_says():

@@ -5,7 +5,7 @@ import torch
 from s2f_lib import hub
 from s2f_lib.faces.recogniser import extract, to_tensor
 from s2f_lib.faces.recognisers import synthetic_vgg
-from s2f_lib.faces.verify import auc, matched_pairs, rank_of_own, verification_auc
+from s2f_lib.faces.verify import auc, auc_of_people, matched_pairs, rank_of_own, verification_auc
 from s2f_lib.faces.vgg import VGGFace, VGGRecogniser, VGGShape, fold_batch_norm
 
 SHAPE = VGGShape((4, 4, 8, 8, 8), 2, 64, 8, 32, 6)
@@ -85,6 +85,15 @@ def test_auc_by_hand_with_a_tie():
     assert auc(np.array([2.0, 1.0]), np.array([1.0, 0.0])) == pytest.approx(3.5 / 4)
     with pytest.raises(ValueError, match="0 positive"):
         auc(np.array([]), np.array([1.0]))
+
+
+def test_auc_of_people_compares_inside_groups_only():
+    similarity = np.array([[3.0, 1.0, 9.0], [1.0, 2.0, 9.0], [9.0, 9.0, 5.0]])
+    everybody, groups = np.arange(3), np.array(["a", "a", "b"])
+    assert auc_of_people(similarity, everybody, groups) == 1
+    assert auc_of_people(similarity, everybody) == pytest.approx(1 / 3)
+    with pytest.raises(ValueError, match="0 negative"):
+        auc_of_people(similarity, np.array([0, 0, 2]), groups)
 
 
 def test_verification_tells_people_apart_and_chance_is_a_half():

@@ -6,7 +6,7 @@ import torch
 
 from s2f_lib import people
 from s2f_lib.faces import pictures as pictures_module
-from s2f_lib.faces import train_decoder
+from s2f_lib.faces import train_decoder, training
 from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.recogniser import to_tensor
 from s2f_lib.faces.train_recogniser import RecogniserConfig, augmented, cosface_loss, train
@@ -25,17 +25,21 @@ def sets():
 
 
 def test_stopping_and_continuing_is_the_same_as_not_stopping(tmp_path, sets, monkeypatch):
-    from s2f_lib.faces import training
-
     whole, _ = train(TINY, tmp_path / "whole", *sets)
-    monkeypatch.setattr(training, "cosine_schedule", lambda step, steps, peak: cosine_schedule(step, 6, peak))
-    half = dataclasses.replace(TINY, steps=3)
-    monkeypatch.setattr(
-        "s2f_lib.faces.train_recogniser.margin_at",
-        lambda step, settings: settings.margin * min(1.0, max(0.0, 3 * step / 6 - 1)),
-    )
-    train(half, tmp_path / "parts", *sets)
+    steps = []
+
+    def stopped(step, *arguments):
+        steps.append(step)
+        if len(steps) == 5:
+            raise KeyboardInterrupt
+        return cosine_schedule(step, *arguments)
+
+    monkeypatch.setattr(training, "SAVE_EVERY", 3)
+    monkeypatch.setattr(training, "cosine_schedule", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        train(TINY, tmp_path / "parts", *sets)
     continued, _ = train(TINY, tmp_path / "parts", *sets)
+    assert steps == [0, 1, 2, 3, 4, 3, 4, 5]
     assert all(
         torch.allclose(a, b, atol=1e-6) for a, b in zip(whole.state_dict().values(), continued.state_dict().values())
     )
@@ -51,8 +55,30 @@ def test_only_the_shipped_identities_keep_their_row_and_logits_have_the_wanted_s
 
 def test_other_settings_do_not_continue_a_checkpoint(tmp_path, sets):
     train(TINY, tmp_path, *sets)
-    with pytest.raises(ValueError, match="other settings"):
-        train(dataclasses.replace(TINY, fc6=12), tmp_path, *sets)
+    for change, message in (
+        ({"fc6": 12}, "fc6 = 8, not 12"),
+        ({"margin": 0.5}, "margin = 0.15, not 0.5"),  # the same tensors
+        ({"steps": 9}, "steps = 6, not 9"),  # the learning rate had fallen to nothing
+    ):
+        with pytest.raises(ValueError, match=f"belongs to other settings: .* {message}; give another --out"):
+            train(dataclasses.replace(TINY, **change), tmp_path, *sets)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    del state["settings"]
+    torch.save(state, tmp_path / "checkpoint.pt")
+    with pytest.raises(ValueError, match="does not say with which settings"):
+        train(TINY, tmp_path, *sets)
+
+
+def test_a_command_with_other_settings_leaves_those_of_the_checkpoint(tmp_path, sets):
+    parser = training.command_line("", RecogniserConfig, tmp_path, "tiny", 4)
+    made = training.chosen(parser.parse_args(["--steps", "0", "--people", "6"]), RecogniserConfig)
+    network = torch.nn.Linear(2, 2)
+    training.save_checkpoint(tmp_path / "checkpoint.pt", network, torch.optim.AdamW(network.parameters()), made, 0, 0.0)
+    before = (tmp_path / "config.json").read_text()
+    with pytest.raises(ValueError, match="people = 6, not 7"):
+        training.chosen(parser.parse_args(["--steps", "0", "--people", "7"]), RecogniserConfig)
+    assert (tmp_path / "config.json").read_text() == before
+    assert training.chosen(parser.parse_args(["--steps", "0", "--people", "6"]), RecogniserConfig) == made
 
 
 def test_margin_loss_by_hand():
@@ -117,6 +143,18 @@ def test_another_set_in_the_same_folder_is_refused(tmp_path):
     rendered(tmp_path, population, kind="canonical", size=32, workers=1, progress=False)
     with pytest.raises(ValueError, match="size 32 instead of 48"):
         rendered(tmp_path, population, kind="canonical", size=48, workers=1, progress=False)
+
+
+@pytest.mark.parametrize("kind", ["wild", "canonical"])
+def test_pictures_of_another_renderer_are_refused(tmp_path, kind):
+    population = people.sample(2, seed=5)
+    how = {"kind": kind, "size": 32, "items": (3, 4), "workers": 1, "progress": False}
+    kept = np.array(rendered(tmp_path, population, **how).pictures)
+    np.save(tmp_path / "pictures.npy", np.clip(kept.astype(int) + 1, 0, 255).astype(np.uint8))  # another machine
+    rendered(tmp_path, population, **how)
+    np.save(tmp_path / "pictures.npy", np.clip(kept * 0.9, 0, 255).astype(np.uint8))
+    with pytest.raises(ValueError, match=r"another version of the renderer.* delete the folder"):
+        rendered(tmp_path, population, **how)
 
 
 def test_pictures_that_travel_as_bytes_arrive_as_the_same_images(sets):

@@ -1,8 +1,10 @@
 """Fetching from a local git repository and a local web server, broken off, damaged, changed, or not there at all."""
 
 import csv
+import errno
 import functools
 import http.server
+import shutil
 import subprocess
 import tarfile
 import threading
@@ -94,6 +96,72 @@ def test_a_cut_archive_is_deleted_and_said(tmp_path, server):
     assert not (tmp_path / "out/speech2face.github.io.tar.gz").exists()
 
 
+def test_a_full_disk_keeps_the_archive(authors, server, tmp_path, monkeypatch):
+    address, files = server
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tarfile.TarFile, "extractfile", full)
+        with pytest.raises(OSError, match="disk is full"):
+            fetch.by_archive(tmp_path / "out", fetch.plan(), address, print)
+    (files / "page.tar.gz").unlink()  # it is not fetched again
+    fetch.by_archive(tmp_path / "out", fetch.plan(), address, print)
+    assert clips(tmp_path / "out", "voxceleb") == clips(authors, "voxceleb")
+
+
+def test_work_of_somebody_else_is_left_alone(authors, repository, server, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "work.txt").write_text("hours")
+    tries = [
+        lambda: fetch.by_git(out, fetch.plan(), repository, print),
+        lambda: fetch.by_archive(out, fetch.plan(), server[0], print),
+        lambda: fetch.adopt(out, authors, list(layout.PARTS)),
+        lambda: command.main([str(out), "--overwrite", "--existing", str(authors)]),
+    ]
+    for fetching in tries:
+        with pytest.raises(fetch.FetchError, match=r"something else already \(work\.txt\); choose another folder"):
+            fetching()
+    subprocess.run(["git", "init", "--quiet"], cwd=out, check=True)
+    subprocess.run(["git", "remote", "add", "origin", "https://example.org/mine"], cwd=out, check=True)
+    with pytest.raises(fetch.FetchError, match="repository of something else"):
+        fetch.by_git(out, fetch.plan(), repository, print)
+    (out / "work.txt").rename(out / "manifest.csv")  # a name that fetching leaves, in a repository that it did not
+    with pytest.raises(fetch.FetchError, match="repository of something else"):
+        fetch.clear(out)
+    assert (out / "manifest.csv").read_text() == "hours"
+
+
+def test_overwriting_deletes_what_was_fetched_and_nothing_else(authors, repository, tmp_path):
+    out = tmp_path / "out"
+    options = [str(out), "--method", "git", "--source", repository, "--part", "voxceleb"]
+    command.main(options)
+    (out / "figures/mine.txt").write_text("hours")
+    (out / "figures/voxceleb/old.txt").write_text("of the last time")
+    (out / "avspeech").symlink_to(authors / "figures/avspeech_res")
+    command.main([*options, "--overwrite"])
+    assert clips(out, "voxceleb") == clips(authors, "voxceleb")
+    assert clips(authors, "avspeech")
+    assert (out / "figures/mine.txt").read_text() == "hours"
+    assert not (out / "figures/voxceleb/old.txt").exists()
+    assert not (out / "avspeech").is_symlink()
+
+
+def test_a_copy_that_is_needed_is_not_deleted(authors, tmp_path):
+    (authors / "index.html").unlink()  # the rest bears names that fetching leaves
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links/voxceleb").symlink_to(authors / "figures/voxceleb")
+    for out, existing in (("authors", "authors"), ("authors", "links"), ("authors/new", "authors")):
+        with pytest.raises(fetch.FetchError, match="is needed"):
+            command.main([str(tmp_path / out), "--overwrite", "--existing", str(tmp_path / existing)])
+    assert len(clips(authors, "voxceleb")) == 12
+    with pytest.raises(fetch.FetchError, match="holds none of"):
+        command.main([str(authors), "--overwrite", "--existing", str(tmp_path / "nothing")])
+    assert len(clips(authors, "voxceleb")) == 12
+
+
 def test_no_repository_gives_gits_words_and_a_way_out(tmp_path):
     with pytest.raises(fetch.FetchError, match="run again to continue, or try --method archive"):
         fetch.by_git(tmp_path / "out", fetch.plan(), f"file://{tmp_path}/nothing.git", print)
@@ -127,6 +195,21 @@ def test_an_existing_copy_is_linked_not_copied(authors, tmp_path, capsys):
         assert sum(row["status"] == "skipped" and row["reason"] == "Wav" for row in csv.DictReader(file)) == 1
     with pytest.raises(fetch.FetchError, match="holds none of"):
         command.main([str(tmp_path / "other"), "--existing", str(tmp_path)])
+
+
+def test_another_copy_replaces_the_links_to_the_first(authors, tmp_path):
+    copy, out = tmp_path / "copy", tmp_path / "out"
+    shutil.copytree(authors, copy)
+    fetch.adopt(out, authors, ["avspeech"])
+    fetch.adopt(out, copy, ["avspeech"])
+    assert (out / "avspeech").resolve() == copy / "figures/avspeech_res"
+    shutil.rmtree(copy)  # now the link leads nowhere
+    fetch.adopt(out, authors, ["avspeech"])
+    assert (out / "avspeech").resolve() == authors / "figures/avspeech_res"
+    (out / "avspeech").unlink()
+    (out / "avspeech").mkdir()
+    with pytest.raises(fetch.FetchError, match="a folder of its own"):
+        fetch.adopt(out, authors, ["avspeech"])
 
 
 def test_nothing_found_is_an_error(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from s2f_lib import io
-from s2f_lib.published import cache, contest, findings, layout, own_encoder, pictures, similarity, voices
+from s2f_lib.published import cache, contest, findings, layout, measure, own_encoder, pictures, similarity, voices
 from s2f_lib.published.__main__ import main
 
 
@@ -31,6 +31,15 @@ def test_a_damaged_picture_is_a_status_and_is_counted(authors, home):
     assert found.status.tolist() == ["unreadable", "unreadable", "no_face", "no_face"]
     assert np.isnan(found.feature).all()
     assert not found.ok.any()
+
+
+def test_a_giant_picture_is_a_status(tmp_path, monkeypatch):
+    from PIL import Image
+
+    Image.new("RGB", (64, 64)).save(tmp_path / "giant.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    found = pictures.measure_picture(tmp_path / "giant.png")
+    assert pictures.STATUS[int(found["status"])] == "unreadable"
 
 
 def test_a_damaged_or_silent_recording_is_a_status(tmp_path):
@@ -127,9 +136,16 @@ def test_both_parts_end_in_records_without_a_name_in_them(part, home, made_up, w
     low, high = found.heads["intervals"]["ridge_top10_percent"]
     assert low <= found.head("ridge_top10_percent") <= high
     assert sum(found.head_tables["ranks_ridge"]) == found.heads["n"] * found.head_tables["repeats"]
+    command = f"python -m s2f_lib.published measure --part {part} --repeats 1"
+    assert found.pictures["command"] == found.heads["command"] == command
     written = "".join(path.read_text() for path in io.results_dir().rglob("*.json"))
     assert "made_up" not in written.lower()
     assert all(np.isfinite(value) for value in found.pictures["metrics"].values())
+
+
+def test_a_record_names_the_command_that_made_it():
+    assert measure.command_line("avspeech") == io.read_record("published_ridge")["command"]
+    assert measure.command_line("voxceleb", 5, "heads").endswith("measure --part voxceleb --repeats 5 --only heads")
 
 
 def test_what_was_not_measured_says_so(home):

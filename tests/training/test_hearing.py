@@ -50,6 +50,16 @@ def test_an_axis_reads_the_label_of_people_it_has_not_seen():
     assert read.mean() == pytest.approx(label[200:].mean(), abs=3)
 
 
+def test_an_axis_reads_an_unsure_answer_as_the_mean_of_the_faces_it_may_be():
+    rng = np.random.default_rng(2)
+    male = np.arange(60) % 2
+    v_f = rng.random((60, 20))
+    v_f[:, 0] += 2 * male
+    axis = hearing.axis_of(v_f, male)
+    assert axis.read(v_f.mean(axis=0)) == pytest.approx(0.5)
+    assert axis.read(v_f[:9].mean(axis=0)) == pytest.approx(axis.read(v_f[:9]).mean())
+
+
 def test_a_sweep_changes_only_the_cause():
     from s2f_lib import people
 

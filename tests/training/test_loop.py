@@ -13,7 +13,8 @@ import torch
 
 from s2f_lib import io, train, voice_encoder
 from s2f_lib.training import checkpoint, log
-from s2f_lib.training.loop import Trainer, TrainingError, learning_rate
+from s2f_lib.training.data import NOTE, ArraySource
+from s2f_lib.training.loop import OutOfMemory, Trainer, TrainingError, learning_rate
 
 
 def weights_of(run):
@@ -96,6 +97,43 @@ def test_another_runs_folder_is_refused(clips, settings, tmp_path):
         train.run(settings(max_steps=2), clips, out_dir=tmp_path)
 
 
+def test_a_run_does_not_go_on_with_other_clips(clips, settings, tmp_path):
+    def of(world):
+        told = {"people": 8, "world": world, "recogniser": {"name": "r", "checksum": "abc"}}
+        return ArraySource(clips.waveforms, clips.v_f, about=told)
+
+    first = train.run(settings(), of("physiology"), out_dir=tmp_path)
+    assert json.loads((tmp_path / NOTE).read_text()) == of("physiology").about
+    with pytest.raises(ValueError, match=r"other clips, with world = 'physiology', not 'null'; .*--restart"):
+        train.run(settings(), of("null"), out_dir=tmp_path)
+    assert train.run(settings(), of("physiology"), out_dir=tmp_path).lines == first.lines
+    assert train.run(settings(), clips, out_dir=tmp_path).lines == first.lines, "arrays say nothing, so nothing differs"
+    assert checkpoint.load(tmp_path)["data"] == of("physiology").about
+    assert json.loads((tmp_path / NOTE).read_text()) == of("physiology").about
+
+
+def test_a_checkpoint_of_older_code_says_nothing_of_its_clips_and_is_taken(clips, settings, tmp_path):
+    clips.about = {"people": 8}
+    first = train.run(settings(), clips, out_dir=tmp_path)
+    state = checkpoint.load(tmp_path)
+    del state["data"], state["random"]
+    checkpoint.save(tmp_path, state)
+    assert train.run(settings(), clips, out_dir=tmp_path).lines == first.lines
+
+
+def test_a_run_that_begins_again_forgets_the_one_before(clips, settings, tmp_path, monkeypatch):
+    train.run(settings(), clips, out_dir=tmp_path)
+
+    def killed(self, batch):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "train_step", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train.run(settings(), clips, out_dir=tmp_path, resume=False)
+    assert not Trainer(settings(), clips, folder=tmp_path).resume()
+
+
 def test_a_loss_that_is_not_finite_names_term_and_clip(clips, settings, tmp_path):
     clips.v_f[11, 2] = np.nan
     with pytest.raises(TrainingError, match=r"term 'normalized', clip 11\..*learning_rate"):
@@ -108,7 +146,7 @@ def test_out_of_memory_names_a_batch_size(clips, settings, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Trainer, "train_step", full)
-    with pytest.raises(TrainingError, match=r"batch_size 4 of preset 'quick' needs about .* Set batch_size=\d+"):
+    with pytest.raises(OutOfMemory, match=r"batch_size 4 of preset 'quick' needs about .* Set batch_size=\d+"):
         train.run(settings(), clips)
 
 

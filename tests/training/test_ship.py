@@ -1,6 +1,7 @@
 """A run becomes weights of the hub, with where they come from; synthetic sets are kept and checked."""
 
 import json
+import shlex
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from s2f_lib import hub, train
-from s2f_lib.training import features, ship, synthetic
+from s2f_lib.training import checkpoint, features, log, ship, synthetic
 
 
 @pytest.fixture
@@ -58,6 +59,62 @@ def test_weights_that_went_on_from_others_say_so_and_count_both(clips, settings,
         ship.ship(tmp_path / "further", people=9, name="voice-other", population_seed=7)
 
 
+def test_what_is_shipped_is_the_checkpoint_and_not_the_log(clips, settings, tmp_path, weights):
+    train.run(settings(evaluate_every=3), clips, validation=clips, out_dir=tmp_path)
+    lines = log.RunLog(tmp_path, log.read(tmp_path))
+    lines.add("train", 8, loss=1.0)
+    lines.add("validation", 8, angle_deg=1.0, top10_percent=99.0)
+    ship.ship(tmp_path, people=8, name="voice-test")
+    entry = hub.describe("voice-test")
+    assert (entry["steps"], entry["clips_seen"]) == (6, 24)
+    assert [clips_seen for clips_seen, _, _ in entry["curve"]] == [12, 24]
+
+
+def test_only_a_run_at_its_end_is_shipped(clips, settings, tmp_path, weights):
+    train.run(settings(), clips, out_dir=tmp_path)
+    state = checkpoint.load(tmp_path)
+    checkpoint.save(tmp_path, state | {"step": 3})
+    with pytest.raises(ValueError, match="at step 3 of 6; go on"):
+        ship.ship(tmp_path, people=8, name="voice-test")
+    assert not (weights / "voice-test.safetensors").exists()
+    lost = state | {"step": 3, "waited": 2, "config": state["config"] | {"patience": 2}}
+    checkpoint.save(tmp_path, lost)
+    ship.ship(tmp_path, people=8, name="voice-test")
+    assert hub.describe("voice-test")["steps"] == 3
+
+
+def test_other_people_than_those_of_the_run_are_not_put_down(clips, settings, tmp_path, weights):
+    clips.about = synthetic.PeopleSet(8, 2, seed=7, world="null").about
+    train.run(settings(), clips, out_dir=tmp_path)
+    with pytest.raises(ValueError, match="people 8, not 9; clips 2, not 1; seed 7, not 3000"):
+        ship.ship(tmp_path, people=9, name="voice-test")
+    ship.ship(tmp_path, people=8, clips=2, population_seed=7, name="voice-test")
+    first, second = hub.describe("voice-test")["command"].split(" && ")
+    assert "--people 8 --population-seed 7 --clips 2 --world null" in first
+    assert second.endswith("--people 8 --population-seed 7 --clips 2")
+
+
+def test_a_run_of_older_code_is_shipped_with_what_is_said_of_it(clips, settings, tmp_path, weights):
+    clips.about = synthetic.PeopleSet(8, 1).about
+    train.run(settings(), clips, out_dir=tmp_path)
+    state = checkpoint.load(tmp_path)
+    del state["data"]
+    checkpoint.save(tmp_path, state)
+    ship.main([str(tmp_path), "--people", "30000", "--population-seed", "3002", "--name", "voice-test"])
+    assert "--people 30000 --population-seed 3002 --clips 1" in hub.describe("voice-test")["command"]
+
+
+@pytest.mark.parametrize("loss", ["paper", "l1", {"weight_contrastive": 50.0, "weight_decoder": 0.0}])
+def test_the_command_makes_the_settings_again(loss):
+    changes = {"seed": 3, "encoder": "quick", "augment": ("noise",), "max_steps": 7}
+    config = train.make_config("synthetic-standard", loss, **changes)
+    first, _ = ship._command(config, synthetic.PeopleSet(8, 1)).split(" && ")
+    options = train._parser().parse_args(shlex.split(first)[3:])
+    changes = dict(train._assignment(text) for text in options.set)
+    made = train.make_config(options.preset, changes.pop("loss", options.loss), seed=options.seed, **changes)
+    assert made == config
+
+
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="train first"):
         ship.load_run(tmp_path)
@@ -75,6 +132,30 @@ def test_voices_are_spoken_once_kept_and_checked(tmp_path):
     assert (tmp_path / "voices.npy").stat().st_mtime_ns == stamp
     with pytest.raises(features.StaleFeatures, match="delete its folder"):
         synthetic.voices(replace(which, seed=6), tmp_path, workers=1)
+
+
+def test_features_of_another_renderer_are_refused(tmp_path, monkeypatch):
+    from s2f_lib.people import render
+
+    which, recogniser = synthetic.PeopleSet(people=2, clips=1, seed=5), hub.load("synthetic-vgg")
+    kept = synthetic.face_targets(which, recogniser, tmp_path, workers=1)
+    again = synthetic.face_targets(which, recogniser, tmp_path, workers=1)
+    assert np.array_equal(again.v_f, kept.v_f)
+    original = render.render_wild
+
+    def changed(change):
+        def render_wild(*arguments, **options):
+            picture, points = original(*arguments, **options)
+            return np.clip(change(picture.astype(int)), 0, 255).astype(np.uint8), points
+
+        return render_wild
+
+    noise = np.random.default_rng(0).integers(-2, 3, (recogniser.image_size, recogniser.image_size, 3))
+    monkeypatch.setattr(render, "render_wild", changed(lambda picture: picture + noise))  # another machine, and worse
+    assert np.array_equal(synthetic.face_targets(which, recogniser, tmp_path, workers=1).v_f, kept.v_f)
+    monkeypatch.setattr(render, "render_wild", changed(lambda picture: 0.7 * picture))
+    with pytest.raises(features.StaleFeatures, match="another version of the renderer; delete the file"):
+        synthetic.face_targets(which, recogniser, tmp_path, workers=1)
 
 
 def test_an_interrupted_set_goes_on_where_it_was(tmp_path):

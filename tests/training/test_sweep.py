@@ -1,6 +1,8 @@
 """The study of the loss: variants that differ in one thing, a fair rate for each, verdicts by a stated rule."""
 
+import json
 import types
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ import pytest
 from s2f_lib import config, train, voice_encoder
 from s2f_lib.faces.decoder import DecoderShape, FaceDecoder
 from s2f_lib.training import sweep, sweep_report, sweep_scores, validate
+from s2f_lib.training.loop import OutOfMemory
 
 
 def differing(a, b):
@@ -107,10 +110,87 @@ def test_a_study_runs_resumes_and_reports(clips, layers, settings, tmp_path, mon
     target = sweep_report.target_angle(results, start)
     timed = sweep_report.add_speed(results, target, {name: c.max_steps for name, c in tiny.items()})
     path = sweep_report.write(timed, study, start, target, 1.0, "python -m s2f_lib.train --sweep loss_ablation")
-    record = __import__("json").loads(path.read_text())
+    record = json.loads(path.read_text())
     assert {"full.final_angle_deg", "l1.gradient_norm_cv", "verdict_l1_slower"} <= set(record["metrics"])
     mean = np.mean([r["final_angle_deg"] for r in results if r["variant"] == "l1"])
     assert record["metrics"]["l1.final_angle_deg"] == pytest.approx(mean, abs=1e-5)
+
+
+@pytest.fixture
+def job(clips, layers, settings, tmp_path, monkeypatch):
+    """One tiny run of a study that has its material."""
+    monkeypatch.setattr(sweep, "material", lambda study: (clips, clips, layers))
+    return sweep.Job("l1", 0, 2e-3, str(tmp_path / "run"), settings("l1", max_steps=2, evaluate_every=1))
+
+
+def test_a_result_of_something_else_is_refused(job, monkeypatch):
+    study = sweep.Study(people=16, validation=16)
+    result = sweep.run_job(job, study)
+    assert sweep.run_job(job, replace(study, rates=(1.0,), seeds=(7,))) == result, "the same run of a wider study"
+    with pytest.raises(ValueError, match=r"learning_rate = 0.002, not 0.5; delete .*run to run it again"):
+        sweep.run_job(replace(job, config=replace(job.config, learning_rate=0.5)), study)
+    with pytest.raises(ValueError, match="people = 16, not 32"):
+        sweep._run_all([job], replace(study, people=32), workers=2)  # before any process is started
+    monkeypatch.setattr(sweep.hub, "describe", lambda name: {"sha256": "other"})
+    with pytest.raises(ValueError, match=r"recogniser = .*, not 'other'"):
+        sweep.run_job(job, study)
+
+
+def test_a_result_of_an_older_version_is_refused(job, tmp_path):
+    path = tmp_path / "run" / sweep.RESULT
+    path.parent.mkdir()
+    path.write_text(json.dumps({"variant": "l1", "seed": 0, "rate": 2e-3, "failed": "", "final_angle_deg": 30.0}))
+    with pytest.raises(ValueError, match=r"older version .* delete"):
+        sweep.run_job(job, sweep.Study())
+
+
+@pytest.mark.parametrize(
+    "error", [train.TrainingError("the loss is not finite"), OutOfMemory("batch_size 4 needs 9 GB")]
+)
+def test_a_loss_that_fails_is_a_result_and_a_small_machine_is_none(job, tmp_path, monkeypatch, error):
+    def fails(*args, **kwargs):
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "log.jsonl").write_text("")
+        raise error
+
+    monkeypatch.setattr(train, "run", fails)
+    if isinstance(error, OutOfMemory):
+        with pytest.raises(OutOfMemory, match="batch_size 4"):
+            sweep.run_job(job, sweep.Study())
+        assert not (tmp_path / "run" / sweep.RESULT).exists()
+    else:
+        assert sweep.run_job(job, sweep.Study())["failed"] == "the loss is not finite"
+        assert (tmp_path / "run" / sweep.RESULT).exists()
+
+
+@pytest.mark.parametrize(
+    ("only", "message"), [("pitch", "no variant named pitch; there are full"), ("l2", "full or l1")]
+)
+def test_a_choice_that_cannot_be_reported_is_refused_before_training(only, message, monkeypatch, capsys):
+    monkeypatch.setattr(sweep, "run_study", None)
+    assert train.main(["--sweep", "loss_ablation", "--only", only]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_part_of_a_study_is_printed_and_leaves_the_record_alone(
+    clips, layers, settings, tmp_path, monkeypatch, capsys
+):
+    tiny = {
+        name: settings(loss, max_steps=2, evaluate_every=1) for name, loss in (("full", "normalized"), ("l1", "l1"))
+    }
+    monkeypatch.setattr(sweep, "variants", lambda name="loss_ablation": tiny)
+    monkeypatch.setattr(sweep, "material", lambda study: (clips, clips, layers))
+    monkeypatch.setattr(sweep_scores, "score_runs", lambda results, *others: results)
+    monkeypatch.setenv("S2F_RESULTS", str(tmp_path / "results"))
+    monkeypatch.chdir(tmp_path)
+    study = sweep.Study(people=16, validation=16, seeds=(0,), main_seeds=(0,), rates=(1e-3,))
+    assert sweep_report.main("loss_ablation", ["l1"], 1, study) == 0
+    told = capsys.readouterr().out
+    assert "steps_to_target" in told
+    assert "the record is left as it is" in told
+    assert not list((tmp_path / "results").rglob("*.*"))
+    assert sweep_report.main("loss_ablation", None, 1, study) == 0
+    assert (tmp_path / "results" / "loss_ablation.json").exists()
 
 
 def test_scores_are_taken_once_and_faces_are_kept(clips, layers, settings, tmp_path, monkeypatch):
@@ -156,6 +236,7 @@ def test_the_target_lies_half_way_and_never_above_the_start():
 
     assert sweep_report.target_angle(ended(60.0, 56.0), 68.0) == 62
     assert sweep_report.target_angle(ended(71.0, 69.0), 68.0) == 68
+    assert sweep_report.target_angle([{"variant": "full", "failed": "not finite"}], 68.0) == 68, "nobody got there"
 
 
 def test_the_mean_features_angle_by_hand():
