@@ -53,6 +53,8 @@ def main() -> None:
     if options.train_only:
         return
     shipped = hub.describe(NAME)
+    if shipped.get("started_from"):
+        raise SystemExit(f"{NAME} went on from another run, but every point here is a run of its own from the start")
     encoders[shipped["clips_seen"]] = hub.load(NAME)
     unseen = synthetic.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
     test = synthetic.source(unseen, recogniser, workers=options.workers)

@@ -69,6 +69,7 @@ def _errors(stage: Stage, v_s: np.ndarray, metrics: dict, ends: dict) -> None:
     for name, table in experiments.errors_by_group(stage, v_s).items():
         for group, row in table.iterrows():
             key = f"error_by_group_{name}_{group}".lower()
+            metrics[f"{key}_n"] = int(row["n"])
             columns = {"angle_deg": ("low", "high"), "sex_right": ("sex_low", "sex_high")}
             for column, (low, high) in columns.items():
                 metrics[f"{key}_{column}"] = row[column]

@@ -160,6 +160,30 @@ def rules() -> str:
     return "\n".join([*rows, "", 'Anything else is "no".'])
 
 
+def encoder():
+    """The shipped encoder beside what could be heard and what labels tell (pandas.DataFrame of "value [low, high]").
+
+    From ``results/voice_encoder.json``; where it was not run, a line that says so.
+    """
+    import pandas as pd
+    from IPython.display import Markdown
+
+    found = io.read_record("voice_encoder")
+    if found is None:
+        return Markdown(f"*`results/voice_encoder.json`: {NOT_RUN}; `python -m benchmarks.voice_encoder` writes it.*")
+
+    def cell(metric: str) -> str:
+        return f"{found['metrics'][metric]:.1f} [{_ends(found, metric, 1).replace(' to ', ', ')}]"
+
+    rows = {}
+    for name in ("voice", "perfect listener", "demographics", "mean feature"):
+        key = "" if name == "voice" else name.replace(" ", "_")
+        before, after = (f"{key}_", f"_{key}") if key else ("", "")
+        rows[name] = {"angle (degrees)": cell(f"angle_deg{after}")}
+        rows[name] |= {f"top {k} % (chance {k})": cell(f"{before}top{k}_percent") for k in (1, 5, 10)}
+    return pd.DataFrame(rows).T
+
+
 def contest() -> str:
     """Who picks the right face in ``results/published_ridge.json``, as a Markdown table with intervals."""
     found = io.read_record("published_ridge")
@@ -196,13 +220,14 @@ def errors() -> str:
     found = io.read_record("ethics")
     if found is None:
         return f"*`results/ethics.json`: {NOT_RUN}.*"
-    rows = ["| people | angle to the true feature | 95 % interval | sex label right |", "|---|---|---|---|"]
+    rows = ["| people | N | angle to the true feature | 95 % interval | sex label right |", "|---|---|---|---|---|"]
     for name in found["metrics"]:
         match = re.fullmatch(r"(error_by_group_(sex_group|sex|group|decade)_(\w+))_angle_deg", name)
         if match:
-            right = found["metrics"][f"{match[1]}_sex_right"]
+            right, n = (found["metrics"][f"{match[1]}_{what}"] for what in ("sex_right", "n"))
             angle = _number(found["metrics"][name], 1, "°")
-            rows.append(f"| {WHO[match[2]](match[3])} | {angle} | {_ends(found, name, 1)} | {100 * right:.0f} % |")
+            cells = [WHO[match[2]](match[3]), f"{n:.0f}", angle, _ends(found, name, 1), f"{100 * right:.0f} %"]
+            rows.append("| " + " | ".join(cells) + " |")
     return "\n".join([*rows, "", _source(found)])
 
 

@@ -54,10 +54,24 @@ def test_the_contest_and_the_study_are_those_of_their_records(results):
 def test_errors_are_by_group(results):
     metrics = {f"error_by_group_group_{g}_angle_deg": 30.0 + i for i, g in enumerate("abcd")}
     metrics |= {f"error_by_group_group_{g}_sex_right": 0.9 for g in "abcd"}
+    metrics |= {f"error_by_group_group_{g}_n": 25 for g in "abcd"}
     metrics |= {f"{key}_{world}": 0.1 for key in summaries.WORLD_ROWS.values() for world in summaries.WORLD_COLUMNS}
     io.write_record("ethics", command="python -m s2f_lib.evaluate.audit", n=10, metrics=metrics, seconds=1)
-    assert "| group D | 33.0° | – | 90 % |" in summaries.errors()
+    assert "| group D | 25 | 33.0° | – | 90 % |" in summaries.errors()
     assert "| skin | 0.10 | 0.10 | 0.10 | 0.10 |" in summaries.worlds()
+
+
+def test_the_encoder_stands_beside_the_listeners(results):
+    assert "not run yet" in summaries.encoder().data
+    names = ("", "perfect_listener", "demographics", "mean_feature")
+    metrics = {f"angle_deg_{name}".rstrip("_"): 60.0 + i for i, name in enumerate(names)}
+    metrics |= {f"{name}_top{k}_percent".lstrip("_"): k + i for k in (1, 5, 10) for i, name in enumerate(names)}
+    ends = {"top10_percent": [9.0, 11.0]}
+    io.write_record("voice_encoder", command="c", n=10, metrics=metrics, intervals=ends, seconds=1)
+    table = summaries.encoder()
+    assert table.loc["voice", "top 10 % (chance 10)"] == "10.0 [9.0, 11.0]"
+    assert table.loc["mean feature", "angle (degrees)"] == "63.0 [–]"
+    assert table.loc["demographics", "top 5 % (chance 5)"] == "7.0 [–]"
 
 
 def test_a_page_shows_the_record_or_how_to_make_it(results):
