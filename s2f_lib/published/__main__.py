@@ -21,7 +21,8 @@ def parser() -> argparse.ArgumentParser:
     )
     commands = main.add_subparsers(dest="command", required=True)
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--data", type=Path, help="folder of the published examples (default: found, see the README)")
+    where = "folder of the published examples (default: $S2F_PUBLISHED, or where fetch_published_examples put them)"
+    shared.add_argument("--data", type=Path, help=where)
     shared.add_argument("--part", choices=list(layout.PARTS), default="avspeech")
     shared.add_argument("--quiet", action="store_true", help="no progress bars")
     measure = commands.add_parser("measure", parents=[shared], help="measure a part and write its records")
