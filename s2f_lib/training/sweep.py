@@ -160,15 +160,15 @@ def summarise(lines: list[dict]) -> dict:
     return out
 
 
-def run_study(study: Study, folder: Path, only=None, workers: int = 2) -> tuple[list[dict], dict[str, float]]:
+def run_study(study: Study, folder: Path, only=None, workers: int = 2) -> tuple[list[dict], list[dict]]:
     """Choose each variant's learning rate, then run its seeds; what is there already is not run again.
 
     Returns
     -------
     list of dict
         The results of all full-length runs.
-    dict
-        Variant -> chosen learning rate.
+    list of dict
+        Those of the shorter runs by which each variant's learning rate was chosen.
 
     Raises
     ------
@@ -190,7 +190,7 @@ def run_study(study: Study, folder: Path, only=None, workers: int = 2) -> tuple[
         for name, c in chosen.items()
         if seed in study.seeds_of(name)
     ]
-    return _run_all(jobs, study, workers), rates
+    return _run_all(jobs, study, workers), found
 
 
 def best_rate(results: list[dict]) -> float:

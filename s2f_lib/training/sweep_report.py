@@ -106,13 +106,27 @@ def verdicts(results: list[dict]) -> dict[str, float]:
     return out
 
 
-def write(results: list[dict], study: Study, start_deg: float, target_deg: float, seconds: float, command: str) -> Path:
-    """Write ``results/loss_ablation.json``: "<variant>.<number>" and its sd, the verdicts, and the two angles."""
+def write(
+    results: list[dict],
+    search: list[dict],
+    study: Study,
+    start_deg: float,
+    target_deg: float,
+    seconds: float,
+    command: str,
+) -> Path:
+    """Write ``results/loss_ablation.json``: "<variant>.<number>" and its sd, the verdicts, and the two angles.
+
+    ``search`` are the shorter runs that chose the learning rates: "<variant>.angle_deg_searched_at_<rate>".
+    """
     metrics = {"start_angle_deg": start_deg, "target_angle_deg": target_deg} | verdicts(results)
     for name, row in table(results).iterrows():
         for key, value in row.items():
             if np.isfinite(value):
                 metrics[f"{name}.{key}"] = round(float(value), 6)
+    for run in search:
+        if "final_angle_deg" in run:
+            metrics[f"{run['variant']}.angle_deg_searched_at_{run['rate']:g}"] = round(run["final_angle_deg"], 6)
     missing = [name for name in sweep.variants(study.name) if name not in {r["variant"] for r in results}]
     notes = (
         f"{study.people} training speakers with one clip each, {study.validation} held-out with other sentences; "
@@ -141,7 +155,7 @@ def main(name: str, only: list[str] | None, workers: int, study: Study | None = 
     begun = time.perf_counter()
     study = study or Study(name=name)
     folder = Path("runs") / name
-    results, _ = sweep.run_study(study, folder, only, workers)
+    results, search = sweep.run_study(study, folder, only, workers)
     source, validation, _ = sweep.material(study)
     truth = synthetic.PeopleSet(study.validation, 1, seed=synthetic.VALIDATION_SEED, sentences="test").population()
     results = sweep_scores.score_runs(results, folder, validation, truth.table())
@@ -155,7 +169,7 @@ def main(name: str, only: list[str] | None, workers: int, study: Study | None = 
     sweep_scores.write_tables(name, results, folder, validation)
     command = f"python -m s2f_lib.train --sweep {name}"
     seconds = sum(r.get("seconds", 0.0) for r in results) or time.perf_counter() - begun
-    path = write(results, study, start, target, seconds, command)
+    path = write(results, search, study, start, target, seconds, command)
     print(f"{len(results)} runs of {len({r['variant'] for r in results})} variants → {path}")
     return 0
 

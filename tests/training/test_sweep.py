@@ -96,9 +96,11 @@ def test_a_study_runs_resumes_and_reports(clips, layers, settings, tmp_path, mon
     monkeypatch.setattr(sweep, "variants", lambda name="loss_ablation": tiny)
     monkeypatch.setattr(sweep, "material", lambda study: (clips, clips, layers))
     monkeypatch.setenv("S2F_RESULTS", str(tmp_path / "results"))
-    results, rates = sweep.run_study(study, tmp_path / "runs", workers=1)
+    results, search = sweep.run_study(study, tmp_path / "runs", workers=1)
     assert [(r["variant"], r["seed"]) for r in results] == [("full", 0), ("l1", 0), ("full", 1), ("l1", 1)]
-    assert set(rates) == {"full", "l1"}
+    assert [(r["variant"], r["rate"]) for r in search] == [(v, rate) for v in tiny for rate in study.rates]
+    best = {v: min((r["final_angle_deg"], r["rate"]) for r in search if r["variant"] == v)[1] for v in tiny}
+    assert all(r["rate"] == best[r["variant"]] for r in results)
 
     def never(*args, **kwargs):
         raise AssertionError("trained again")
@@ -109,11 +111,13 @@ def test_a_study_runs_resumes_and_reports(clips, layers, settings, tmp_path, mon
     start = sweep_report.mean_feature_angle(clips.mean_feature, clips.v_f)
     target = sweep_report.target_angle(results, start)
     timed = sweep_report.add_speed(results, target, {name: c.max_steps for name, c in tiny.items()})
-    path = sweep_report.write(timed, study, start, target, 1.0, "python -m s2f_lib.train --sweep loss_ablation")
+    path = sweep_report.write(timed, search, study, start, target, 1.0, "python -m s2f_lib.train --sweep loss_ablation")
     record = json.loads(path.read_text())
     assert {"full.final_angle_deg", "l1.gradient_norm_cv", "verdict_l1_slower"} <= set(record["metrics"])
     mean = np.mean([r["final_angle_deg"] for r in results if r["variant"] == "l1"])
     assert record["metrics"]["l1.final_angle_deg"] == pytest.approx(mean, abs=1e-5)
+    searched = [record["metrics"][f"full.angle_deg_searched_at_{rate}"] for rate in ("0.001", "0.01")]
+    assert searched == pytest.approx([r["final_angle_deg"] for r in search[:2]], abs=1e-5)
 
 
 @pytest.fixture
