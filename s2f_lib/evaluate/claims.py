@@ -5,7 +5,8 @@ A verdict follows from a rule that is printed with it, never from a person. A ro
 
 The rules of ``angle`` and ``retrieval`` were changed once the numbers were known. They had asked for more than
 demographics alone score, and demographics know the group, which no voice tells in this world: the perfect listener
-failed them too. Now they ask for more than the speaker's sex explains.
+failed them too. Now they ask for more than the speaker's sex explains. Those of ``longer`` and ``group`` were made
+stricter at the same time.
 """
 
 from __future__ import annotations
