@@ -22,7 +22,8 @@ from s2f_lib.corpus import engine, manifest
 __all__ = ["Step", "attempt", "inside", "run"]
 
 Row = dict[str, object]
-FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.ENOMEM)
+FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENOMEM)
+REFUSED = (errno.EACCES, errno.EPERM)  # fatal where something is written; of a clip that cannot be read, its own fault
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def attempt(work: Callable[[Row], Row], row: Row) -> Row:
     except ValueError as error:
         return {**row, "status": "skipped", "reason": getattr(error, "reason", "unusable"), "detail": _short(error)}
     except OSError as error:
-        if error.errno in FATAL:
+        if error.errno in FATAL or (error.errno in REFUSED and "cannot write" in str(error)):  # in the words of `io`
             raise
         return {**row, "status": "failed", "reason": "file error", "detail": _short(error)}
 
