@@ -56,6 +56,37 @@ def test_verdicts_follow_the_numbers():
     assert verdict("longer", ends={"angle_gain_6s_over_3s": [-0.1, 2.0]}) == "no"
 
 
+def judged(judge, **metrics):
+    """The verdict of a rule on numbers that stand in every record."""
+    return judge(claims.Records(lambda name: {"metrics": metrics, "intervals": {}, "n": 400, "command": "c"}))[1]
+
+
+def test_without_batch_normalisation_both_measures_must_stand_at_chance():
+    keys = ("final_angle_deg", "top10_percent", "face_sex_right")
+    full = {f"full.{key}": value for key, value in zip(keys, (65.0, 18.0, 0.87))}
+
+    def without(top10, sex):
+        rest = {f"no_batch_norm.{key}": value for key, value in zip(keys, (66.5, top10, sex))}
+        return judged(claims.batch_norm, start_angle_deg=66.4, **full, **rest)
+
+    assert without(10.0, 0.5) == "holds"
+    assert without(10.0, 0.8) == without(14.0, 0.5) == "partly"
+    assert without(19.0, 0.87) == "no"
+
+
+def test_rules_of_the_published_files_and_of_avspeech():
+    def adjusted(found):
+        numbers = {"craniofacial_median_adjusted_s2f_07": 0.1, "craniofacial_median_s2f_07": 0.2}
+        return judged(claims.craniofacial_published, craniofacial_significant_adjusted_s2f_07=found, **numbers)
+
+    assert [adjusted(found) for found in (7, 6, 0)] == ["holds", "partly", "no"]
+
+    def found_first_tenth(share):
+        return judged(claims.avspeech, angle_deg_6_s=46.0, angle_deg_mean_feature=50.0, top10_percent=share)
+
+    assert [found_first_tenth(share) for share in (0.43, 0.30, 0.15)] == ["holds", "partly", "no"]
+
+
 def test_a_missing_record_is_not_tested_and_says_so():
     row = scorecard.judge(next(c for c in claims.CLAIMS if c.key == "loss"), records())
     assert row["verdict"] == "not tested"
