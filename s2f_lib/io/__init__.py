@@ -3,6 +3,7 @@
 from s2f_lib.io.download import ChecksumError, DownloadError, download
 from s2f_lib.io.files import atomic_path, atomic_write, cache_dir, explain, sha256
 from s2f_lib.io.records import command_of, current_commit, describe_cpu, read_record, results_dir, write_record
+from s2f_lib.io.tensors import read_tensors, write_tensors
 
 __all__ = [
     "ChecksumError",
@@ -16,7 +17,9 @@ __all__ = [
     "download",
     "explain",
     "read_record",
+    "read_tensors",
     "results_dir",
     "sha256",
     "write_record",
+    "write_tensors",
 ]
