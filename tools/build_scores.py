@@ -1,6 +1,6 @@
 """Developer's tool: sentences -> phone timelines and pitch contours (scores.json.gz), by espeak-ng.
 
-    python -m s2f_lib.people.build_scores
+    python -m tools.build_scores
 
 espeak-ng (GPL; ``pip install espeakng-loader==0.2.4``, which holds version 1.52) and praat-parselmouth are needed here
 and nowhere else: the timelines are data, committed once; the run-time synthesiser is our own. espeak-ng gives slightly
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).resolve().parents[1] / "s2f_lib" / "people" / "data"
 VOICES = {"en": "en-us", "zh": "cmn"}  # espeak's own names where they differ from ours
 SYNCHRONOUS, PHONEME_EVENTS, IPA_EVENTS, NO_EXIT, PHONEME = 2, 1, 2, 0x8000, 7
 CONTOUR_STEP = 0.02  # s between two values of a pitch contour

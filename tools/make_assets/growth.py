@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.spatial import cKDTree
 
-from s2f_lib.people.make_assets.skin import SKULL, Template, hair_field, step
+from tools.make_assets.skin import SKULL, Template, hair_field, step
 
 POINTS = 10  # of a strand of hair
 STRANDS = 2400
