@@ -6,11 +6,11 @@ import torch
 
 from s2f_lib import io, people
 from s2f_lib.faces import pictures as pictures_module
-from s2f_lib.faces import train_decoder, training
 from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.recogniser import to_tensor
-from s2f_lib.faces.train_recogniser import RecogniserConfig, augmented, cosface_loss, train
-from s2f_lib.faces.training import batches, cosine_schedule, to_device
+from tools import face_training, train_decoder
+from tools.face_training import batches, cosine_schedule, to_device
+from tools.train_recogniser import RecogniserConfig, augmented, cosface_loss, train
 
 TINY = RecogniserConfig(
     people=6, items=2, picture_size=32, widths=(4, 4, 8, 8, 8), image_size=64, fc6=8, classes=4, steps=6, batch_size=9
@@ -34,8 +34,8 @@ def test_stopping_and_continuing_is_the_same_as_not_stopping(tmp_path, sets, mon
             raise KeyboardInterrupt
         return cosine_schedule(step, *arguments)
 
-    monkeypatch.setattr(training, "SAVE_EVERY", 3)
-    monkeypatch.setattr(training, "cosine_schedule", stopped)
+    monkeypatch.setattr(face_training, "SAVE_EVERY", 3)
+    monkeypatch.setattr(face_training, "cosine_schedule", stopped)
     with pytest.raises(KeyboardInterrupt):
         train(TINY, tmp_path / "parts", *sets)
     continued, _ = train(TINY, tmp_path / "parts", *sets)
@@ -70,15 +70,17 @@ def test_other_settings_do_not_continue_a_checkpoint(tmp_path, sets):
 
 
 def test_a_command_with_other_settings_leaves_those_of_the_checkpoint(tmp_path, sets):
-    parser = training.command_line("", RecogniserConfig, tmp_path, "tiny", 4)
-    made = training.chosen(parser.parse_args(["--steps", "0", "--people", "6"]), RecogniserConfig)
+    parser = face_training.command_line("", RecogniserConfig, tmp_path, "tiny", 4)
+    made = face_training.chosen(parser.parse_args(["--steps", "0", "--people", "6"]), RecogniserConfig)
     network = torch.nn.Linear(2, 2)
-    training.save_checkpoint(tmp_path / "checkpoint.pt", network, torch.optim.AdamW(network.parameters()), made, 0, 0.0)
+    face_training.save_checkpoint(
+        tmp_path / "checkpoint.pt", network, torch.optim.AdamW(network.parameters()), made, 0, 0.0
+    )
     before = (tmp_path / "config.json").read_text()
     with pytest.raises(ValueError, match="people = 6, not 7"):
-        training.chosen(parser.parse_args(["--steps", "0", "--people", "7"]), RecogniserConfig)
+        face_training.chosen(parser.parse_args(["--steps", "0", "--people", "7"]), RecogniserConfig)
     assert (tmp_path / "config.json").read_text() == before
-    assert training.chosen(parser.parse_args(["--steps", "0", "--people", "6"]), RecogniserConfig) == made
+    assert face_training.chosen(parser.parse_args(["--steps", "0", "--people", "6"]), RecogniserConfig) == made
 
 
 def test_margin_loss_by_hand():
