@@ -6,7 +6,7 @@
     s2f train --preset quick
     s2f --help
 
-Each command is a function ``main(arguments) -> exit status`` somewhere in the library; `COMMANDS` says where. What a
+Each command is a function ``main(arguments) -> exit status`` somewhere in the library; `TASKS` says where. What a
 user can mend (a missing file, an unknown name, a full disk) ends with one line and status 2, ctrl-C with one line and
 status 130; a traceback means a bug. See `guarded`.
 """
@@ -41,14 +41,18 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Train and measure": {
         "train": ("train a voice encoder", "s2f_lib.train:main"),
-        "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.__main__:main"),
+        "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.main:main"),
+        "study ablation": (
+            "the losses against each other, over seeds and rates",
+            "s2f_lib.training.sweep_report:command",
+        ),
         "study ethics": ("the audit: what the model takes from where", "s2f_lib.evaluate.audit:main"),
     },
     "The paper's published examples": {
         "published fetch": ("fetch them (network)", "data_scripts.fetch_published_examples:main"),
-        "published measure": ("measure them and write the records", "s2f_lib.published.__main__:measure_main"),
-        "published train": ("fit the voice head that `draw` needs", "s2f_lib.published.__main__:train_main"),
-        "published draw": ("an average face of people who sound alike", "s2f_lib.published.__main__:draw_main"),
+        "published measure": ("measure them and write the records", "s2f_lib.published.main:measure_main"),
+        "published train": ("fit the voice head that `draw` needs", "s2f_lib.published.main:train_main"),
+        "published draw": ("an average face of people who sound alike", "s2f_lib.published.main:draw_main"),
     },
     "Make a corpus of real data, step by step": {
         "corpus download_avspeech": ("fetch the clips that still exist", "data_scripts.download_avspeech:main"),
@@ -65,6 +69,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "weights fetch": ("fetch the real VGG-Face, or convert your copy", "s2f_lib.faces.fetch_weights:main"),
         "weights publish": ("make weights of a finished run loadable by name", "s2f_lib.training.ship:main"),
         "report": ("fill the tables of the documents from the records", "s2f_lib.blocks:main"),
+        "report figure": ("draw the figure of the idea", "s2f_lib.idea:main"),
     },
 }
 COMMANDS = {name: entry for commands in TASKS.values() for name, entry in commands.items()}
@@ -139,7 +144,9 @@ def overview(group: str = "") -> str:
     for task, commands in TASKS.items():
         shown = {name: text for name, (text, _) in commands.items() if not group or name.split()[0] == group}
         lines += [task, *(f"  s2f {name:26} {text}" for name, text in shown.items()), ""] if shown else []
-    lines += [f"Options of a command: s2f {group or 'COMMAND'} --help" if not group else f"Options: s2f {group} ... --help"]
+    lines += [
+        f"Options of a command: s2f {group or 'COMMAND'} --help" if not group else f"Options: s2f {group} ... --help"
+    ]
     return "\n".join(lines)
 
 

@@ -1,10 +1,9 @@
-"""Train the voice encoder: ``train.run(...)`` from a page, ``python -m s2f_lib.train`` from a shell.
+"""Train the voice encoder: ``train.run(...)`` from a page, ``s2f train`` from a shell.
 
-    python -m s2f_lib.train --preset quick --loss paper --seed 0
-    python -m s2f_lib.train --preset standard --people 8000 --out runs/standard
-    python -m s2f_lib.train --preset synthetic-standard --set start_from=voice-encoder-synthetic --out runs/further
-    python -m s2f_lib.train --sweep loss_ablation
-    accelerate launch --multi_gpu -m s2f_lib.train --preset paper-gpu --corpus data/avspeech
+    s2f train --preset quick --loss paper --seed 0
+    s2f train --preset standard --people 8000 --out runs/standard
+    s2f train --preset synthetic-standard --set start_from=voice-encoder-synthetic --out runs/further
+    accelerate launch --multi_gpu -m s2f_lib train --preset paper-gpu --corpus data/avspeech
 
 The same loop runs on a CPU, on one GPU and on several; what differs is in the preset. The parts are in
 `s2f_lib.training`.
@@ -14,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from s2f_lib import config as settings
@@ -162,7 +160,7 @@ def table(runs: dict[str, list[Run]]):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m s2f_lib.train", description="Train the voice encoder.")
+    parser = argparse.ArgumentParser(prog="s2f train", description="Train the voice encoder.")
     parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
     parser.add_argument("--preset", default="quick", help=f"{', '.join(TrainConfig.PRESETS)}, or a .json file")
     parser.add_argument("--loss", default="paper", help=f"{', '.join(LossConfig.PRESETS)}, or a .json file")
@@ -175,8 +173,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="folder of the run (default runs/<preset>-<loss>-<seed>)")
     parser.add_argument("--restart", action="store_true", help="begin again although the folder holds a checkpoint")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change one setting")
-    parser.add_argument("--sweep", help="run a whole study instead: loss_ablation")
-    parser.add_argument("--only", nargs="*", help="with --sweep: these variants only")
     parser.add_argument("--workers", type=int, default=2, help="processes that make synthetic clips (default 2)")
     return parser
 
@@ -184,18 +180,7 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """The command; gives its exit status."""
     options = _parser().parse_args(arguments)
-    try:
-        return _sweep(options) if options.sweep else _train(options)
-    except (TrainingError, ValueError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-
-
-def _sweep(options) -> int:
-    """A whole study."""
-    from s2f_lib.training import sweep_report
-
-    return sweep_report.main(options.sweep, options.only, options.workers)
+    return _train(options)
 
 
 def _train(options) -> int:
@@ -259,7 +244,3 @@ def _open(options) -> tuple:
     held_out = min(400, max(64, options.people // 8))
     other = PeopleSet(held_out, 1, seed=synthetic.VALIDATION_SEED, world=options.world, sentences="test")
     return synthetic.source(which, workers=options.workers), synthetic.source(other, workers=options.workers)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
