@@ -35,8 +35,9 @@ ROOMS = (
     ("voice_encoder", "losses"),
     ("train", "training"),
     ("evaluate", "blocks"),
-    ("plotting", "widgets", "published", "idea"),
-    ("parameters", "pages", "site", "cli"),
+    ("book",),
+    ("published", "idea"),
+    ("site", "cli"),
 )
 
 

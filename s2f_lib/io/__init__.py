@@ -2,11 +2,21 @@
 
 from s2f_lib.io.download import ChecksumError, DownloadError, download
 from s2f_lib.io.files import atomic_path, atomic_write, cache_dir, explain, sha256
-from s2f_lib.io.records import command_of, current_commit, describe_cpu, read_record, results_dir, write_record
+from s2f_lib.io.records import (
+    Record,
+    command_of,
+    current_commit,
+    describe_cpu,
+    read_record,
+    refuse_uncommitted,
+    results_dir,
+    write_record,
+)
 
 __all__ = [
     "ChecksumError",
     "DownloadError",
+    "Record",
     "atomic_path",
     "atomic_write",
     "cache_dir",
@@ -16,6 +26,7 @@ __all__ = [
     "download",
     "explain",
     "read_record",
+    "refuse_uncommitted",
     "results_dir",
     "sha256",
     "write_record",

@@ -5,15 +5,15 @@ beforehand and are switched by the browser alone (`frame_slider`, `frame_tabs`, 
 one live view that needs a kernel (`voice_laboratory`), which says so when there is none.
 """
 
-from s2f_lib.widgets.frames import Frame, frame_slider, frame_tabs, sound_html
-from s2f_lib.widgets.laboratory import (
+from s2f_lib.book.widgets.frames import Frame, frame_slider, frame_tabs, sound_html
+from s2f_lib.book.widgets.laboratory import (
     LANGUAGE_NAMES,
     laboratory_frames,
     people_explorer,
     person_frame,
     voice_laboratory,
 )
-from s2f_lib.widgets.loss_field import loss_explorer, loss_field
+from s2f_lib.book.widgets.loss_field import loss_explorer, loss_field
 
 __all__ = [
     "LANGUAGE_NAMES",

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from s2f_lib import plotting
-from s2f_lib.widgets.frames import Frame, frame_choice, sound_html
+from s2f_lib.book import plotting
+from s2f_lib.book.widgets.frames import Frame, frame_choice, sound_html
 
 # cause -> (lowest, highest, step, unit); the keys are names of voice parameters or of person fields
 VOICE_CONTROLS = {

@@ -10,10 +10,11 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from s2f_lib import blocks, io, pages
-from s2f_lib.parameters import PageError, Parameter, check_value, parse_value, read_parameters
+from s2f_lib import blocks, io
+from s2f_lib.book import pages
+from s2f_lib.book.parameters import PageError, Parameter, check_value, parse_value, read_parameters
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 BOOK = sorted((ROOT / "book").glob("*.ipynb"))
 by_stem = pytest.mark.parametrize("page", BOOK, ids=lambda p: p.stem)
 
@@ -242,7 +243,7 @@ def test_a_grid_runs_each_point_once_and_failures_are_reported(page, tmp_path, c
         {"people": 3, "name": "b"},
         {"double": 6.0},
     )
-    assert done["command"] == 'python -m s2f_lib.pages run 90_tiny -p name="b" -p people=3'
+    assert done["command"] == 'python -m s2f_lib.book.pages run 90_tiny -p name="b" -p people=3'
     stamp = (out / "people=3" / "90_tiny.ipynb").stat().st_mtime_ns
     assert pages.main([*arguments[:3], "people=[3]", *arguments[4:]]) == 0
     assert (out / "people=3" / "90_tiny.ipynb").stat().st_mtime_ns == stamp  # finished runs are kept

@@ -1,10 +1,10 @@
 """Run the pages of the book again with other parameters: one run, a grid of runs, and a table of what came out.
 
-    python -m s2f_lib.pages list                        # the pages
-    python -m s2f_lib.pages list 04_loss_ablation       # what can be set: name, type, default, help
-    python -m s2f_lib.pages run 04_loss_ablation -p seeds=[0,1] -p preset=paper -o runs/ablation
-    python -m s2f_lib.pages run 04_loss_ablation --grid seed=[0,1,2] --jobs 2 -o runs/seeds
-    python -m s2f_lib.pages table runs/seeds
+    python -m s2f_lib.book.pages list                        # the pages
+    python -m s2f_lib.book.pages list 04_loss_ablation       # what can be set: name, type, default, help
+    python -m s2f_lib.book.pages run 04_loss_ablation -p seeds=[0,1] -p preset=paper -o runs/ablation
+    python -m s2f_lib.book.pages run 04_loss_ablation --grid seed=[0,1,2] --jobs 2 -o runs/seeds
+    python -m s2f_lib.book.pages table runs/seeds
 
 A page is executed by papermill. Names and types are checked before anything starts: papermill itself only warns about a
 parameter that the page does not have, and then runs for hours without it.
@@ -25,10 +25,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+from s2f_lib.book.parameters import PageError, Parameter, check_value, parse_value, read_parameters
 from s2f_lib.io import atomic_write
-from s2f_lib.parameters import PageError, Parameter, check_value, parse_value, read_parameters
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 RECORD = "application/papermill.record/"  # how a kept number is stored in an executed page
 
 
@@ -150,7 +150,7 @@ def run(page: str | Path, out: str | Path, values: Mapping[str, Any] | None = No
 def command(page: str, values: Mapping[str, Any]) -> str:
     """The shell command that runs a page with these values."""
     settings = "".join(f" -p {name}={json.dumps(value)}" for name, value in values.items())
-    return f"python -m s2f_lib.pages run {page}{settings}"
+    return f"python -m s2f_lib.book.pages run {page}{settings}"
 
 
 def kept_numbers(executed: Path) -> dict[str, float]:
@@ -289,8 +289,8 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The command line of ``python -m s2f_lib.pages``."""
-    parser = argparse.ArgumentParser(prog="python -m s2f_lib.pages", description=__doc__.split("\n\n")[0])
+    """The command line of ``python -m s2f_lib.book.pages``."""
+    parser = argparse.ArgumentParser(prog="python -m s2f_lib.book.pages", description=__doc__.split("\n\n")[0])
     commands = parser.add_subparsers(dest="command", required=True, metavar="{list,run,table}")
     listing = commands.add_parser("list", help="the pages, or what can be set on one")
     listing.add_argument("page", nargs="?")

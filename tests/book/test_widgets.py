@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from s2f_lib import hub, losses, people, plotting, widgets
-from s2f_lib.widgets import laboratory
+from s2f_lib import hub, losses, people
+from s2f_lib.book import plotting, widgets
+from s2f_lib.book.widgets import laboratory
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from s2f_lib import plotting
+from s2f_lib.book import plotting
 
 FACES = (np.random.default_rng(0).random((3, 64, 64, 3)) * 255).astype(np.uint8)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from s2f_lib.widgets.frames import Frame, frame_slider
+from s2f_lib.book.widgets.frames import Frame, frame_slider
 
 GRID = 13  # arrows per side
 SPAN = 1.6  # half width of the plane, in units of the distance between prediction and target

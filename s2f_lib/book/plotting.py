@@ -76,7 +76,7 @@ def use_book_style() -> None:
 
 
 def keep(**numbers: Any) -> None:
-    """Store numbers in an executed page, for `s2f_lib.pages.table`; does nothing where myst-nb is not installed."""
+    """Store numbers in an executed page, for `s2f pages table`; does nothing where myst-nb is not installed."""
     try:
         from myst_nb import glue
     except ImportError:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from s2f_lib import audio, plotting
+from s2f_lib import audio
+from s2f_lib.book import plotting
 
 JPEG_QUALITY = 88
 SOUND_FORMAT = {"MP3": "audio/mpeg", "WAV": "audio/wav"}
