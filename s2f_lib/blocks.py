@@ -199,7 +199,7 @@ ROOMS = {
     "corpus": ("corpus",),
     "learning": ("voice_encoder", "losses", "train", "training"),
     "evaluate": ("evaluate",),
-    "book": ("plotting", "widgets", "published", "idea", "parameters", "pages", "blocks", "site", "cli"),
+    "book": ("book", "published", "idea", "blocks", "site", "cli"),
 }
 
 
