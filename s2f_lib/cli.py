@@ -40,7 +40,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "pages cache": ("forget the executed pages if what they call has changed", "s2f_lib.book.pages:cache_main"),
     },
     "Train and measure": {
-        "train": ("train a voice encoder", "s2f_lib.train:main"),
+        "train": ("train a voice encoder", "s2f_lib.training.command:main"),
         "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.main:main"),
         "study ablation": (
             "the losses against each other, over seeds and rates",
@@ -67,7 +67,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
     "Weights and records": {
         "weights list": ("what the library can load by name", "s2f_lib.cli:list_weights"),
         "weights fetch": ("fetch the real VGG-Face, or convert your copy", "s2f_lib.faces.fetch_weights:main"),
-        "weights publish": ("make weights of a finished run loadable by name", "s2f_lib.training.ship:main"),
+        "weights publish": ("make weights of a finished run loadable by name", "s2f_lib.training.publish:main"),
         "report": ("fill the tables of the documents from the records", "s2f_lib.blocks:main"),
         "report figure": ("draw the figure of the idea", "s2f_lib.idea:main"),
     },
@@ -105,7 +105,7 @@ def guarded(run: Callable[[], int | None], program: str = "s2f") -> int:
     except SystemExit as stop:
         if not isinstance(stop.code, str):
             raise
-        print(f"{program}: {stop.code}", file=sys.stderr)
+        print(f"{program}: {one_line(stop)}", file=sys.stderr)
         return 2
     except Exception as error:
         if not (isinstance(error, MENDABLE) or _raised_on_purpose(error)):

@@ -12,9 +12,10 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from s2f_lib import config, hub, io, train, voice_encoder
+from s2f_lib import config, hub, io, voice_encoder
 from s2f_lib.losses import LossConfig
 from s2f_lib.training import checkpoint
+from s2f_lib.training.api import make_config
 from s2f_lib.training.settings import TrainConfig
 from s2f_lib.training.synthetic import PeopleSet
 from s2f_lib.voice_encoder import VoiceEncoder
@@ -52,7 +53,7 @@ def _of_checkpoint(state: dict) -> tuple[VoiceEncoder, TrainConfig, list[dict]]:
     return encoder.eval(), settings, state["lines"]
 
 
-def ship(
+def publish(
     folder: str | Path,
     people: int,
     name: str = NAME,
@@ -162,7 +163,7 @@ def _origin(lines: list[dict]) -> dict:
 
 def _command(settings: TrainConfig, which: PeopleSet) -> str:
     """The two commands that make such weights, with every setting that is not the preset's."""
-    usual = config.to_dict(train.make_config("synthetic-standard", "paper"))
+    usual = config.to_dict(make_config("synthetic-standard", "paper"))
     mine = config.to_dict(settings)
     changed = [key for key in mine if key not in ("loss", "seed") and usual[key] != mine[key]]
     seed = [f"--population-seed {which.seed}"] if which.seed != PeopleSet.seed else []
@@ -202,7 +203,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--about", default="", help="a sentence on how it was trained")
     parser.add_argument("--device", default="", help="what it was trained on (default: this CPU)")
     options = parser.parse_args(arguments)
-    path = ship(
+    path = publish(
         options.run, options.people, options.name, about=options.about, device=options.device,
         population_seed=options.population_seed, clips=options.clips,
     )  # fmt: skip
