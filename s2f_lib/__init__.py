@@ -9,7 +9,7 @@ The rooms, from the ground up; each uses only rooms above it:
 - `corpus`: one interface over synthetic, published and downloaded data;
 - `voice_encoder`, `losses`, `train`: the network and how it learns;
 - `evaluate`: every measure of the paper, with the baselines it left out;
-- `plotting`, `widgets`, `pages`: the book.
+- `book`: its look, its explorers, and how its pages are run.
 
 Importing the package imports none of them.
 """

@@ -200,7 +200,7 @@ ROOMS = {
     "learning": ("voice_encoder", "losses", "train", "training"),
     "metrics": ("metrics",),
     "evaluate": ("evaluate",),
-    "book": ("plotting", "widgets", "published", "idea", "parameters", "pages", "blocks", "site", "cli"),
+    "book": ("book", "published", "idea", "blocks", "site", "cli"),
 }
 
 

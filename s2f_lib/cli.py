@@ -21,9 +21,9 @@ from pathlib import Path
 from s2f_lib import __version__
 
 DELEGATED = {
-    "train": ("s2f_lib.train", "train a voice encoder"),
+    "train": ("s2f_lib.training.command", "train a voice encoder"),
     "evaluate": ("s2f_lib.evaluate.__main__", "everything the paper measured, as one record"),
-    "pages": ("s2f_lib.pages", "run the pages of the book with other parameters"),
+    "pages": ("s2f_lib.book.pages", "run the pages of the book with other parameters"),
 }
 USER_ERRORS = (ValueError, FileNotFoundError, IsADirectoryError, PermissionError, KeyError, ImportError)
 
@@ -32,7 +32,8 @@ def face(options: argparse.Namespace) -> int:
     """Draw the face that goes with a voice, in the shipped networks' world."""
     import torch
 
-    from s2f_lib import audio, hub, plotting
+    from s2f_lib import audio, hub
+    from s2f_lib.book import plotting
 
     waveform = torch.as_tensor(audio.fit_to_clip(audio.load(options.voice)), dtype=torch.float32)
     encoder = hub.load(options.encoder).eval()
@@ -64,7 +65,7 @@ def _sheet(room, population, options: argparse.Namespace):
     """A contact sheet of canonical pictures, eight in a row."""
     from matplotlib import pyplot as plt
 
-    from s2f_lib import plotting
+    from s2f_lib.book import plotting
 
     plotting.use_book_style()
     n, width = len(population), min(8, len(population))

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from s2f_lib import audio, hub, io, plotting
+from s2f_lib import audio, hub, io
+from s2f_lib.book import plotting
 from s2f_lib.config import SEEDS
 
 ARROW = {"arrowstyle": "-|>", "color": "#444444", "linewidth": 1.4, "shrinkA": 0, "shrinkB": 0}

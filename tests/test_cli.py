@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from s2f_lib import cli, hub, plotting
+from s2f_lib import cli, hub
+from s2f_lib.book import plotting
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from s2f_lib import audio, pages
+from s2f_lib import audio
+from s2f_lib.book import pages
 
 
 def run(tmp_path, recording, **parameters):

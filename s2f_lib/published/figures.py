@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from s2f_lib.plotting import COLORS
+from s2f_lib.book.plotting import COLORS
 from s2f_lib.published import paper, shapes, similarity
 
 

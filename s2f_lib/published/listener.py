@@ -73,7 +73,8 @@ def draw(data: bytes, ending: str, head: str | Path | None = None) -> None:
     from IPython.display import display
     from matplotlib import pyplot as plt
 
-    from s2f_lib import audio, plotting
+    from s2f_lib import audio
+    from s2f_lib.book import plotting
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"recording{ending or '.wav'}"

@@ -159,7 +159,7 @@ def missing(head: str | Path | None = None) -> str:
 
     entry = next((entry for entry in hub.available() if entry["name"] == DECODER), None)
     if entry is None or not entry["present"]:
-        return f"the decoder {DECODER!r} is not among the weights here: python -m s2f_lib.faces.train_decoder --help"
+        return f"the decoder {DECODER!r} is not among the weights here: python -m tools.train_decoder --help"
     try:
         load(head)
     except FileNotFoundError as error:
@@ -169,7 +169,8 @@ def missing(head: str | Path | None = None) -> str:
 
 def draw(recording: str | Path, head: str | Path | None, out: str | Path) -> Path:
     """Write the marked face of a recording as PNG."""
-    from s2f_lib import audio, plotting
+    from s2f_lib import audio
+    from s2f_lib.book import plotting
 
     face = average_face(audio.load(recording), head, (EXAGGERATION,))[0]
     return plotting.save_face(out, face, comment="Average of people who sound alike; made from a voice recording.")
