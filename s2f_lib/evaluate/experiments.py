@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from s2f_lib import metrics
+from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import ceilings, effects, listener, material, robustness
+from s2f_lib.evaluate import ceilings, effects, listener, material
 from s2f_lib.metrics.inference import Interval
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def shortcut(stage: Stage, link: float = 0.9, seed: int = 0) -> dict[str, Interv
     Groups C and D are recorded by telephone with probability ``link``, A and B with 1 - ``link``; the fair corpus
     draws the recording at random. World physiology: language tells nothing about the group.
     """
-    line = (None, robustness.telephone())
+    line = (None, degrade.telephone())
     rng = np.random.default_rng(seed)
     heard = {which: stage.heard("physiology", which, line) for which in ("train", "test")}
 
