@@ -61,7 +61,6 @@ def test_correction_counts_the_measures(people):
     noise = {f"m{i}": rng.normal(size=800) for i in range(13)}
     table = craniofacial.correlations(noise, {k: rng.normal(size=800) for k in noise}, people)
     assert (table["holm_pooled"] >= table["p_pooled"]).all()
-    assert (table["holm_pooled"] >= table["bh_pooled"] - 1e-12).all()
     assert table["holm_pooled"].min() == pytest.approx(min(1, 13 * table["p_pooled"].min()))
 
 
