@@ -89,7 +89,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"s2f-lib {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     facing = commands.add_parser("face", help="draw the face that goes with a voice")
-    facing.add_argument("voice", help="sound file (wav, flac, ogg, mp3); the loudest six seconds of its speech are used")
+    facing.add_argument("voice", help="sound file; the loudest six seconds of its speech are used")
     facing.add_argument("--start", type=float, help="second at which the six seconds begin")
     facing.add_argument("-o", "--out", default="face.png", help="picture to write (default face.png)")
     facing.add_argument("--encoder", default="voice-encoder-synthetic", help="name of the hub (default %(default)s)")

@@ -223,7 +223,7 @@ def test_impossible_rates_are_refused(tmp_path, rate):
     data = bytearray((tmp_path / "x.wav").read_bytes())
     data[24:28] = struct.pack("<I", rate)
     (tmp_path / "x.wav").write_bytes(data)
-    with pytest.raises(audio.AudioError, match="rate|cannot be read"):
+    with pytest.raises(audio.AudioError, match=r"rate|cannot be read"):
         audio.load(tmp_path / "x.wav")
 
 

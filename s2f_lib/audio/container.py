@@ -76,7 +76,6 @@ def open_container(video: str | Path) -> Iterator:
         raise FileNotFoundError(f"no video at {video}")
     if video.stat().st_size == 0:
         raise MediaError(f"{video} is empty (0 bytes)")
-    # Playlists and scripts, which could make the decoder open other files or addresses, are not among the formats.
     options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
     try:
         with av.open(str(video.resolve()), metadata_errors="ignore", options=options) as container:
