@@ -180,7 +180,8 @@ def face(arguments: Sequence[str]) -> int:
         description="Draw the average face of those in the training data (synthetic people) who sound like a voice.",
         epilog="It is a statistical average, not the speaker; it identifies nobody and says nothing about anyone.",
     )
-    parser.add_argument("voice", type=Path, help="sound file (wav, flac, ogg, mp3); its first six seconds are used")
+    parser.add_argument("voice", type=Path, help="sound file; the loudest six seconds of its speech are used")
+    parser.add_argument("--start", type=float, help="second at which the six seconds begin")
     parser.add_argument("-o", "--out", type=Path, default=Path("face.png"), help="picture to write (%(default)s)")
     parser.add_argument("--encoder", default="voice-encoder-synthetic", help="name of the hub (default %(default)s)")
     parser.add_argument("--decoder", default="decoder-synthetic-vgg", help="name of the hub (default %(default)s)")
@@ -194,12 +195,14 @@ def face(arguments: Sequence[str]) -> int:
     from s2f_lib import audio, hub
     from s2f_lib.book import plotting
 
-    waveform = torch.as_tensor(audio.fit_to_clip(audio.load(options.voice)), dtype=torch.float32)
+    speech = audio.load_speech(options.voice, options.start)
     encoder = hub.load(options.encoder).eval()
     decoder = hub.load(options.decoder)
     with torch.no_grad():
-        picture = decoder(encoder(waveform[None])).image[0]
+        picture = decoder(encoder(torch.as_tensor(speech.waveform)[None])).image[0]
     path = plotting.save_face(options.out, picture, comment=f"Made by {options.encoder} and {options.decoder}.")
+    for note in speech.notes:
+        print(f"{options.voice}: {note}.")
     print(f"{path}: a face that goes with voices like this one in the training data (synthetic people).")
     print(parser.epilog)
     return 0
