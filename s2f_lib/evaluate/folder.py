@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from s2f_lib import corpus, hub
-from s2f_lib.evaluate import material, retrieval, similarity
+from s2f_lib.audio import degrade
+from s2f_lib.evaluate import material
+from s2f_lib.metrics import retrieval, similarity
 from s2f_lib.training.data import NOTE
 
 MOST = 5000  # clips in the gallery, as the paper
@@ -21,7 +23,7 @@ MOST = 5000  # clips in the gallery, as the paper
 def features(source, encoder, seconds: float | None = None, most: int = MOST) -> tuple[np.ndarray, ...]:
     """v_s, v_f, speaker numbers of the first ``most`` clips of a source with ``take(rows)`` and a length."""
     v_s, v_f, speakers = [], [], []
-    cut = None if seconds is None else material.first_seconds(seconds)
+    cut = None if seconds is None else degrade.first_seconds(seconds)
     for start in range(0, min(len(source), most), 32):
         batch = source.take(np.arange(start, min(start + 32, len(source), most)))
         waveform = np.asarray(batch["waveform"])
@@ -49,7 +51,7 @@ def made_for(weights: str) -> dict:
 
 
 def run(path: str | Path, encoder, recogniser: dict | None = None) -> tuple[int, dict, dict, str]:
-    """Numbers for a corpus folder: (clips, metrics, intervals, notes); see ``python -m s2f_lib.evaluate``.
+    """Numbers for a corpus folder: (clips, metrics, intervals, notes); see ``s2f evaluate``.
 
     Parameters
     ----------
@@ -78,7 +80,7 @@ def run(path: str | Path, encoder, recogniser: dict | None = None) -> tuple[int,
         "6_s": v_s,
         "3_s": short,
         "mean_feature": similarity.mean_feature(clips.source("train").mean_feature[None], len(v_f)),
-        "random_pair": v_f[similarity.another_person(len(v_f), people=speakers)],
+        "random_pair": v_f[similarity.mismatched(len(v_f), people=speakers)],
     }
     metrics, intervals = {}, {}
     for name, row in similarity.table(predictions, v_f, speakers).iterrows():

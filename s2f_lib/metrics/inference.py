@@ -1,0 +1,185 @@
+"""Intervals by bootstrap over people, p-values by permutation, corrections for many tests.
+
+A corpus has several clips of one person; those are not independent, so people are drawn, and
+all clips of a person come along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from s2f_lib.metrics import checks
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with the ends of its interval."""
+
+    estimate: float
+    low: float
+    high: float
+    n: int  # people
+
+    def __str__(self) -> str:
+        return f"{self.estimate:.3g} [{self.low:.3g}, {self.high:.3g}]"
+
+
+def _members(people: np.ndarray | None, n: int) -> list[np.ndarray]:
+    if people is None:
+        return [np.array([i]) for i in range(n)]
+    people = checks.column(people, "people", n)
+    order = np.argsort(people, kind="stable")
+    starts = np.flatnonzero(np.r_[True, people[order][1:] != people[order][:-1]])
+    return np.split(order, starts[1:])
+
+
+def draws(n: int, people: np.ndarray | None = None, times: int = 1000, seed: int = 0) -> list[np.ndarray]:
+    """Row indices of ``times`` resampled corpora of ``n`` clips: people are drawn with replacement.
+
+    Raises
+    ------
+    ValueError
+        With fewer than two people: one person says nothing about the spread between people.
+    """
+    members = _members(people, n)
+    if len(members) < 2:
+        raise ValueError(f"an interval needs at least two people, got {len(members)}; report the value without one")
+    rng = np.random.default_rng(seed)
+    picks = rng.integers(0, len(members), (times, len(members)))
+    if people is None:
+        return list(picks)
+    return [np.concatenate([members[i] for i in pick]) for pick in picks]
+
+
+def bootstrap(
+    statistic: Callable[..., float],
+    *arrays: np.ndarray,
+    people: np.ndarray | None = None,
+    times: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """Percentile interval of ``statistic(*arrays)`` with people as the unit.
+
+    Parameters
+    ----------
+    statistic : callable
+        Takes the arrays, cut to the drawn rows, and returns one number.
+    *arrays : np.ndarray, first axis of the same length N
+    people : np.ndarray, shape (N,), optional
+        Who is heard in each row; without it every row is another person.
+    times, level, seed
+        Number of resampled corpora, coverage in (0, 1), seed of the draws.
+
+    Notes
+    -----
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13. Draws on which
+    the statistic is NaN (a class that was not drawn, say) are left out.
+
+    Examples
+    --------
+    >>> x = np.arange(100.0)
+    >>> interval = bootstrap(np.mean, x, times=200)
+    >>> interval.low < 49.5 < interval.high
+    True
+    """
+    if not arrays:
+        raise ValueError("bootstrap needs at least one array to resample")
+    if not 0 < level < 1:
+        raise ValueError(f"level should lie between 0 and 1, got {level}")
+    arrays = tuple(np.asarray(a) for a in arrays)
+    n = len(arrays[0])
+    for i, a in enumerate(arrays):
+        if len(a) != n:
+            raise ValueError(f"array {i} has {len(a)} rows, the first has {n}; they should be as many")
+    rows = draws(n, people, times, seed)
+    values = np.array([statistic(*(a[r] for a in arrays)) for r in rows], dtype=float)
+    values = values[np.isfinite(values)]
+    if not len(values):
+        raise ValueError("the statistic was NaN on every resampled corpus; is one class empty?")
+    tail = 100 * (1 - level) / 2
+    low, high = np.percentile(values, [tail, 100 - tail])
+    units = n if people is None else len(np.unique(people))
+    return Interval(float(statistic(*arrays)), float(low), float(high), units)
+
+
+def mean_interval(values: np.ndarray, people: np.ndarray | None = None, times: int = 1000, seed: int = 0) -> Interval:
+    """Bootstrap interval of a mean over clips, people as the unit; fast for any number of clips.
+
+    Values that are all 0, or all 1, are taken for a share: every draw of a bootstrap would give it again, so the
+    interval is the exact one for so many people, see `proportion`.
+
+    Raises
+    ------
+    ValueError
+        With fewer than two people: one person says nothing about the spread between people.
+
+    Examples
+    --------
+    >>> print(mean_interval(np.ones(60)))
+    1 [0.94, 1]
+    """
+    values = checks.column(values, "values").astype(float)
+    members = _members(people, len(values))
+    if len(members) < 2:
+        raise ValueError(f"an interval needs at least two people, got {len(members)}; report the value without one")
+    if (values == 1).all() or (values == 0).all():
+        return proportion(int(values[0]) * len(members), len(members))
+    total = np.array([values[m].sum() for m in members])
+    count = np.array([len(m) for m in members], dtype=float)
+    pick = np.random.default_rng(seed).integers(0, len(members), (times, len(members)))
+    means = total[pick].sum(axis=1) / count[pick].sum(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Interval(float(values.mean()), float(low), float(high), len(members))
+
+
+def proportion(hits: int, n: int) -> Interval:
+    """A share of ``n`` independent clips with its exact 95 % interval (Clopper and Pearson, 1934).
+
+    Examples
+    --------
+    >>> print(proportion(8, 10))
+    0.8 [0.444, 0.975]
+    """
+    from scipy.stats import binomtest
+
+    ends = binomtest(hits, n).proportion_ci(0.95, "exact")
+    return Interval(hits / n, float(ends.low), float(ends.high), n)
+
+
+def permutation_test(
+    statistic: Callable[[np.ndarray], float], labels: np.ndarray, times: int = 1000, seed: int = 0
+) -> dict[str, float]:
+    """Is ``statistic(labels)`` larger than with shuffled labels?
+
+    Returns
+    -------
+    dict with ``value``, ``chance`` (mean over shuffles), ``low`` and ``high`` (the middle 95 % of them) and
+    ``p``, one-sided, (1 + shuffles as large) / (1 + shuffles), so never zero (Phipson and Smyth 2010).
+    """
+    labels = checks.column(labels, "labels", least=2)
+    rng = np.random.default_rng(seed)
+    value = float(statistic(labels))
+    shuffled = np.array([statistic(rng.permutation(labels)) for _ in range(times)], dtype=float)
+    low, high = np.percentile(shuffled, [2.5, 97.5])
+    p = (1 + (shuffled >= value - 1e-12).sum()) / (1 + times)
+    return {"value": value, "chance": float(shuffled.mean()), "low": float(low), "high": float(high), "p": float(p)}
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's (1979) adjusted p-values: the chance of even one false finding among all tests is held.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03])
+    array([0.03, 0.06, 0.06])
+    """
+    p = checks.column(p, "p").astype(float)
+    order = np.argsort(p)
+    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    out = np.empty_like(p)
+    out[order] = np.minimum(steps, 1)
+    return out

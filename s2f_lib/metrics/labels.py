@@ -1,0 +1,161 @@
+"""Agreement of labels: confusion matrices in the paper's layout, balanced accuracy, the constant guess.
+
+Labels come from the population (synthetic people) or from a named classifier; they are never a fact
+about a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from s2f_lib.metrics import checks, inference
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEXES = ("female", "male")
+GROUPS = ("A", "B", "C", "D")
+DECADES = (10, 20, 30, 40, 50, 60, 70, 80)
+
+
+def decade(age: np.ndarray) -> np.ndarray:
+    """Age in years to the decade it lies in: 37.2 -> 30; clipped to 10..80, as the paper's figure."""
+    return np.clip(np.floor(checks.column(age, "age") / 10) * 10, DECADES[0], DECADES[-1]).astype(int)
+
+
+def confusion(reference: Sequence, predicted: Sequence, labels: Sequence | None = None) -> np.ndarray:
+    """Row-normalised confusion matrix: of the clips with label i, the share that got label j.
+
+    Parameters
+    ----------
+    reference, predicted : array-like, shape (N,)
+    labels : sequence, optional
+        Order of rows and columns; by default the sorted labels of both.
+
+    Returns
+    -------
+    np.ndarray, shape (L, L); each row sums to 1
+
+    Raises
+    ------
+    ValueError
+        Lengths differ, a value is not among ``labels``, or a class has no member in ``reference``: its row would
+        be 0/0. Leave that label out, or bring more people.
+
+    Examples
+    --------
+    >>> confusion(["f", "f", "m", "m"], ["f", "m", "m", "m"])
+    array([[0.5, 0.5],
+           [0. , 1. ]])
+    """
+    counts = confusion_counts(reference, predicted, labels).astype(float)
+    if not counts.sum(axis=1).all():
+        labels = np.unique(np.concatenate([reference, predicted])) if labels is None else labels
+        empty = [str(label) for label, row in zip(labels, counts, strict=True) if not row.sum()]
+        raise ValueError(f"class {', '.join(empty)} has no clip in the reference; leave it out or bring more people")
+    return counts / counts.sum(axis=1, keepdims=True)
+
+
+def confusion_counts(reference: Sequence, predicted: Sequence, labels: Sequence | None = None) -> np.ndarray:
+    """How many clips with label i got label j: integers (L, L), rows and columns as in `confusion`.
+
+    Examples
+    --------
+    >>> confusion_counts(["f", "f", "m"], ["f", "m", "m"]).tolist()
+    [[1, 1], [0, 1]]
+    """
+    from sklearn.metrics import confusion_matrix
+
+    reference = checks.column(reference, "reference")
+    predicted = checks.column(predicted, "predicted", len(reference))
+    if labels is not None and (strange := sorted(map(str, {*reference.tolist(), *predicted.tolist()} - set(labels)))):
+        raise ValueError(f"labels {', '.join(strange)} are not among {list(labels)}")
+    return confusion_matrix(reference, predicted, labels=None if labels is None else list(labels))
+
+
+def kept(counts: np.ndarray, within: int = 0) -> inference.Interval:
+    """Agreement from a matrix of counts alone, with its exact interval; ``within`` 1 counts neighbouring classes too.
+
+    It takes every clip for independent: right for AVSpeech, where 968 clips come from 931 videos.
+
+    Examples
+    --------
+    >>> print(kept(np.array([[8, 2], [1, 9]])))
+    0.85 [0.621, 0.968]
+    """
+    counts = np.asarray(counts)
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or counts.sum() < 2:
+        raise ValueError(f"expected a square matrix of counts with at least two pictures, got shape {counts.shape}")
+    near = np.abs(np.subtract.outer(np.arange(len(counts)), np.arange(len(counts)))) <= within
+    return inference.proportion(int(counts[near].sum()), int(counts.sum()))
+
+
+def balanced(counts: np.ndarray) -> float:
+    """Balanced accuracy from a matrix of counts; classes of the reference without a clip are left out."""
+    counts = np.asarray(counts, float)
+    filled = counts.sum(axis=1) > 0
+    return float((np.diag(counts)[filled] / counts.sum(axis=1)[filled]).mean())
+
+
+def constant(counts: np.ndarray, within: int = 0) -> float:
+    """Agreement with the reference of the best answer that is the same for everybody, from a matrix of counts."""
+    rows = np.asarray(counts).sum(axis=1)
+    return float(max(rows[max(0, i - within) : i + within + 1].sum() for i in range(len(rows))) / rows.sum())
+
+
+def paper_layout(matrix: np.ndarray) -> np.ndarray:
+    """Rows turned upside down, as in the paper's figure 4: the first label at the bottom, like an axis."""
+    return np.asarray(matrix)[::-1]
+
+
+def balanced_accuracy(reference: Sequence, predicted: Sequence) -> float:
+    """Mean over the reference's classes of the share that is right: a constant guess gets 1 / classes in any mix."""
+    from sklearn.metrics import recall_score
+
+    return float(recall_score(reference, predicted, labels=np.unique(reference), average="macro"))
+
+
+def constant_predictor(reference: Sequence) -> tuple[object, float]:
+    """The most frequent label, and the agreement reached by always saying it."""
+    values, counts = np.unique(checks.column(reference, "reference", least=1), return_counts=True)
+    return values.tolist()[counts.argmax()], float(counts.max() / counts.sum())
+
+
+def within_one_decade(reference: np.ndarray, predicted: np.ndarray) -> float:
+    """Share of clips whose age decade is right or the neighbouring one."""
+    return float((np.abs(decade(reference) - decade(predicted)) <= 10).mean())
+
+
+def summary(reference: Sequence, predicted: Sequence, people: np.ndarray | None = None) -> dict[str, float]:
+    """Agreement with interval, balanced accuracy, constant guess, N: the row a reader needs."""
+    reference, predicted = np.asarray(reference), np.asarray(predicted)
+    right = inference.mean_interval((reference == predicted).astype(float), people)
+    return {
+        "agreement": right.estimate,
+        "low": right.low,
+        "high": right.high,
+        "balanced": balanced_accuracy(reference, predicted),
+        "chance_balanced": 1 / len(np.unique(reference)),
+        "constant": constant_predictor(reference)[1],
+        "n": len(reference),
+    }
+
+
+def by_group(values: np.ndarray, groups: Sequence, people: np.ndarray | None = None) -> pd.DataFrame:
+    """Mean of ``values`` per group with a 95 % interval and the number of clips; a group of one has no interval."""
+    import pandas as pd
+
+    values = checks.column(values, "values").astype(float)
+    groups = checks.column(groups, "groups", len(values))
+    rows = {}
+    for group in np.unique(groups):
+        mask = groups == group
+        row = {"mean": values[mask].mean(), "low": np.nan, "high": np.nan, "n": int(mask.sum())}
+        if mask.sum() > 1:
+            interval = inference.mean_interval(values[mask], None if people is None else people[mask])
+            row.update(low=interval.low, high=interval.high)
+        rows[group] = row
+    return pd.DataFrame.from_dict(rows, orient="index")
