@@ -18,7 +18,8 @@ from benchmarks.gpu_common import CUDA, DEVICE, SAVING, Session, Trial, make_tra
 from benchmarks.gpu_speed import throughput
 from s2f_lib import config, hub, training
 from s2f_lib.metrics import inference, retrieval, similarity
-from s2f_lib.training import hearing, synthetic, validate
+from s2f_lib.studies import probing
+from s2f_lib.training import synthetic, validate
 from s2f_lib.training.data import ArraySource
 from s2f_lib.training.loop import Trainer
 from s2f_lib.training.publish import load_run
@@ -186,7 +187,7 @@ def score(folder: Path, source: ArraySource, test: ArraySource) -> tuple[dict, d
     known = min(3000, len(source))
     seen = synthetic.PeopleSet(known, 1).population().sex == "male"
     others = synthetic.PeopleSet(len(test), 1, seed=config.SEEDS["test"]).population().sex == "male"
-    guess = hearing.axis_of(source.v_f[:known], seen).read(v_s)
+    guess = probing.axis_of(source.v_f[:known], seen).read(v_s)
     metrics["sex_read"] = float(((guess > np.median(guess)) == others).mean())
     return metrics, {"angle_deg": (angle.low, angle.high)}
 

@@ -56,9 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _sweep(options) -> int:
     """A whole study."""
-    from s2f_lib.training import sweep_report
+    from s2f_lib.studies.ablation import summary
 
-    return sweep_report.main(options.sweep, options.only, options.workers)
+    return summary.main(options.sweep, options.only, options.workers)
 
 
 def _train(options) -> int:

@@ -1,4 +1,4 @@
-"""The command that runs the ethics experiments and records them: ``python -m s2f_lib.evaluate.audit``.
+"""The command that runs the ethics experiments and records them: ``python -m s2f_lib.studies.ethics.audit``.
 
 All of them take about 15 minutes on 2 cores, most of it synthesis, which is cached.
 """
@@ -14,11 +14,12 @@ import numpy as np
 from s2f_lib import hub, io
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import command, experiments, material, predictions
-from s2f_lib.evaluate.experiments import RARE, WORLDS, Stage
+from s2f_lib.evaluate import command, data
 from s2f_lib.metrics.inference import Interval
+from s2f_lib.studies.ethics import experiments, predictions
+from s2f_lib.studies.ethics.experiments import RARE, WORLDS, Stage
 
-COMMAND = "python -m s2f_lib.evaluate.audit --out results/ethics.json"  # with default options
+COMMAND = "python -m s2f_lib.studies.ethics.audit --out results/ethics.json"  # with default options
 
 
 def run(stage: Stage, encoder) -> tuple[dict, dict]:
@@ -40,7 +41,7 @@ def run(stage: Stage, encoder) -> tuple[dict, dict]:
             add({"language_switch_effect": found["skin"]}, where + label)
             add({f"language_switch_{k}": v for k, v in found.items() if k != "skin"}, where + label)
     metrics |= _rare(stage)
-    v_s = material.voice_features(
+    v_s = data.voice_features(
         encoder,
         stage.test("physiology"),
         changes=(None, degrade.first_seconds(3.0)),
@@ -81,7 +82,7 @@ def _errors(stage: Stage, v_s: np.ndarray, metrics: dict, ends: dict) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The options of the command."""
-    p = argparse.ArgumentParser(prog="python -m s2f_lib.evaluate.audit", description=__doc__.split("\n\n")[0])
+    p = argparse.ArgumentParser(prog="python -m s2f_lib.studies.ethics.audit", description=__doc__.split("\n\n")[0])
     p.add_argument("--people", type=int, default=1000, help="test people, default 1000")
     p.add_argument("--train-people", type=int, default=1500, help="people the listeners learn from, default 1500")
     p.add_argument("--weights", default="voice-encoder-synthetic", help="encoder: a name of the hub or a file")
