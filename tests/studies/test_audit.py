@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from s2f_lib import io
+from s2f_lib import cli, io
 from s2f_lib.evaluate import acoustic, data
 from s2f_lib.studies.ethics import audit, experiments, predictions
 
@@ -76,8 +76,8 @@ def test_the_record_names_what_was_asked(tmp_path, monkeypatch):
     monkeypatch.setattr(audit, "run", lambda stage, encoder: ({"prediction_x": 1}, {}))
     out = tmp_path / "ethics_small.json"
     assert audit.main(["--people", "200", "--weights", "mine", "--quiet", "--out", str(out)]) == 0
-    typed = "--people 200 --weights mine --out results/ethics_small.json"
-    assert json.loads(out.read_text())["command"] == f"python -m s2f_lib.studies.ethics.audit {typed}"
+    command = json.loads(out.read_text())["command"]
+    assert command == "s2f study ethics --people 200 --weights mine --out results/ethics_small.json"
 
 
 def test_command_explains_missing_weights(capsys, monkeypatch):
@@ -85,5 +85,5 @@ def test_command_explains_missing_weights(capsys, monkeypatch):
         raise KeyError(f"no weights named {name!r}")
 
     monkeypatch.setattr(audit.hub, "load", missing)
-    assert audit.main(["--quiet"]) == 1
-    assert "not audited: no weights named 'synthetic-vgg'" in capsys.readouterr().err
+    assert cli.main(["study", "ethics", "--quiet"]) == 2
+    assert "no weights named 'synthetic-vgg'" in capsys.readouterr().err
