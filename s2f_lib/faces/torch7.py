@@ -34,14 +34,10 @@ def read_t7(path: str | Path) -> Any:
     with open(path, "rb") as file:
         try:
             return _Reader(file).value()
-        except _Short as error:
-            raise ValueError(f"{Path(path).name} ends in the middle of a value; is the download complete?") from error
         except RecursionError as error:
-            raise ValueError(f"{Path(path).name} is no Torch7 network: its tables are nested without end") from error
-
-
-class _Short(ValueError):
-    """A value is longer than what is left of the file."""
+            raise ValueError(f"{Path(path).name}: not a Torch7 network, its tables are nested without end") from error
+        except ValueError as error:
+            raise ValueError(f"{Path(path).name}: {error}") from error
 
 
 class _Reader:
@@ -55,7 +51,10 @@ class _Reader:
     def take(self, size: int) -> bytes:
         """The next bytes; never more than the file has, whatever it announces."""
         if not 0 <= size <= self.left:
-            raise _Short(f"{size} bytes are announced, {self.left} are left")
+            raise ValueError(
+                f"the file ends in the middle of a value ({size} bytes are announced, {self.left} are left); "
+                "is the download complete?"
+            )
         self.left -= size
         return self.file.read(size)
 
