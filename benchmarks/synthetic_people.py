@@ -24,7 +24,7 @@ import numpy as np
 
 from s2f_lib import io, people
 from s2f_lib.config import SEEDS
-from s2f_lib.faces.verify import auc
+from s2f_lib.metrics.verification import auc
 from s2f_lib.people import accessories, anthropometry
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))

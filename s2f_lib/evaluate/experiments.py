@@ -178,8 +178,6 @@ def rare_group(stage: Stage, world: str = "confounded") -> pd.DataFrame:
 
 def identity(stage: Stage, v_s: np.ndarray) -> dict[str, Interval]:
     """What the shipped encoder's feature (of the test people) gives an attacker, against demographics alone."""
-    from s2f_lib.faces import verify
-
     people = stage.test("physiology").table()
     train = stage.train("physiology").table()
     told = ceilings.DemographicsOnly().fit(train, stage.train_v_f).predict(people)
@@ -189,16 +187,16 @@ def identity(stage: Stage, v_s: np.ndarray) -> dict[str, Interval]:
     cell = np.unique(cell, return_inverse=True)[1]
     predicted = {"voice": v_s, "told": told, "heard": heard}
     top = {name: metrics.retrieval.rank(v, stage.test_v_f).hit_percent(10) for name, v in predicted.items()}
-    alike = metrics.retrieval.rank(v_s, stage.test_v_f, query_groups=cell)
+    alike = metrics.retrieval.rank(v_s, stage.test_v_f, groups=cell)
     alike = alike.where(alike.size >= 2)
-    cosine = metrics.similarity.unit(v_s, "v_s") @ metrics.similarity.unit(stage.test_v_f, "v_f").T
+    cosine = metrics.similarity.cosines(v_s, stage.test_v_f)
     return {
         "identity_gain_over_demographics": metrics.inference.mean_interval(top["voice"] - top["told"]),
         "identity_gain_over_sex_and_decade": metrics.inference.mean_interval(top["voice"] - top["heard"]),
         "identity_match_1_2": metrics.inference.mean_interval(alike.match(2)),
         "identity_first_of_all": metrics.inference.mean_interval(metrics.retrieval.rank(v_s, stage.test_v_f).hit(1)),
         "identity_auc_alike": metrics.inference.bootstrap(
-            lambda who: verify.auc_of_people(cosine, who, cell), np.arange(len(people)), times=300
+            lambda who: metrics.verification.auc_of_people(cosine, who, cell), np.arange(len(people)), times=300
         ),
     }
 

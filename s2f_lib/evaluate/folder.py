@@ -51,7 +51,7 @@ def made_for(weights: str) -> dict:
 
 
 def run(path: str | Path, encoder, recogniser: dict | None = None) -> tuple[int, dict, dict, str]:
-    """Numbers for a corpus folder: (clips, metrics, intervals, notes); see ``python -m s2f_lib.evaluate``.
+    """Numbers for a corpus folder: (clips, metrics, intervals, notes); see ``s2f evaluate``.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def run(path: str | Path, encoder, recogniser: dict | None = None) -> tuple[int,
         "6_s": v_s,
         "3_s": short,
         "mean_feature": similarity.mean_feature(clips.source("train").mean_feature[None], len(v_f)),
-        "random_pair": v_f[similarity.another_person(len(v_f), people=speakers)],
+        "random_pair": v_f[similarity.mismatched(len(v_f), people=speakers)],
     }
     metrics, intervals = {}, {}
     for name, row in similarity.table(predictions, v_f, speakers).iterrows():

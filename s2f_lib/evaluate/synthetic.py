@@ -59,7 +59,7 @@ def _retrieval_numbers(study: Study, metrics: dict, intervals: dict) -> None:
             ("demographics", "_demographics"),
             ("perfect listener", "_perfect_listener"),
         ):
-            for key, row in retrieval.summary(tables.retrieval_ranks(study, name, query_groups=group)).items():
+            for key, row in retrieval.summary(tables.retrieval_ranks(study, name, groups=group)).items():
                 full = f"{key}{label}{suffix}"
                 metrics[full], intervals[full] = row["value"], [row["low"], row["high"]]
                 metrics[f"{key}_chance{suffix}"] = row["chance"]

@@ -30,7 +30,7 @@ def load_synthetic_vgg(path: Path, device: str = "cpu", after_relu: bool = True)
 
 
 def load_vgg_face(path: Path, device: str = "cpu", after_relu: bool = True) -> VGGRecogniser:
-    """The real VGG-Face, from the file that ``python -m s2f_lib.faces.fetch_weights`` made."""
+    """The real VGG-Face, from the file that ``s2f weights fetch`` made."""
     network = build(io.read_tensors(path)[0])
     how = {"mean": MEAN_RGB, "after_relu": after_relu}
     return VGGRecogniser(network, name="vgg-face", checksum=io.sha256(path), **how).to(device)

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import pickle
 import subprocess
 import sys
 import tempfile
@@ -158,7 +159,10 @@ def _named(layers: dict[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
 
 def _read_pth(path: Path) -> tuple[Layers, str]:
     """A PyTorch state dict with the names conv1_1 .. fc8: pytorch-mcn's, or deepface's with convolutions for fc."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:  # torch's own words are long and speak of switching the check off
+        raise ValueError("it is no PyTorch file of weights alone") from error
     if not isinstance(state, dict):
         raise ValueError(f"it holds a {type(state).__name__}, not named weights")
     names = [f"{name}.{kind}" for name in LAYERS for kind in ("weight", "bias")]

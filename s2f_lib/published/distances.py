@@ -37,7 +37,7 @@ def measure(kinds: dict[str, Pictures], speakers: np.ndarray, findings: Findings
             continue
         both = kinds[reference].ok & kinds[query].ok
         a, b, who = kinds[query].feature[both], kinds[reference].feature[both], speakers[both]
-        other = metrics.similarity.another_person(len(a), people=who)
+        other = metrics.similarity.mismatched(len(a), people=who)
         name = f"{reference}_{query}"
         findings.add(f"angle_deg_{name}", metrics.similarity.angle_deg(a, b).mean())
         findings.add(f"angle_deg_{name}_random_pair", metrics.similarity.angle_deg(a, b[other]).mean())
@@ -56,7 +56,7 @@ def rank_histogram(found: matching.Ranks, bins: int = BINS) -> list[int]:
     return np.bincount(np.minimum((share * bins).astype(int), bins - 1), minlength=bins).tolist()
 
 
-def top_percent(histogram: list[int]) -> np.ndarray:
+def cumulative_percent(histogram: list[int]) -> np.ndarray:
     """Percent of queries in the first 1, 2 ... 100 percent of the gallery; the ranks' histogram summed up."""
     histogram = np.asarray(histogram, float)
     return 100 * histogram.cumsum() / histogram.sum()
