@@ -35,12 +35,14 @@ def face(options: argparse.Namespace) -> int:
     from s2f_lib import audio, hub
     from s2f_lib.book import plotting
 
-    waveform = torch.as_tensor(audio.fit_to_clip(audio.load(options.voice)), dtype=torch.float32)
+    speech = audio.load_speech(options.voice, options.start)
     encoder = hub.load(options.encoder).eval()
     decoder = hub.load(options.decoder)
     with torch.no_grad():
-        picture = decoder(encoder(waveform[None])).image[0]
+        picture = decoder(encoder(torch.as_tensor(speech.waveform)[None])).image[0]
     path = plotting.save_face(options.out, picture, comment=f"Made by {options.encoder} and {options.decoder}.")
+    for note in speech.notes:
+        print(f"{options.voice}: {note}.")
     print(f"{path}: a face that goes with voices like this one in the training data (synthetic people).")
     print("It is a statistical average, not the speaker; it identifies nobody and says nothing about anyone.")
     return 0
@@ -87,7 +89,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"s2f-lib {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     facing = commands.add_parser("face", help="draw the face that goes with a voice")
-    facing.add_argument("voice", help="sound file (wav, flac, ogg, mp3); its first six seconds are used")
+    facing.add_argument("voice", help="sound file; the loudest six seconds of its speech are used")
+    facing.add_argument("--start", type=float, help="second at which the six seconds begin")
     facing.add_argument("-o", "--out", default="face.png", help="picture to write (default face.png)")
     facing.add_argument("--encoder", default="voice-encoder-synthetic", help="name of the hub (default %(default)s)")
     facing.add_argument("--decoder", default="decoder-synthetic-vgg", help="name of the hub (default %(default)s)")

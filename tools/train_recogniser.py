@@ -27,8 +27,9 @@ from s2f_lib import config, people
 from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.recogniser import extract
 from s2f_lib.faces.recognisers import SYNTHETIC_MEAN, SYNTHETIC_SCALE, synthetic_vgg
-from s2f_lib.faces.verify import matched_pairs, rank_of_own, verification_auc
 from s2f_lib.faces.vgg import VGGFace, VGGShape, fold_batch_norm
+from s2f_lib.metrics.retrieval import rank
+from s2f_lib.metrics.verification import auc_of_pictures, matched_pairs
 from s2f_lib.training.settings import LoopConfig
 from tools import face_training
 from tools.looks import LookAxes, LookConfig, looks_of
@@ -167,9 +168,9 @@ def quality(
     gallery, _ = extract(recogniser, canonical.pictures[:, 0])
     matched = matched_pairs(population.sex, population.group, population.age)
     return {
-        "verification_auc": verification_auc(v_f),
-        "verification_auc_matched": verification_auc(v_f, matched),
-        "rank1": float((rank_of_own(v_f[:, 0], gallery) == 1).mean()),
+        "verification_auc": auc_of_pictures(v_f),
+        "verification_auc_matched": auc_of_pictures(v_f, matched),
+        "rank1": rank(v_f[:, 0], gallery).recall(1),
     }
 
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from s2f_lib import corpus, hub
 from s2f_lib.audio import degrade
-from s2f_lib.evaluate import material, retrieval, similarity
+from s2f_lib.evaluate import material
+from s2f_lib.metrics import retrieval, similarity
 from s2f_lib.training.data import NOTE
 
 MOST = 5000  # clips in the gallery, as the paper
@@ -79,7 +80,7 @@ def run(path: str | Path, encoder, recogniser: dict | None = None) -> tuple[int,
         "6_s": v_s,
         "3_s": short,
         "mean_feature": similarity.mean_feature(clips.source("train").mean_feature[None], len(v_f)),
-        "random_pair": v_f[similarity.another_person(len(v_f), people=speakers)],
+        "random_pair": v_f[similarity.mismatched(len(v_f), people=speakers)],
     }
     metrics, intervals = {}, {}
     for name, row in similarity.table(predictions, v_f, speakers).iterrows():

@@ -10,15 +10,15 @@ import numpy as np
 
 from s2f_lib import io
 from s2f_lib.published import (
+    agreement,
     contest,
+    distances,
     findings,
-    labels,
     layout,
     own_encoder,
     paper,
     pictures,
     shapes,
-    similarity,
     voices,
 )
 
@@ -44,14 +44,14 @@ def measure_part(folder: str | Path, part: str, limit: int | None = None, progre
         found.add(f"n_faces_{kind}", measured.ok.sum())
         found.add(f"n_unreadable_{kind}", (measured.status == "unreadable").sum())
     found.add("n_faces", kinds["true"].ok.sum())
-    labels.measure(kinds, speakers, found, named if all(named) else None)
+    agreement.measure(kinds, speakers, found, named if all(named) else None)
     for short, name in SHORT_NAMES.items():
         found.add(short, found.metrics[name])
         found.intervals[short] = found.intervals[name]
     shapes.measure(kinds, found)
-    similarity.measure(kinds, speakers, found)
+    distances.measure(kinds, speakers, found)
     for kind, measured in kinds.items():
-        found.add(f"spread_{kind}", similarity.spread(measured))
+        found.add(f"spread_{kind}", distances.spread(measured))
     return found
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_lib.evaluate import craniofacial
+from s2f_lib import metrics
 from s2f_lib.published import paper
 from s2f_lib.published.findings import Findings
 from s2f_lib.published.pictures import Pictures
@@ -38,21 +38,7 @@ def table(predicted: Pictures, reference: Pictures, only: tuple[str, ...] | None
     if only is not None:
         sides = [{name: side[name] for name in only} for side in sides]
     people = pd.DataFrame({"sex": reference.sex[both], "age": reference.age[both]})
-    return craniofacial.correlations(*sides, people).assign(n=int(both.sum()))
-
-
-def fisher_interval(r: float, n: int) -> tuple[float, float]:
-    """95 % interval of a Pearson correlation of n independent pairs, by Fisher's z.
-
-    Examples
-    --------
-    >>> [round(x, 3) for x in fisher_interval(0.3, 968)]
-    [0.242, 0.356]
-    """
-    if n < 4 or not -1 < r < 1:
-        raise ValueError(f"Fisher's interval needs at least 4 pairs and -1 < r < 1, got n = {n} and r = {r}")
-    z, half = np.arctanh(r), 1.959964 / np.sqrt(n - 3)
-    return float(np.tanh(z - half)), float(np.tanh(z + half))
+    return metrics.craniofacial.correlations(*sides, people).assign(n=int(both.sum()))
 
 
 def measure(kinds: dict[str, Pictures], findings: Findings) -> None:
@@ -63,9 +49,9 @@ def measure(kinds: dict[str, Pictures], findings: Findings) -> None:
         if kind in kinds:
             found = table(kinds[kind], kinds["f2f"])
             findings.tables[f"craniofacial_f2f_{kind}"] = _plain(found[columns])
-            findings.add(f"craniofacial_median_{kind}", craniofacial.median_r(found, "pooled", faces_extra()))
+            findings.add(f"craniofacial_median_{kind}", metrics.craniofacial.median_r(found, "pooled", faces_extra()))
             findings.add(
-                f"craniofacial_median_adjusted_{kind}", craniofacial.median_r(found, "adjusted", faces_extra())
+                f"craniofacial_median_adjusted_{kind}", metrics.craniofacial.median_r(found, "adjusted", faces_extra())
             )
             for how in ("pooled", "adjusted"):
                 findings.add(f"craniofacial_significant_{how}_{kind}", int((found[f"holm_{how}"] < 0.05).sum()))
@@ -75,7 +61,7 @@ def measure(kinds: dict[str, Pictures], findings: Findings) -> None:
     for name, row in findings.tables["craniofacial_f2f_s2f_07"].items():
         key, published = key_of(name), paper.CRANIOFACIAL[key_of(name)]
         findings.add(f"craniofacial_{key}", row["pooled"])
-        findings.intervals[f"craniofacial_{key}"] = fisher_interval(row["pooled"], int(row["n"]))
+        findings.intervals[f"craniofacial_{key}"] = metrics.craniofacial.fisher_interval(row["pooled"], int(row["n"]))
         findings.add(f"craniofacial_{key}_published", published)
         near += key != paper.NOT_PRINTED and abs(row["pooled"] - published) <= TOLERANCE
     findings.add("craniofacial_within_0_10", near)

@@ -15,6 +15,7 @@ import torch
 from s2f_lib import hub, io, voice_encoder
 from s2f_lib.faces import decoder_quality
 from s2f_lib.faces.recogniser import to_tensor
+from s2f_lib.metrics import retrieval
 from s2f_lib.training import validate
 
 PEOPLE_SHOWN = 8
@@ -63,8 +64,9 @@ def score(encoder, validation, truth, decoder, reader) -> dict[str, float]:
     v_f, found = validate.targets(validation).astype(np.float32), {}
     for seconds in TEST_SECONDS:
         v_s = validate.predict(encoder, validation, seconds=seconds)
+        ranks = retrieval.rank(v_s, v_f)
         for percent in (1, 5, 10):
-            found[f"top{percent}_percent_{seconds:g}s"] = validate.top_percent(v_s, v_f, percent)
+            found[f"top{percent}_percent_{seconds:g}s"] = 100 * ranks.top_percent(percent)
     faces = decoder_quality.to_pictures(decoder_quality.decode(decoder, v_s).image)
     labels = reader.label(to_tensor(faces))
     found["face_sex_right"] = float((labels.sex == truth["sex"].to_numpy()).mean())

@@ -6,8 +6,8 @@ import zlib
 import numpy as np
 import pytest
 
-from s2f_lib import io
-from s2f_lib.published import contest, findings, layout, measure, own_encoder, pictures, similarity, voices
+from s2f_lib import io, metrics
+from s2f_lib.published import contest, distances, findings, layout, measure, own_encoder, pictures, voices
 from s2f_lib.published.__main__ import main
 
 
@@ -86,7 +86,7 @@ def made_up(monkeypatch):
     monkeypatch.setattr(voices, "measure_voice", voice)
     monkeypatch.setattr(own_encoder, "_measure", lambda path: {"feature": voice(path)["feature"][:64]})
     monkeypatch.setattr(
-        own_encoder, "fine_tuned", lambda sound, face, speakers, seed: similarity.centred_cosine(face, face)
+        own_encoder, "fine_tuned", lambda sound, face, speakers, seed: distances.centred_cosine(face, face)
     )
 
 
@@ -162,16 +162,14 @@ def test_recorded_numbers_belong_to_these_examples(examples):
 
 def test_tables_and_records_say_the_same():
     """The aggregates in ``results/tables`` give the recorded metrics again, so the page is live without the data."""
-    from s2f_lib.published import labels, similarity
-
     found = findings.recorded("avspeech")
     for name, counts in found.tables.items():
         if name.startswith("gender_"):
-            again = labels.from_counts(np.array(counts))
+            again = metrics.labels.kept(np.array(counts))
             assert again.estimate == pytest.approx(found.number(name), abs=1e-9)
             assert (again.low, again.high) == pytest.approx(found.pictures["intervals"][name], abs=0.02)
     for name, row in found.tables["craniofacial_f2f_s2f_07"].items():
         assert row["pooled"] == pytest.approx(found.number(f"craniofacial_{name.replace(' ', '_')}"), abs=1e-4)
-    curve = similarity.top_percent(found.tables["ranks_true_f2f"])
+    curve = distances.cumulative_percent(found.tables["ranks_true_f2f"])
     assert curve[9] == pytest.approx(found.number("retrieval_true_f2f_top10_percent"), abs=1.0)
     assert json.dumps(found.tables, allow_nan=False)
