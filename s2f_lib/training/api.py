@@ -129,7 +129,7 @@ def layers_for(source, loss: LossConfig) -> dict:
     if decoder and decoder not in {entry["name"] for entry in hub.available()}:
         raise ValueError(
             f"the features are those of {name}, which no face decoder reads: take a loss without weight_decoder, e.g. "
-            f"--loss no_decoder, or train one: python -m tools.train_decoder --recogniser {name} --ship"
+            f"--loss no_decoder, or train one: python -m tools.train_decoder --recogniser {name} --publish"
         )
     recogniser = hub.load(name)
     was, now = made_by["checksum"], recogniser.checksum
