@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from s2f_lib import config, people
+from s2f_lib import cli, config, people
 from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.recogniser import extract
 from s2f_lib.faces.recognisers import SYNTHETIC_MEAN, SYNTHETIC_SCALE, synthetic_vgg
@@ -225,4 +225,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.guarded(main, "python -m tools.train_recogniser"))

@@ -1,4 +1,4 @@
-"""The command that runs the ethics experiments and records them: ``python -m s2f_lib.evaluate.audit``.
+"""The command that runs the ethics experiments and records them: ``s2f study ethics``.
 
 All of them take about 15 minutes on 2 cores, most of it synthesis, which is cached.
 """
@@ -6,7 +6,6 @@ All of them take about 15 minutes on 2 cores, most of it synthesis, which is cac
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 
 import numpy as np
@@ -18,7 +17,7 @@ from s2f_lib.evaluate import command, experiments, material, predictions
 from s2f_lib.evaluate.experiments import RARE, WORLDS, Stage
 from s2f_lib.metrics.inference import Interval
 
-COMMAND = "python -m s2f_lib.evaluate.audit --out results/ethics.json"  # with default options
+COMMAND = "s2f study ethics --out results/ethics.json"  # with default options
 
 
 def run(stage: Stage, encoder) -> tuple[dict, dict]:
@@ -81,7 +80,7 @@ def _errors(stage: Stage, v_s: np.ndarray, metrics: dict, ends: dict) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The options of the command."""
-    p = argparse.ArgumentParser(prog="python -m s2f_lib.evaluate.audit", description=__doc__.split("\n\n")[0])
+    p = argparse.ArgumentParser(prog="s2f study ethics", description=__doc__.split("\n\n")[0])
     p.add_argument("--people", type=int, default=1000, help="test people, default 1000")
     p.add_argument("--train-people", type=int, default=1500, help="people the listeners learn from, default 1500")
     p.add_argument("--weights", default="voice-encoder-synthetic", help="encoder: a name of the hub or a file")
@@ -95,12 +94,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the audit and write its record; returns the exit status."""
     options = parser().parse_args(arguments)
     started = time.time()
-    try:
-        networks = [hub.load(name) for name in ("synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic")]
-        encoder = command.load_encoder(options.weights)
-    except (FileNotFoundError, KeyError, ValueError) as error:
-        print(f"not audited: {error.args[-1] if isinstance(error, KeyError) else error}", file=sys.stderr)
-        return 1
+    networks = [hub.load(name) for name in ("synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic")]
+    encoder = command.load_encoder(options.weights)
     stage = Stage(*networks, options.train_people, options.people, options.workers, not options.quiet)
     metrics, ends = run(stage, encoder)
     with command.results_in(options.out) as name:
@@ -120,7 +115,3 @@ def main(arguments: list[str] | None = None) -> int:
         )
     print(f"{sum(v for k, v in metrics.items() if k.startswith('prediction_'))} predictions came true -> {path}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -50,7 +50,7 @@ def made_for(weights: str) -> dict:
 
 
 def run(path: str | Path, encoder, recogniser: dict | None = None) -> tuple[int, dict, dict, str]:
-    """Numbers for a corpus folder: (clips, metrics, intervals, notes); see ``python -m s2f_lib.evaluate``.
+    """Numbers for a corpus folder: (clips, metrics, intervals, notes); see ``s2f evaluate``.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """Fetch the real VGG-Face, or convert a copy you have, so that ``hub.load("vgg-face")`` finds it.
 
-    python -m s2f_lib.faces.fetch_weights --list
-    python -m s2f_lib.faces.fetch_weights                      # deepface's file, about 580 MB
-    python -m s2f_lib.faces.fetch_weights --from mcn           # another published file
-    python -m s2f_lib.faces.fetch_weights --file VGG_FACE.t7   # one you already have, in any layout
+    s2f weights list
+    s2f weights fetch                      # deepface's file, about 580 MB
+    s2f weights fetch --from mcn           # another published file
+    s2f weights fetch --file VGG_FACE.t7   # one you already have, in any layout
 
 The weights are the University of Oxford's, for non-commercial research (Creative Commons); read the terms at
 https://www.robots.ox.ac.uk/~vgg/software/vgg_face/ first. No checksum is published: the SHA-256 of the first download
@@ -13,7 +13,6 @@ is stored beside the file, and a later one that differs is refused.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -61,26 +60,14 @@ def fetch(name: str) -> Path:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="s2f weights fetch", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--from", dest="source", choices=SOURCES, default="deepface", help="which published file")
     parser.add_argument("--file", type=Path, help="a published file that is already on this machine")
-    parser.add_argument("--list", action="store_true", help="show what the library can load, and leave")
     options = parser.parse_args(arguments)
-    if options.list:
-        for row in hub.available():
-            size = f"{row['size_mb']:7.1f} MB" if row["size_mb"] else "      -   "
-            print(f"{row['name']:24}{size}  {'here' if row['present'] else 'not here':9} {row['licence']}")
-        return 0
-    try:
-        source = options.file or fetch(options.source)
-        target = io.cache_dir() / "weights" / hub.describe("vgg-face")["file"]
-        layout = convert(source, target)
-    except (OSError, ValueError, ImportError, io.DownloadError, io.ChecksumError) as error:
-        print(f"nothing was fetched: {error}", file=sys.stderr)
-        return 1
+    source = options.file or fetch(options.source)
+    target = io.cache_dir() / "weights" / hub.describe("vgg-face")["file"]
+    layout = convert(source, target)
     print(f"{source.name} ({layout}) -> {target}, SHA-256 {io.sha256(target)}")
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

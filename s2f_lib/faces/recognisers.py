@@ -29,7 +29,7 @@ def load_synthetic_vgg(path: Path, device: str = "cpu", after_relu: bool = True)
 
 
 def load_vgg_face(path: Path, device: str = "cpu", after_relu: bool = True) -> VGGRecogniser:
-    """The real VGG-Face, from the file that ``python -m s2f_lib.faces.fetch_weights`` made."""
+    """The real VGG-Face, from the file that ``s2f weights fetch`` made."""
     from safetensors.torch import load_file
 
     from s2f_lib.faces.vgg_files import MEAN_RGB, build

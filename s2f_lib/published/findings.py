@@ -91,6 +91,6 @@ def recorded(part: str = "avspeech") -> Recorded:
     if any(one is None for one in found):
         raise FileNotFoundError(
             f"the {part} part was not measured yet (no {' and '.join(RECORDS[part])} in {io.results_dir()}); with the "
-            f"published examples fetched, run: python -m s2f_lib.published measure --part {part}"
+            f"published examples fetched, run: s2f published measure --part {part}"
         )
     return Recorded(*found)

@@ -108,10 +108,10 @@ def write_part(
 
 def command_line(part: str, repeats: int = contest.matching.REPEATS, only: str | None = None) -> str:
     """The command line of `write_part`."""
-    from s2f_lib.published.__main__ import parser  # the program that calls this
+    from s2f_lib.published.main import measure_parser  # the program that calls this
 
-    options = argparse.Namespace(command="measure", part=part, repeats=repeats, only=only)
-    return io.command_of(parser(), options, always=("part",))
+    options = argparse.Namespace(part=part, repeats=repeats, only=only)
+    return io.command_of(measure_parser(), options, always=("part",))
 
 
 def write_pictures(folder: str | Path, part: str, command: str, progress: bool = True) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import time
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -167,11 +169,20 @@ def main(name: str, only: list[str] | None, workers: int, study: Study | None = 
         print(f"{len(results)} runs; the record is left as it is, since it holds every variant")
         return 0
     sweep_scores.write_tables(name, results, folder, validation)
-    command = f"s2f train --sweep {name}"
+    command = "s2f study ablation"
     seconds = sum(r.get("seconds", 0.0) for r in results) or time.perf_counter() - begun
     path = write(results, search, study, start, target, seconds, command)
     print(f"{len(results)} runs of {len({r['variant'] for r in results})} variants → {path}")
     return 0
+
+
+def command(arguments: Sequence[str] | None = None) -> int:
+    """``s2f study ablation``: every variant of the loss, over seeds and learning rates."""
+    parser = argparse.ArgumentParser(prog="s2f study ablation", description=command.__doc__.split(": ")[1])
+    parser.add_argument("--only", nargs="*", help="these variants only; the record is left as it is")
+    parser.add_argument("--workers", type=int, default=2, help="processes that make synthetic clips (default 2)")
+    options = parser.parse_args(arguments)
+    return main("loss_ablation", options.only, options.workers)
 
 
 def _check(name: str, only: list[str] | None) -> None:

@@ -76,7 +76,7 @@ def test_the_record_names_what_was_asked(tmp_path, monkeypatch):
     out = tmp_path / "ethics_small.json"
     assert audit.main(["--people", "200", "--weights", "mine", "--quiet", "--out", str(out)]) == 0
     command = json.loads(out.read_text())["command"]
-    assert command == "python -m s2f_lib.evaluate.audit --people 200 --weights mine --out results/ethics_small.json"
+    assert command == "s2f study ethics --people 200 --weights mine --out results/ethics_small.json"
 
 
 def test_command_explains_missing_weights(capsys, monkeypatch):

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from s2f_lib import io
+from s2f_lib import cli, io
 from s2f_lib.audio import degrade
-from s2f_lib.evaluate import __main__ as evaluation
+from s2f_lib.evaluate import main as evaluation
 from s2f_lib.evaluate import material, study, synthetic
 
 
@@ -87,9 +87,9 @@ def test_short_clips_are_repeated_from_the_beginning():
 
 
 def test_command_explains_missing_weights(capsys):
-    assert evaluation.main(["--weights", "no-such-weights"]) == 1
+    assert cli.main(["evaluate", "--weights", "no-such-weights"]) == 2
     assert "no-such-weights" in capsys.readouterr().err
-    assert evaluation.main(["--people", "5"]) == 2
+    assert cli.main(["evaluate", "--people", "5"]) == 2
     assert "at least 100" in capsys.readouterr().err
 
 
@@ -98,7 +98,7 @@ def test_record_goes_where_it_is_asked(tmp_path):
     path = evaluation.write(options, 5, {"x": 1.0}, {}, "", 1.0)
     record = json.loads(path.read_text())
     assert path.parent == tmp_path
-    assert record["command"].startswith("python -m s2f_lib.evaluate --corpus synthetic")
+    assert record["command"].startswith("s2f evaluate --corpus synthetic")
     assert str(tmp_path) not in record["command"]
 
 
@@ -109,9 +109,10 @@ def command_and_seeds(tmp_path, *typed):
 
 
 def test_the_record_names_the_command_that_made_it(tmp_path):
-    usual = "python -m s2f_lib.evaluate --corpus synthetic --people 1000 --seed 4000 --world physiology"
+    usual = "s2f evaluate --corpus synthetic --people 1000 --seed 4000 --world physiology"
     usual += " --weights voice-encoder-synthetic"
-    assert usual + " --out results/evaluation_synthetic.json" == io.read_record("evaluation_synthetic")["command"]
+    recorded = io.read_record("evaluation_synthetic")["command"].replace("python -m s2f_lib.evaluate", "s2f evaluate")
+    assert usual + " --out results/evaluation_synthetic.json" == recorded
     assert command_and_seeds(tmp_path) == (usual, [4000, 3000])
     assert command_and_seeds(tmp_path, "--workers", "8", "--quiet")[0] == usual
     other = ("--decoder", "mine", "--train-people", "500")
@@ -122,7 +123,7 @@ def test_the_record_names_the_command_that_made_it(tmp_path):
 
 def test_the_record_of_a_folder_names_the_folder_and_no_seeds(tmp_path):
     typed = ("--corpus", "data/avspeech", "--weights", "runs/x/encoder.safetensors")
-    assert command_and_seeds(tmp_path, *typed) == (f"python -m s2f_lib.evaluate {' '.join(typed)}", [])
+    assert command_and_seeds(tmp_path, *typed) == (f"s2f evaluate {' '.join(typed)}", [])
 
 
 SOUND = (0.1 * np.sin(np.arange(96_000) * 2 * np.pi * 220 / 16_000)[None]).astype(np.float32)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from s2f_lib import cli
 from s2f_lib.faces import fetch_weights
 from s2f_lib.faces.vgg import FULL, VGGFace, VGGShape
 from s2f_lib.faces.vgg_files import LAYERS, MEAN_RGB, build, read_vgg_face
@@ -214,8 +215,8 @@ def test_converted_file_loads_by_name_with_the_published_means(tmp_path, monkeyp
 def test_fetching_reports_what_is_wrong_and_fails(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("S2F_HOME", str(tmp_path))
     (tmp_path / "x.pth").write_bytes(b"<html>quota exceeded</html>")
-    assert fetch_weights.main(["--file", str(tmp_path / "x.pth")]) == 1
-    assert "nothing was fetched" in capsys.readouterr().err
+    assert cli.main(["weights", "fetch", "--file", str(tmp_path / "x.pth")]) == 2
+    assert "x.pth" in capsys.readouterr().err
     assert not (tmp_path / "weights" / "vgg-face.safetensors").exists()
 
 

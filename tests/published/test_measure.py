@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from s2f_lib import io, metrics
+from s2f_lib.cli import main
 from s2f_lib.published import contest, distances, findings, layout, measure, own_encoder, pictures, voices
-from s2f_lib.published.__main__ import main
 
 
 @pytest.fixture
@@ -99,7 +99,9 @@ def test_both_parts_end_in_records_without_a_name_in_them(part, home, made_up, w
     }[part]
     write_tree(home / "data", part, names, empty=True)
     monkeypatch.setattr(contest, "ALPHAS", (1000.0,))  # the choice among many is tested with the heads
-    assert main(["measure", "--data", str(home / "data"), "--part", part, "--quiet", "--repeats", "1"]) == 0
+    assert (
+        main(["published", "measure", "--data", str(home / "data"), "--part", part, "--quiet", "--repeats", "1"]) == 0
+    )
     assert f"120 whole clips of {known}" in capsys.readouterr().out
     found = findings.recorded(part)
     assert found.number("n_clips") == 120
@@ -112,7 +114,7 @@ def test_both_parts_end_in_records_without_a_name_in_them(part, home, made_up, w
     low, high = found.heads["intervals"]["ridge_top10_percent"]
     assert low <= found.head("ridge_top10_percent") <= high
     assert sum(found.head_tables["ranks_ridge"]) == found.heads["n"] * found.head_tables["repeats"]
-    command = f"python -m s2f_lib.published measure --part {part} --repeats 1"
+    command = f"s2f published measure --part {part} --repeats 1"
     assert found.pictures["command"] == found.heads["command"] == command
     written = "".join(path.read_text() for path in io.results_dir().rglob("*.json"))
     assert "made_up" not in written.lower()
@@ -120,14 +122,16 @@ def test_both_parts_end_in_records_without_a_name_in_them(part, home, made_up, w
 
 
 def test_a_record_names_the_command_that_made_it():
-    assert measure.command_line("avspeech") == io.read_record("published_ridge")["command"]
+    assert measure.command_line("avspeech") == io.read_record("published_ridge")["command"].replace(
+        "python -m s2f_lib.", "s2f "
+    )
     assert measure.command_line("voxceleb", 5, "heads").endswith("measure --part voxceleb --repeats 5 --only heads")
 
 
 def test_what_was_not_measured_says_so(home):
     with pytest.raises(FileNotFoundError, match="published measure --part voxceleb"):
         findings.recorded("voxceleb")
-    assert main(["measure", "--data", str(home), "--part", "avspeech"]) == 1
+    assert main(["published", "measure", "--data", str(home), "--part", "avspeech"]) == 2
 
 
 def test_a_metric_may_not_be_measured_twice():

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from s2f_lib import config, training, voice_encoder
+from s2f_lib import cli, config, training, voice_encoder
 from s2f_lib.faces.decoder import DecoderShape, FaceDecoder
-from s2f_lib.training import command, sweep, sweep_report, sweep_scores, validate
+from s2f_lib.training import sweep, sweep_report, sweep_scores, validate
 from s2f_lib.training.loop import OutOfMemory
 
 
@@ -111,7 +111,7 @@ def test_a_study_runs_resumes_and_reports(clips, layers, settings, tmp_path, mon
     start = sweep_report.mean_feature_angle(clips.mean_feature, clips.v_f)
     target = sweep_report.target_angle(results, start)
     timed = sweep_report.add_speed(results, target, {name: c.max_steps for name, c in tiny.items()})
-    path = sweep_report.write(timed, search, study, start, target, 1.0, "s2f train --sweep loss_ablation")
+    path = sweep_report.write(timed, search, study, start, target, 1.0, "s2f study ablation")
     record = json.loads(path.read_text())
     assert {"full.final_angle_deg", "l1.gradient_norm_cv", "verdict_l1_slower"} <= set(record["metrics"])
     mean = np.mean([r["final_angle_deg"] for r in results if r["variant"] == "l1"])
@@ -172,7 +172,7 @@ def test_a_loss_that_fails_is_a_result_and_a_small_machine_is_none(job, tmp_path
 )
 def test_a_choice_that_cannot_be_reported_is_refused_before_training(only, message, monkeypatch, capsys):
     monkeypatch.setattr(sweep, "run_study", None)
-    assert command.main(["--sweep", "loss_ablation", "--only", only]) == 1
+    assert cli.main(["study", "ablation", "--only", only]) == 2
     assert message in capsys.readouterr().err
 
 
