@@ -13,7 +13,7 @@ import numpy as np
 
 from s2f_lib import corpus, hub
 from s2f_lib.audio import degrade
-from s2f_lib.evaluate import material
+from s2f_lib.evaluate import data
 from s2f_lib.metrics import retrieval, similarity
 from s2f_lib.training.data import NOTE
 
@@ -29,7 +29,7 @@ def features(source, encoder, seconds: float | None = None, most: int = MOST) ->
         waveform = np.asarray(batch["waveform"])
         if not np.issubdtype(waveform.dtype, np.floating):
             waveform = waveform.astype(np.float32) / 32_768
-        v_s.append(material.encode(encoder, waveform if cut is None else cut(waveform)))
+        v_s.append(data.encode(encoder, waveform if cut is None else cut(waveform)))
         v_f.append(np.asarray(batch["v_f"], np.float32))
         speakers.append(np.asarray(batch["speaker"]))
     if not v_s:
@@ -43,9 +43,8 @@ def made_for(weights: str) -> dict:
     The hub says so of its encoders, and the folder of a run of the file in it.
     """
     if not weights.endswith(".safetensors"):
-        entry = hub.describe(weights)
-        told = {"name": entry.get("recogniser"), "checksum": entry.get("recogniser_sha256")}
-        return {key: value for key, value in told.items() if value}
+        made_by = hub.describe(weights).get("recogniser") or {}
+        return {"name": made_by["name"], "checksum": made_by["sha256"]} if made_by else {}
     note = Path(weights).parent / NOTE
     return json.loads(note.read_text(encoding="utf-8")).get("recogniser", {}) if note.exists() else {}
 
