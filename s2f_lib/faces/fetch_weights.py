@@ -13,12 +13,11 @@ is stored beside the file, and a later one that differs is refused.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
-from safetensors.torch import save_file
-
 from s2f_lib import hub, io
-from s2f_lib.faces.vgg_files import build, read_vgg_face
+from s2f_lib.faces.vgg_files import read_vgg_face
 
 __all__ = ["SOURCES", "convert", "main"]
 
@@ -35,14 +34,21 @@ SOURCES = {
 def convert(source: Path, target: Path) -> str:
     """Read a published file, check its layers, write it as safetensors; gives the layout that was found."""
     state, layout = read_vgg_face(source)
-    build(state)  # refuses layers that do not fit together
-    with io.atomic_path(target) as temporary:
-        save_file(state, temporary, metadata={"layout": layout, "input": "RGB, 0-255, minus the mean colour"})
+    about = {"layout": layout, "input": "RGB, 0-255, minus the mean colour"}
+    io.write_tensors(target, state, about, half=False)
     return layout
 
 
-def fetch(name: str) -> Path:
-    """Download one of `SOURCES` into the cache, trusting the first copy and refusing a different later one."""
+def fetch(name: str, target: Path) -> tuple[Path, str]:
+    """Download one of `SOURCES` into the cache and convert it; gives the file and its layout.
+
+    The first copy *that holds a VGG-Face* is trusted, a later one that differs from it refused. What arrives under the
+    name and holds something else, an error message for instance, is deleted, so that the next call asks again.
+
+    Raises
+    ------
+    io.DownloadError, io.ChecksumError, io.WeightFileError
+    """
     url = SOURCES[name]
     path = io.cache_dir() / "weights" / "published" / Path(url).name
     note = path.with_name(path.name + ".sha256")
@@ -50,12 +56,18 @@ def fetch(name: str) -> Path:
     if not path.exists():
         io.download(url, path, known)
     found = io.sha256(path)
+    if known not in (None, found):
+        raise io.ChecksumError(f"{path} has SHA-256 {found}, but the first copy had {known}; delete one of them")
+    try:
+        layout = convert(path, target)
+    except io.WeightFileError:
+        if known is None:
+            path.unlink()
+        raise
     if known is None:
         with io.atomic_write(note, "w") as file:
             file.write(found + "\n")
-    elif found != known:
-        raise io.ChecksumError(f"{path} has SHA-256 {found}, but the first copy had {known}; delete one of them")
-    return path
+    return path, layout
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -66,8 +78,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--from", dest="source", choices=SOURCES, default="deepface", help="which published file")
     parser.add_argument("--file", type=Path, help="a published file that is already on this machine")
     options = parser.parse_args(arguments)
-    source = options.file or fetch(options.source)
-    target = io.cache_dir() / "weights" / hub.describe("vgg-face")["file"]
-    layout = convert(source, target)
+    try:
+        target = io.cache_dir() / "weights" / hub.describe("vgg-face")["file"]
+        if options.file:
+            source, layout = options.file, convert(options.file, target)
+        else:
+            source, layout = fetch(options.source, target)
+    except (OSError, ValueError, ImportError) as error:
+        print(f"nothing was fetched: {error}", file=sys.stderr)
+        return 1
     print(f"{source.name} ({layout}) -> {target}, SHA-256 {io.sha256(target)}")
     return 0
