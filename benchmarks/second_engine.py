@@ -16,10 +16,11 @@ import time
 
 import numpy as np
 
+from benchmarks import espeak
 from s2f_lib import config, hub, io, people
 from s2f_lib.evaluate import material, readers
 from s2f_lib.metrics import inference, retrieval
-from s2f_lib.people import espeak, speech
+from s2f_lib.people import speech
 
 NAME = "voice-encoder-synthetic"
 ENGINES = {"espeak": espeak.speak, "own": speech.speak}

@@ -45,10 +45,10 @@ def main() -> None:
     begun = time.perf_counter()
     recogniser, encoder = hub.load("synthetic-vgg"), hub.load(NAME)
     shipped = hub.describe(NAME)
-    people = options.people or shipped["people"]
-    seen = synthetic.PeopleSet(people, 1, shipped.get("population_seed", synthetic.PeopleSet.seed))
+    people = options.people or shipped["data"]["people"]
+    seen = synthetic.PeopleSet(people, 1, shipped["data"]["seed"])
     unseen = synthetic.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
-    known = synthetic.face_targets(seen, recogniser, synthetic.folder_of(seen), options.workers)
+    known = synthetic.face_targets(seen, recogniser, workers=options.workers)
     test = synthetic.source(unseen, recogniser, workers=options.workers)
     v_f, known_v_f = test.v_f.astype(np.float32), known.v_f.astype(np.float32)
     guesses = {
@@ -60,7 +60,7 @@ def main() -> None:
     tables = seen.population().table(), unseen.population().table()
     metrics |= read_off(guesses["voice"], v_f, known_v_f, *tables)
     metrics |= decoded(guesses["voice"], v_f, tables[1])
-    metrics["clips_seen"] = shipped["clips_seen"]
+    metrics["clips_seen"] = shipped["examples_seen"]
     metrics |= {f"validation_top10_at_{clips}_clips": top10 for clips, _, top10 in shipped.get("curve", [])}
     if options.null:
         metrics |= null_world(options.null, options.test_people, recogniser, options.workers)

@@ -54,9 +54,9 @@ def main() -> None:
     if options.train_only:
         return
     shipped = hub.describe(NAME)
-    if shipped.get("started_from"):
+    if shipped.get("init_from"):
         raise SystemExit(f"{NAME} went on from another run, but every point here is a run of its own from the start")
-    encoders[shipped["clips_seen"]] = hub.load(NAME)
+    encoders[shipped["examples_seen"]] = hub.load(NAME)
     unseen = synthetic.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
     test = synthetic.source(unseen, recogniser, workers=options.workers)
     listener = ceilings.PerfectListener().fit(seen.population().table(), source.v_f.astype(np.float32))
@@ -70,8 +70,8 @@ def main() -> None:
     path = io.write_record(
         "voice_scaling", command=io.command_of(parser(), options), n=options.test_people, metrics=metrics,
         intervals=intervals, seeds=[0], seconds=time.perf_counter() - begun,
-        notes=f"{options.people} speakers, one clip and one picture each ({shipped['people']} in the last point); the "
-        f"perfect listener learns from {options.people}; one run (seed 0) a point. Intervals by "
+        notes=f"{options.people} speakers, one clip and one picture each ({shipped['data']['people']} in the "
+        f"last point); the perfect listener learns from {options.people}; one run (seed 0) a point. Intervals by "
         "bootstrap over test people, all points from the same draws; they hold no spread over seeds. line: straight "
         "over the logarithm of the clips; bend: limit - b * clips ** -c. Beyond the last point both are guesses.",
     )  # fmt: skip

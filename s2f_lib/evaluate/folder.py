@@ -43,9 +43,8 @@ def made_for(weights: str) -> dict:
     The hub says so of its encoders, and the folder of a run of the file in it.
     """
     if not weights.endswith(".safetensors"):
-        entry = hub.describe(weights)
-        told = {"name": entry.get("recogniser"), "checksum": entry.get("recogniser_sha256")}
-        return {key: value for key, value in told.items() if value}
+        made_by = hub.describe(weights).get("recogniser") or {}
+        return {"name": made_by["name"], "checksum": made_by["sha256"]} if made_by else {}
     note = Path(weights).parent / NOTE
     return json.loads(note.read_text(encoding="utf-8")).get("recogniser", {}) if note.exists() else {}
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from s2f_lib.people import espeak, population, speech
+from benchmarks import espeak
+from s2f_lib.people import population, speech
 
 needs_it = pytest.mark.skipif(not espeak.available(), reason="espeak-ng is not installed (optional)")
 PEOPLE = [person for person in population.sample(40, seed=13) if person.language != "zh"][:12]
