@@ -58,9 +58,9 @@ def execute(notebook, folder: Path, *, save: Path | None = None, bar: str = "", 
     from tqdm import tqdm
 
     passive_threads()
-    client = NotebookClient(
-        notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    )
+    where = {"metadata": {"path": str(folder)}}
+    # times in the metadata of cells would be part of the key under which Jupyter Book looks for a page
+    client = NotebookClient(notebook, timeout=None, kernel_name="python3", resources=where, record_timing=False)
     cells = [(i, cell) for i, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     error, i = "", 0
     try:
