@@ -18,9 +18,10 @@ import numpy as np
 
 from benchmarks.voice_encoder import read_off
 from s2f_lib import config, hub, io, training
-from s2f_lib.evaluate import ceilings
+from s2f_lib.evaluate import baselines
 from s2f_lib.metrics import inference, retrieval
-from s2f_lib.training import scaling, synthetic, validate
+from s2f_lib.studies import scaling_law
+from s2f_lib.training import synthetic, validate
 
 NAME = "voice-encoder-synthetic"
 STEPS = (200, 400, 800, 1600, 3200, 6400, 12000)
@@ -59,7 +60,7 @@ def main() -> None:
     encoders[shipped["examples_seen"]] = hub.load(NAME)
     unseen = synthetic.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
     test = synthetic.source(unseen, recogniser, workers=options.workers)
-    listener = ceilings.PerfectListener().fit(seen.population().table(), source.v_f.astype(np.float32))
+    listener = baselines.PerfectListener().fit(seen.population().table(), source.v_f.astype(np.float32))
     guesses = {clips: validate.predict(encoder, test) for clips, encoder in sorted(encoders.items())}
     tables = seen.population().table(), unseen.population().table()
     labels = labels_read(guesses, test.v_f.astype(np.float32), source.v_f.astype(np.float32), *tables)
@@ -121,7 +122,7 @@ def numbers(clips: list[int], table: np.ndarray) -> dict[str, float]:
     """The metrics of one (resampled) table of hits: columns are the encoders, then the perfect listener."""
     top = table.mean(axis=0)
     share = (top[:-1] - 10) / (top[-1] - 10)
-    found = scaling.fit(clips, share)
+    found = scaling_law.fit(clips, share)
     out = {f"share_at_{n}_clips": s for n, s in zip(clips, share)}
     out |= {f"top10_percent_at_{n}_clips": t for n, t in zip(clips, top)}
     out |= {"perfect_listener_top10_percent": top[-1], "clips_factor": clips[-1] / clips[0]}

@@ -200,6 +200,7 @@ ROOMS = {
     "learning": ("voice_encoder", "losses", "train", "training"),
     "metrics": ("metrics",),
     "evaluate": ("evaluate",),
+    "studies": ("studies",),
     "book": ("book", "published", "idea", "blocks", "site", "cli"),
 }
 

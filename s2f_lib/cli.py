@@ -45,9 +45,9 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.main:main"),
         "study ablation": (
             "the losses against each other, over seeds and rates",
-            "s2f_lib.training.sweep_report:command",
+            "s2f_lib.studies.ablation.summary:command",
         ),
-        "study ethics": ("the audit: what the model takes from where", "s2f_lib.evaluate.audit:main"),
+        "study ethics": ("the audit: what the model takes from where", "s2f_lib.studies.ethics.audit:main"),
     },
     "The paper's published examples": {
         "published fetch": ("fetch them (network)", "data_scripts.fetch_published_examples:main"),

@@ -35,6 +35,7 @@ ROOMS = (
     ("voice_encoder", "losses"),
     ("train", "training"),
     ("evaluate", "blocks"),
+    ("studies",),
     ("book",),
     ("published", "idea"),
     ("site", "cli"),

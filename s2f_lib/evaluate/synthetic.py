@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2f_lib.evaluate import study as tables
-from s2f_lib.evaluate.study import Study
+from s2f_lib.evaluate import tables as tables
+from s2f_lib.evaluate.tables import Study
 from s2f_lib.metrics import craniofacial, inference, retrieval, similarity
 
 

@@ -14,7 +14,7 @@ What the runs taught, and why some settings are as they are:
   anew (``rederive_at``).
 - Plain L1 asks for the median. Behind its ReLU most of v_f is zero, so an unsure network should answer with zeros.
 - Most of v_f cannot be heard. Beside the paper's percentages, watch the share of the perfect listener's gain over
-  chance (`s2f_lib.evaluate.ceilings`).
+  chance (`s2f_lib.evaluate.baselines`).
 - bfloat16 doubles the speed of a CPU that has it (AVX-512 BF16) and is slow on others. On a busy machine give a run one
   thread: two wait for each other.
 """

@@ -1,8 +1,9 @@
 """The ethics experiments on synthetic people: worlds, language, rare groups, identity, shortcut, body and style.
 
 Two listeners stand in for encoders trained in each world: the *perfect* one reads the true voice parameters and the
-language, the *light* one (`s2f_lib.evaluate.listener`) hears clips. Both predict v_f; the frozen decoder draws. Errors
-by group and the identity numbers are those of the shipped voice encoder. `s2f_lib.evaluate.audit` records them all.
+language, the *light* one (`s2f_lib.evaluate.acoustic`) hears clips. Both predict v_f; the frozen decoder draws. Errors
+by group and the identity numbers are those of the shipped voice encoder.
+`s2f_lib.studies.ethics.audit` records them all.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import numpy as np
 from s2f_lib import metrics
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import ceilings, effects, listener, material
+from s2f_lib.evaluate import acoustic, baselines, data
 from s2f_lib.metrics.inference import Interval
+from s2f_lib.studies.ethics import effects
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +61,7 @@ class Stage:
 
     def _features(self, population: Population) -> np.ndarray:
         options = {"workers": self.workers, "progress": self.progress}
-        return material.face_features(self.recogniser, population, (0,), **options)[:, 0]
+        return data.face_features(self.recogniser, population, (0,), **options)[:, 0]
 
     @cached_property
     def train_v_f(self) -> np.ndarray:
@@ -74,8 +76,8 @@ class Stage:
     @cached_property
     def canonical(self) -> tuple[np.ndarray, np.ndarray]:
         """True canonical faces of the test people at the decoder's size, and their landmarks in [0, 1]."""
-        size = material.decode(self.decoder, self.test_v_f[:1])[0].shape[1]
-        return material.canonical_faces(self.test("physiology"), size, self.workers)
+        size = data.decode(self.decoder, self.test_v_f[:1])[0].shape[1]
+        return data.canonical_faces(self.test("physiology"), size, self.workers)
 
     @cached_property
     def truth(self) -> pd.DataFrame:
@@ -84,23 +86,23 @@ class Stage:
 
     def draw(self, v: np.ndarray) -> pd.DataFrame:
         """Attributes of the faces that the decoder draws for features (N, D)."""
-        return effects.drawn_attributes(*material.decode(self.decoder, v), self.reader)
+        return effects.drawn_attributes(*data.decode(self.decoder, v), self.reader)
 
-    def perfect(self, world: str) -> ceilings.PerfectListener:
+    def perfect(self, world: str) -> baselines.PerfectListener:
         """The perfect listener of a world."""
-        model = ceilings.PerfectListener(boosted_components=self.boosted)
+        model = baselines.PerfectListener(boosted_components=self.boosted)
         return model.fit(self.train(world).table(), self.train_v_f)
 
     def heard(self, world: str, which: str = "train", changes=(None,), **options) -> np.ndarray:
         """Sound statistics of the first training or test people, (n, changes, K)."""
         population = self.train(world)[: self.light_train] if which == "train" else self.test(world)[: self.light_test]
         options |= {"sentences": which, "changes": changes, "workers": self.workers, "progress": self.progress}
-        return listener.hear(population, **options)
+        return acoustic.hear(population, **options)
 
-    def light(self, world: str) -> listener.LightListener:
+    def light(self, world: str) -> acoustic.LightListener:
         """The light listener of a world."""
         heard = self.heard(world)[:, 0]
-        return listener.LightListener().fit(heard, self.train_v_f[: len(heard)])
+        return acoustic.LightListener().fit(heard, self.train_v_f[: len(heard)])
 
     def follow(self, v: np.ndarray) -> dict[str, Interval]:
         """How the faces drawn for the first test people follow their true ones."""
@@ -132,7 +134,7 @@ def language_switch(stage: Stage, world: str, n: int = 200, by: str = "light") -
     else:
         model = stage.light(world)
         options = {"workers": stage.workers, "progress": stage.progress}
-        said = [model.predict(listener.hear(people, language=language, **options)[:, 0]) for language in SWITCH]
+        said = [model.predict(acoustic.hear(people, language=language, **options)[:, 0]) for language in SWITCH]
     before, after = (stage.draw(v) for v in said)
     group, truth = stage.test(world).group, stage.truth
     out = {}
@@ -162,7 +164,7 @@ def rare_group(stage: Stage, world: str = "confounded") -> pd.DataFrame:
     inside = people["group"].to_numpy() == RARE
     rows = {}
     for name, kept in corpora.items():
-        model = ceilings.PerfectListener(boosted_components=0)
+        model = baselines.PerfectListener(boosted_components=0)
         v = model.fit(table.iloc[kept].reset_index(drop=True), stage.train_v_f[kept]).predict(people)
         angle = metrics.similarity.angle_deg(v, stage.test_v_f)
         error = np.abs(stage.draw(v)["skin"].to_numpy() - stage.truth["skin"].to_numpy())
@@ -180,8 +182,8 @@ def identity(stage: Stage, v_s: np.ndarray) -> dict[str, Interval]:
     """What the shipped encoder's feature (of the test people) gives an attacker, against demographics alone."""
     people = stage.test("physiology").table()
     train = stage.train("physiology").table()
-    told = ceilings.DemographicsOnly().fit(train, stage.train_v_f).predict(people)
-    heard = ceilings.DemographicsOnly(("sex", "decade")).fit(train, stage.train_v_f).predict(people)
+    told = baselines.DemographicsOnly().fit(train, stage.train_v_f).predict(people)
+    heard = baselines.DemographicsOnly(("sex", "decade")).fit(train, stage.train_v_f).predict(people)
     decades = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
     cell = np.array([" ".join(x) for x in zip(people["sex"], decades, people["group"], strict=True)])
     cell = np.unique(cell, return_inverse=True)[1]
@@ -218,8 +220,8 @@ def shortcut(stage: Stage, link: float = 0.9, seed: int = 0) -> dict[str, Interv
         return heard[which][np.arange(n), telephone.astype(int)]
 
     v_f = stage.train_v_f[: len(heard["train"])]
-    betrayed = listener.LightListener().fit(recorded("train", link), v_f)
-    fair = listener.LightListener().fit(recorded("train", 0.5), v_f)
+    betrayed = acoustic.LightListener().fit(recorded("train", link), v_f)
+    fair = acoustic.LightListener().fit(recorded("train", 0.5), v_f)
     tests = {
         "same_link": (betrayed, link),
         "broken": (betrayed, 0.5),
@@ -239,7 +241,7 @@ def body(stage: Stage, world: str) -> dict[str, Interval]:
     train, test = stage.train(world).table()[: len(heard)], stage.test(world).table()[: len(heard_test)]
     target = train[list(columns.values())].to_numpy(float)
     centre, spread = target.mean(axis=0), target.std(axis=0)
-    guess = listener.LightListener(components=0).fit(heard, (target - centre) / spread).predict(heard_test)
+    guess = acoustic.LightListener(components=0).fit(heard, (target - centre) / spread).predict(heard_test)
     male = (test["sex"].to_numpy() == "male").astype(float)
     age = test["age"].to_numpy(float) / 50
     out = {}

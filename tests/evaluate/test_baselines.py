@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 
 from s2f_lib import metrics
-from s2f_lib.evaluate import ceilings
+from s2f_lib.evaluate import baselines
 
 
 @pytest.fixture(scope="module")
 def fitted(crowd, features_of):
     train, _ = crowd
     v_f = features_of(train)
-    return ceilings.DemographicsOnly().fit(train, v_f), ceilings.PerfectListener().fit(train, v_f), v_f
+    return baselines.DemographicsOnly().fit(train, v_f), baselines.PerfectListener().fit(train, v_f), v_f
 
 
 def test_order_of_the_baselines(fitted, crowd, features_of):
@@ -32,7 +32,7 @@ def test_demographics_know_nothing_beyond_their_cells(fitted, crowd):
     predicted = demographics.predict(test)
     changed = test.assign(jaw=9.0, nose=-9.0, voice_f0=50.0)
     np.testing.assert_array_equal(predicted, demographics.predict(changed))
-    cells = ceilings._keys(test).astype(str).agg("|".join, axis=1).to_numpy()
+    cells = baselines._keys(test).astype(str).agg("|".join, axis=1).to_numpy()
     for cell in np.unique(cells)[:20]:
         assert np.ptp(predicted[cells == cell], axis=0).max() == 0
 
@@ -56,7 +56,7 @@ def test_nothing_is_predicted_where_nothing_is_shared(crowd):
     """Features of noise: the ceiling must not find structure on new people."""
     train, test = crowd
     rng = np.random.default_rng(0)
-    listener = ceilings.PerfectListener().fit(train, rng.normal(size=(len(train), 32)) + 3)
+    listener = baselines.PerfectListener().fit(train, rng.normal(size=(len(train), 32)) + 3)
     ranks = metrics.retrieval.rank(listener.predict(test), (rng.normal(size=(len(test), 32)) + 3).astype(np.float32))
     assert ranks.match(2).mean() == pytest.approx(0.5, abs=0.06)
 
@@ -65,12 +65,12 @@ def test_bad_tables_are_named(crowd):
     train = crowd[0]
     v_f = np.random.default_rng(0).normal(size=(len(train), 8))
     with pytest.raises(ValueError, match="lacks language"):
-        ceilings.DemographicsOnly().fit(train.drop(columns="language"), v_f)
+        baselines.DemographicsOnly().fit(train.drop(columns="language"), v_f)
     with pytest.raises(ValueError, match=r"voice_\.\.\. columns"):
-        ceilings.PerfectListener().fit(train[["sex", "age", "group", "language"]], v_f)
+        baselines.PerfectListener().fit(train[["sex", "age", "group", "language"]], v_f)
     with pytest.raises(ValueError, match="600 people for 5"):
-        ceilings.DemographicsOnly().fit(train, v_f[:5])
+        baselines.DemographicsOnly().fit(train, v_f[:5])
     with pytest.raises(ValueError, match="not been fitted"):
-        ceilings.PerfectListener().predict(train)
+        baselines.PerfectListener().predict(train)
     with pytest.raises(ValueError, match="keys should be"):
-        ceilings.DemographicsOnly(keys=("nose",))
+        baselines.DemographicsOnly(keys=("nose",))

@@ -14,12 +14,12 @@ import numpy as np
 
 from s2f_lib import metrics
 from s2f_lib.audio import degrade
-from s2f_lib.evaluate import ceilings, material, readers
+from s2f_lib.evaluate import appearance, baselines, data
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from s2f_lib.evaluate.material import Material
+    from s2f_lib.evaluate.data import Material
 
 PREDICTORS = (
     "voice",
@@ -61,22 +61,22 @@ class Study:
             "random pair": m.v_f[metrics.similarity.mismatched(len(m))],
             "sex alone": self._told(("sex",)),
             "sex and decade": self._told(("sex", "decade")),
-            "demographics": self._told(ceilings.KEYS),
-            "perfect listener": ceilings.PerfectListener().fit(m.train_people, m.train_v_f).predict(m.people),
+            "demographics": self._told(baselines.KEYS),
+            "perfect listener": baselines.PerfectListener().fit(m.train_people, m.train_v_f).predict(m.people),
             "another picture": m.v_f_other,
         }
 
     def _told(self, keys: tuple[str, ...]) -> np.ndarray:
         """Features predicted from labels, (N, D)."""
         m = self.material
-        return ceilings.DemographicsOnly(keys).fit(m.train_people, m.train_v_f).predict(m.people)
+        return baselines.DemographicsOnly(keys).fit(m.train_people, m.train_v_f).predict(m.people)
 
     @cached_property
     def faces(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Canonical faces uint8 (N, S, S, 3) and landmarks (N, 68, 2): reference (true), F2F and S2F."""
-        f2f = material.decode(self.decoder, self.material.v_f)
-        s2f = material.decode(self.decoder, self.material.v_s)
-        reference = material.canonical_faces(self.population, f2f[0].shape[1], self.workers)
+        f2f = data.decode(self.decoder, self.material.v_f)
+        s2f = data.decode(self.decoder, self.material.v_s)
+        reference = data.canonical_faces(self.population, f2f[0].shape[1], self.workers)
         return {"reference": reference, "F2F": f2f, "S2F": s2f}
 
     @cached_property
@@ -89,7 +89,7 @@ class Study:
     @cached_property
     def labels(self) -> dict[str, pd.DataFrame]:
         """What the reader says about reference, F2F and S2F faces."""
-        return {name: readers.read(self.reader, pictures) for name, (pictures, _) in self.faces.items()}
+        return {name: appearance.read(self.reader, pictures) for name, (pictures, _) in self.faces.items()}
 
     @cached_property
     def measures(self) -> dict[str, dict[str, np.ndarray]]:
@@ -279,7 +279,7 @@ def robustness_table(study: Study, encoder, n: int = 150, changes=None, progress
     changes = (None, *(degrade.standard_set() if changes is None else changes))
     m, n = study.material, min(n, len(study))
     some = study.population[:n]
-    heard = material.voice_features(encoder, some, changes=changes, workers=study.workers, progress=progress)
+    heard = data.voice_features(encoder, some, changes=changes, workers=study.workers, progress=progress)
     average = m.v_s.mean(axis=0, keepdims=True).repeat(n, axis=0)
     rows = {}
     for i, change in enumerate(changes):
@@ -302,7 +302,7 @@ def duration_table(study: Study, encoder, n: int = 100, seconds=(1.0, 2.0, 3.0, 
     import pandas as pd
 
     m, n = study.material, min(n, len(study))
-    longest = material.voice_features(
+    longest = data.voice_features(
         encoder,
         study.population[:n],
         changes=[degrade.truncate(s) for s in seconds],
@@ -347,5 +347,5 @@ def study_of(
     from s2f_lib.config import SEEDS
 
     seed = SEEDS["test"] if seed is None else seed
-    m = material.gather(recogniser, encoder, n, seed=seed, world=world, **options)
+    m = data.gather(recogniser, encoder, n, seed=seed, world=world, **options)
     return Study(m, recogniser, decoder, reader, people.sample(n, world, seed), options.get("workers", 2))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_lib.evaluate import folder
+from s2f_lib.evaluate import own_corpus
 
 
 class Source:
@@ -39,8 +39,8 @@ def encoder(waveform):
 
 
 def test_a_perfect_encoder_finds_every_clip(monkeypatch):
-    monkeypatch.setattr(folder.corpus, "open", lambda path: Corpus())
-    n, metrics, intervals, notes = folder.run("x", encoder)
+    monkeypatch.setattr(own_corpus.corpus, "open", lambda path: Corpus())
+    n, metrics, intervals, notes = own_corpus.run("x", encoder)
     assert n == 40
     assert "10 speakers" in notes
     assert metrics["recall_at_1"] == 1
@@ -50,24 +50,24 @@ def test_a_perfect_encoder_finds_every_clip(monkeypatch):
 
 
 def test_an_encoder_of_another_recogniser_is_refused(monkeypatch):
-    monkeypatch.setattr(folder.corpus, "open", lambda path: Corpus())
+    monkeypatch.setattr(own_corpus.corpus, "open", lambda path: Corpus())
     monkeypatch.setattr(Source, "about", {"recogniser": {"name": "vgg-face", "checksum": "bbb"}}, raising=False)
     with pytest.raises(ValueError, match="with name synthetic-vgg, the corpus holds those of vgg-face"):
-        folder.run("x", encoder, {"name": "synthetic-vgg", "checksum": "aaa"})
+        own_corpus.run("x", encoder, {"name": "synthetic-vgg", "checksum": "aaa"})
     with pytest.raises(ValueError, match="with checksum aaa, the corpus holds those of bbb"):
-        folder.run("x", encoder, {"name": "vgg-face", "checksum": "aaa"})
-    assert folder.run("x", encoder, {"name": "vgg-face"})[0] == folder.run("x", encoder)[0] == 40
+        own_corpus.run("x", encoder, {"name": "vgg-face", "checksum": "aaa"})
+    assert own_corpus.run("x", encoder, {"name": "vgg-face"})[0] == own_corpus.run("x", encoder)[0] == 40
 
 
 def test_hub_and_run_say_what_an_encoder_was_made_for(tmp_path):
-    assert folder.made_for("voice-encoder-synthetic")["name"] == "synthetic-vgg"
-    assert folder.made_for(str(tmp_path / "voice_encoder.safetensors")) == {}
+    assert own_corpus.made_for("voice-encoder-synthetic")["name"] == "synthetic-vgg"
+    assert own_corpus.made_for(str(tmp_path / "voice_encoder.safetensors")) == {}
     told = {"name": "vgg-face", "checksum": "bbb"}
     (tmp_path / "data.json").write_text(json.dumps({"kind": "downloaded", "recogniser": told}))
-    assert folder.made_for(str(tmp_path / "voice_encoder.safetensors")) == told
+    assert own_corpus.made_for(str(tmp_path / "voice_encoder.safetensors")) == told
 
 
 def test_an_empty_test_part_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(folder.corpus, "open", lambda path: Corpus(0))
+    monkeypatch.setattr(own_corpus.corpus, "open", lambda path: Corpus(0))
     with pytest.raises(ValueError, match="extract_features"):
-        folder.run("x", encoder)
+        own_corpus.run("x", encoder)

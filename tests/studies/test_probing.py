@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from s2f_lib import audio
-from s2f_lib.training import hearing
+from s2f_lib.studies import probing
 
 
 def hears_only(low, high):
@@ -25,7 +25,7 @@ def noise():
 
 
 def test_occlusion_finds_the_band_that_matters(noise):
-    found = hearing.occlusion(hears_only(64, 96), noise, bands=8, slices=3)
+    found = probing.occlusion(hears_only(64, 96), noise, bands=8, slices=3)
     by_band = found.degrees.mean(axis=1)
     assert by_band.argmax() == 2
     assert by_band[2] > 100 * np.delete(by_band, 2).max()
@@ -39,7 +39,7 @@ def test_an_axis_reads_the_label_of_people_it_has_not_seen():
     label = rng.normal(50, 15, 300)
     v_f = rng.normal(0, 1, (300, 40))
     v_f[:, 3] += label / 5
-    axis = hearing.axis_of(v_f[:200], label[:200], strength=0.1)
+    axis = probing.axis_of(v_f[:200], label[:200], strength=0.1)
     read = axis.read(v_f[200:])
     assert np.corrcoef(read, label[200:])[0, 1] > 0.9
     assert read.mean() == pytest.approx(label[200:].mean(), abs=3)
@@ -50,7 +50,7 @@ def test_an_axis_reads_an_unsure_answer_as_the_mean_of_the_faces_it_may_be():
     male = np.arange(60) % 2
     v_f = rng.random((60, 20))
     v_f[:, 0] += 2 * male
-    axis = hearing.axis_of(v_f, male)
+    axis = probing.axis_of(v_f, male)
     assert axis.read(v_f.mean(axis=0)) == pytest.approx(0.5)
     assert axis.read(v_f[:9].mean(axis=0)) == pytest.approx(axis.read(v_f[:9]).mean())
 
@@ -64,14 +64,14 @@ def test_a_sweep_changes_only_the_cause():
         spectrum = torch.fft.rfft(sound.float()).abs()[:, 300:3000]  # 50 to 500 Hz
         return spectrum.argmax(dim=1, keepdim=True).float()
 
-    low, high = hearing.sweep_voice(pitch_of, person, "f0", [100.0, 200.0], items=1)
+    low, high = probing.sweep_voice(pitch_of, person, "f0", [100.0, 200.0], items=1)
     assert high > low
-    same, again = hearing.sweep_voice(pitch_of, person, "f0", [150.0, 150.0], items=1)
+    same, again = probing.sweep_voice(pitch_of, person, "f0", [150.0, 150.0], items=1)
     assert np.array_equal(same, again)
 
 
 def test_bins_hold_equally_many():
     x = np.array([3.0, 1.0, 2.0, 4.0])
-    centre, mean = hearing.binned_mean(x, 10 * x, bins=2)
+    centre, mean = probing.binned_mean(x, 10 * x, bins=2)
     assert centre.tolist() == [1.5, 3.5]
     assert mean.tolist() == [15.0, 35.0]

@@ -7,20 +7,20 @@ import pytest
 
 from s2f_lib import cli, io
 from s2f_lib.audio import degrade
+from s2f_lib.evaluate import data, synthetic, tables
 from s2f_lib.evaluate import main as evaluation
-from s2f_lib.evaluate import material, study, synthetic
 
 
 def test_baselines_are_ordered(small_study):
-    table = study.similarity_table(small_study)["angle_deg"]
+    table = tables.similarity_table(small_study)["angle_deg"]
     assert table["mean feature"] < table["random pair"]
     assert table["another picture"] < table["random pair"]
     assert table["voice, 6 s"] < table["random pair"]
-    assert (study.similarity_table(small_study)["n"] == 56).all()
+    assert (tables.similarity_table(small_study)["n"] == 56).all()
 
 
 def test_retrieval_table_says_chance_and_n(small_study):
-    table = study.retrieval_table(small_study)
+    table = tables.retrieval_table(small_study)
     assert table.loc["chance", "top10_percent"] == pytest.approx(5 / 56)
     assert table.loc["chance", "match_1_2"] == 0.5
     assert table.loc["mean feature (cosine)", "top10_percent"] == pytest.approx(5 / 56, abs=0.005)
@@ -28,7 +28,7 @@ def test_retrieval_table_says_chance_and_n(small_study):
 
 
 def test_within_tables_compare_inside_groups_only(small_study):
-    table = study.within_table(small_study)
+    table = tables.within_table(small_study)
     assert table.loc[("everybody", "voice"), "faces"] == 56
     assert table.loc[("same sex", "voice"), "faces"] == 28
 
@@ -54,19 +54,19 @@ def test_features_come_from_the_cache_the_second_time(small_study, stand_ins, mo
         raise AssertionError("synthesised again")
 
     monkeypatch.setattr(speech, "stream", refuse)
-    again = material.voice_features(stand_ins[1], small_study.population, 1, workers=1)[:, 0]
+    again = data.voice_features(stand_ins[1], small_study.population, 1, workers=1)[:, 0]
     np.testing.assert_array_equal(again, small_study.material.v_s_other)
     with pytest.raises(AssertionError, match="again"):
-        material.voice_features(stand_ins[1], small_study.population, workers=1, language="de")
+        data.voice_features(stand_ins[1], small_study.population, workers=1, language="de")
 
 
 def test_encoding_does_not_change_the_encoder(stand_ins):
     encoder = stand_ins[1]
     encoder.train()
-    before = material.fingerprint(encoder)
-    material.encode(encoder, np.zeros((2, 96_000), np.float32))
+    before = data.fingerprint(encoder)
+    data.encode(encoder, np.zeros((2, 96_000), np.float32))
     assert encoder.training
-    assert material.fingerprint(encoder) == before
+    assert data.fingerprint(encoder) == before
     encoder.eval()
 
 
@@ -76,7 +76,7 @@ def test_a_wrong_pair_of_networks_is_refused(stand_ins):
             super().__init__(dim=7)
 
     with pytest.raises(ValueError, match="7 dimensions"):
-        material.gather(stand_ins[0], Wide().eval(), 16, train_n=56, workers=1)
+        data.gather(stand_ins[0], Wide().eval(), 16, train_n=56, workers=1)
 
 
 def test_short_clips_are_repeated_from_the_beginning():
@@ -111,7 +111,7 @@ def command_and_seeds(tmp_path, *typed):
 def test_the_record_names_the_command_that_made_it(tmp_path):
     usual = "s2f evaluate --corpus synthetic --people 1000 --seed 4000 --world physiology"
     usual += " --weights voice-encoder-synthetic"
-    recorded = io.read_record("evaluation_synthetic")["command"].replace("python -m s2f_lib.evaluate", "s2f evaluate")
+    recorded = io.read_record("evaluation_synthetic")["command"].replace("s2f evaluate", "s2f evaluate")
     assert usual + " --out results/evaluation_synthetic.json" == recorded
     assert command_and_seeds(tmp_path) == (usual, [4000, 3000])
     assert command_and_seeds(tmp_path, "--workers", "8", "--quiet")[0] == usual
@@ -173,7 +173,7 @@ def test_probes_without_speech_hold_nothing_of_the_clip():
 
 
 def test_durations_are_heard_at_their_own_length(small_study, stand_ins):
-    table = study.duration_table(small_study, stand_ins[1], 8, seconds=(2.0, 6.0, 9.0))
+    table = tables.duration_table(small_study, stand_ins[1], 8, seconds=(2.0, 6.0, 9.0))
     assert table.index.tolist() == [2.0, 6.0, 9.0]
     assert (table["n"] == 8).all()
     assert (table["angle_low"] <= table["angle_deg"]).all()

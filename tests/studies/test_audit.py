@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from s2f_lib import io
-from s2f_lib.evaluate import audit, experiments, listener, material, predictions
+from s2f_lib import cli, io
+from s2f_lib.evaluate import acoustic, data
+from s2f_lib.studies.ethics import audit, experiments, predictions
 
 LANGUAGES = ("en", "de", "es", "fr", "zh", "hi", "sw", "tr")
 
@@ -25,7 +26,7 @@ def told(population, item=0, *, changes=(None,), language=None, **_):
 @pytest.fixture
 def stage(stand_ins, monkeypatch):
     recogniser, _, decoder, reader = stand_ins
-    monkeypatch.setattr(listener, "hear", told)
+    monkeypatch.setattr(acoustic, "hear", told)
     return experiments.Stage(recogniser, decoder, reader, train_n=112, test_n=112, workers=1, boosted=0)
 
 
@@ -35,7 +36,7 @@ def test_the_record_has_every_number_the_issue_names(stage, monkeypatch):
     def voice_features(encoder, population, item=0, changes=(None,), **_):
         return np.abs(rng.normal(size=(len(population), len(changes), 96))).astype(np.float32)
 
-    monkeypatch.setattr(material, "voice_features", voice_features)
+    monkeypatch.setattr(data, "voice_features", voice_features)
     metrics, ends = audit.run(stage, encoder=None)
     for world in experiments.WORLDS:
         for name in ("skin_r", "hair_r", "nose_r", "jaw_r", "age_r", "sex_right"):
@@ -79,10 +80,6 @@ def test_the_record_names_what_was_asked(tmp_path, monkeypatch):
     assert command == "s2f study ethics --people 200 --weights mine --out results/ethics_small.json"
 
 
-def test_command_explains_missing_weights(capsys, monkeypatch):
-    def missing(name):
-        raise KeyError(f"no weights named {name!r}")
-
-    monkeypatch.setattr(audit.hub, "load", missing)
-    assert audit.main(["--quiet"]) == 1
-    assert "not audited: no weights named 'synthetic-vgg'" in capsys.readouterr().err
+def test_command_explains_missing_weights(capsys):
+    assert cli.main(["study", "ethics", "--quiet", "--weights", "nobodys"]) == 2
+    assert "nobodys" in capsys.readouterr().err

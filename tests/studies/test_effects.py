@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from s2f_lib.evaluate import ceilings, effects, experiments, listener, predictions
+from s2f_lib.evaluate import acoustic, baselines
 from s2f_lib.people import population
+from s2f_lib.studies.ethics import effects, experiments, predictions
 
 NAMES = ("skin", "hair", "nose", "jaw", "age", "male")
 
@@ -22,7 +23,7 @@ def attributes_of(table):
 def heard_in(world, n=900):
     train, test = population.sample(n, world, 21).table(), population.sample(600, world, 22).table()
     true = attributes_of(test)
-    model = ceilings.PerfectListener(components=6, boosted_components=0).fit(train, attributes_of(train).to_numpy())
+    model = baselines.PerfectListener(components=6, boosted_components=0).fit(train, attributes_of(train).to_numpy())
     return effects.follow(pd.DataFrame(model.predict(test), columns=NAMES), true, times=100), model, test
 
 
@@ -110,31 +111,31 @@ def test_statistics_of_a_tone_hold_its_pitch():
     t = np.arange(32_000) / 16_000
     for pitch in (100, 160, 230):
         tone = sum(np.sin(2 * np.pi * pitch * k * t) / k for k in range(1, 15))
-        median, spread = listener.sound_statistics(0.05 * tone[None].astype(np.float32))[0, -2:]
+        median, spread = acoustic.sound_statistics(0.05 * tone[None].astype(np.float32))[0, -2:]
         assert 2**median == pytest.approx(pitch, rel=0.03)
         assert spread < 0.05
 
 
 def test_statistics_do_not_depend_on_the_level():
     x = np.random.default_rng(0).normal(size=(1, 32_000)).astype(np.float32) * 0.1
-    np.testing.assert_allclose(listener.sound_statistics(x), listener.sound_statistics(0.5 * x), atol=2e-3)
+    np.testing.assert_allclose(acoustic.sound_statistics(x), acoustic.sound_statistics(0.5 * x), atol=2e-3)
 
 
 def test_the_light_listener_learns_what_is_there():
     rng = np.random.default_rng(1)
     x = rng.normal(size=(400, 30))
     y = x[:, :3] @ rng.normal(size=(3, 40)) + 5
-    model = listener.LightListener(components=5).fit(x[:300], y[:300])
+    model = acoustic.LightListener(components=5).fit(x[:300], y[:300])
     np.testing.assert_allclose(model.predict(x[300:]), y[300:], atol=0.3)
 
 
 def test_bad_clips_are_named():
     with pytest.raises(ValueError, match="too short"):
-        listener.sound_statistics(np.zeros((1, 100), np.float32))
+        acoustic.sound_statistics(np.zeros((1, 100), np.float32))
     with pytest.raises(ValueError, match="NaN"):
-        listener.sound_statistics(np.full((1, 32_000), np.nan))
+        acoustic.sound_statistics(np.full((1, 32_000), np.nan))
     with pytest.raises(ValueError, match="not been fitted"):
-        listener.LightListener().predict(np.zeros((1, 3)))
+        acoustic.LightListener().predict(np.zeros((1, 3)))
 
 
 class Same(dict):

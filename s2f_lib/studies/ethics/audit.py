@@ -13,9 +13,10 @@ import numpy as np
 from s2f_lib import hub, io
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import command, experiments, material, predictions
-from s2f_lib.evaluate.experiments import RARE, WORLDS, Stage
+from s2f_lib.evaluate import command, data
 from s2f_lib.metrics.inference import Interval
+from s2f_lib.studies.ethics import experiments, predictions
+from s2f_lib.studies.ethics.experiments import RARE, WORLDS, Stage
 
 COMMAND = "s2f study ethics --out results/ethics.json"  # with default options
 
@@ -39,7 +40,7 @@ def run(stage: Stage, encoder) -> tuple[dict, dict]:
             add({"language_switch_effect": found["skin"]}, where + label)
             add({f"language_switch_{k}": v for k, v in found.items() if k != "skin"}, where + label)
     metrics |= _rare(stage)
-    v_s = material.voice_features(
+    v_s = data.voice_features(
         encoder,
         stage.test("physiology"),
         changes=(None, degrade.first_seconds(3.0)),

@@ -16,7 +16,7 @@ from s2f_lib.training.settings import TrainConfig
 
 RECOGNISER = "synthetic-vgg"
 RESULT = "result.json"  # in the folder of a run
-PRESETS = Path(__file__).resolve().parents[1] / "presets"
+PRESETS = Path(__file__).resolve().parents[2] / "presets"
 MAIN = ("full", "l1")  # the two variants the paper talks about: five seeds, the others three
 SEARCH_SEED = 100  # the learning rate is chosen with a seed that no result uses
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_lib.evaluate import material
+from s2f_lib.evaluate import data
 from s2f_lib.metrics import checks
 
 if TYPE_CHECKING:
     from s2f_lib.people import Population
 
-SAMPLE_RATE = material.SAMPLE_RATE
+SAMPLE_RATE = data.SAMPLE_RATE
 N_FFT, WIN_LENGTH, HOP_LENGTH = 512, 400, 160  # samples, as the paper's spectrogram
 BANDS, CEPSTRA = 40, 20
 PITCH_RANGE = (70.0, 380.0)  # Hz
@@ -89,21 +89,21 @@ def hear(
 ) -> np.ndarray:
     """Sound statistics of one clip of everybody under each change, (people, changes, K); each change cached alone.
 
-    As `material.voice_features`, with `sound_statistics` in place of an encoder.
+    As `data.voice_features`, with `sound_statistics` in place of an encoder.
     """
     from s2f_lib.people import speech
 
-    made_from = ["statistics 2", item, sentences, sorted(options.items()), *material.whose_voice(population)]
-    paths = [material.cache_path("heard", [*made_from, "" if c is None else c.name]) for c in changes]
+    made_from = ["statistics 2", item, sentences, sorted(options.items()), *data.whose_voice(population)]
+    paths = [data.cache_path("heard", [*made_from, "" if c is None else c.name]) for c in changes]
     missing = [(change, path) for change, path in zip(changes, paths, strict=True) if not path.exists()]
     if missing:
         parts = []
         chunks = speech.stream(population, [item], workers, sentences=sentences, **options)
-        for part in material.show(chunks, len(population), "voices", progress):
+        for part in data.show(chunks, len(population), "voices", progress):
             waveform = part[:, 0].astype(np.float32) / 32_768
             parts.append([sound_statistics(waveform if c is None else c(waveform)) for c, _ in missing])
         for i, (_, path) in enumerate(missing):
-            material.keep(path, np.concatenate([part[i] for part in parts]))
+            data.keep(path, np.concatenate([part[i] for part in parts]))
     return np.stack([np.load(path) for path in paths], axis=1)
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from s2f_lib import io
-from s2f_lib.training import sweep, sweep_scores, synthetic
-from s2f_lib.training.sweep import MAIN, Study
+from s2f_lib.studies.ablation import jobs, scores
+from s2f_lib.studies.ablation.jobs import MAIN, Study
+from s2f_lib.training import synthetic
 
 NUMBERS = ("steps_to_target", "final_angle_deg", "top10_percent", "gradient_norm_cv")
 SCORES = (
-    *(f"top{k}_percent_{s:g}s" for s in sweep_scores.TEST_SECONDS for k in (1, 5, 10)),
+    *(f"top{k}_percent_{s:g}s" for s in scores.TEST_SECONDS for k in (1, 5, 10)),
     "face_sex_right",
     "face_age_r",
 )
@@ -37,7 +38,7 @@ def target_angle(results: list[dict], start_deg: float) -> float:
     Parameters
     ----------
     results : list of dict
-        Of `sweep.run_job`; only those of the variants `MAIN` count.
+        Of `jobs.run_job`; only those of the variants `MAIN` count.
     start_deg : float
         Angle of the mean face feature, where every run starts.
     """
@@ -53,7 +54,7 @@ def add_speed(results: list[dict], target_deg: float, steps: dict[str, int]) -> 
     """
     out = []
     for r in results:
-        reached = sweep.steps_to(r.get("curve", []), target_deg)
+        reached = jobs.steps_to(r.get("curve", []), target_deg)
         scale = steps["full"] / steps[r["variant"]]
         never = not np.isfinite(reached)
         out.append(r | {"steps_to_target": (steps[r["variant"]] if never else reached) * scale, "reached": not never})
@@ -129,7 +130,7 @@ def write(
     for run in search:
         if "final_angle_deg" in run:
             metrics[f"{run['variant']}.angle_deg_searched_at_{run['rate']:g}"] = round(run["final_angle_deg"], 6)
-    missing = [name for name in sweep.variants(study.name) if name not in {r["variant"] for r in results}]
+    missing = [name for name in jobs.variants(study.name) if name not in {r["variant"] for r in results}]
     notes = (
         f"{study.people} training speakers with one clip each, {study.validation} held-out with other sentences; "
         f"each variant's learning rate is the best of {', '.join(f'{r:g}' for r in study.rates)} in a shorter run. "
@@ -157,18 +158,18 @@ def main(name: str, only: list[str] | None, workers: int, study: Study | None = 
     begun = time.perf_counter()
     study = study or Study(name=name)
     folder = Path("runs") / name
-    results, search = sweep.run_study(study, folder, only, workers)
-    source, validation, _ = sweep.material(study)
+    results, search = jobs.run_study(study, folder, only, workers)
+    source, validation, _ = jobs.material(study)
     truth = synthetic.PeopleSet(study.validation, 1, seed=synthetic.VALIDATION_SEED, sentences="test").population()
-    results = sweep_scores.score_runs(results, folder, validation, truth.table())
+    results = scores.score_runs(results, folder, validation, truth.table())
     start = mean_feature_angle(source.mean_feature, validation.v_f)
     target = target_angle(results, start)
-    results = add_speed(results, target, {k: c.max_steps for k, c in sweep.variants(name).items()})
+    results = add_speed(results, target, {k: c.max_steps for k, c in jobs.variants(name).items()})
     print(table(results).round(3).to_string())
     if only:
         print(f"{len(results)} runs; the record is left as it is, since it holds every variant")
         return 0
-    sweep_scores.write_tables(name, results, folder, validation)
+    scores.write_tables(name, results, folder, validation)
     command = "s2f study ablation"
     seconds = sum(r.get("seconds", 0.0) for r in results) or time.perf_counter() - begun
     path = write(results, search, study, start, target, seconds, command)
@@ -187,7 +188,7 @@ def command(arguments: Sequence[str] | None = None) -> int:
 
 def _check(name: str, only: list[str] | None) -> None:
     """Refuse variants that there are not, and a choice without the ones that say what speed is."""
-    known = sweep.variants(name)
+    known = jobs.variants(name)
     unknown = [variant for variant in only or () if variant not in known]
     if unknown:
         raise ValueError(f"no variant named {', '.join(unknown)}; there are {', '.join(known)}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from s2f_lib import metrics
-from s2f_lib.evaluate import readers
+from s2f_lib.evaluate import appearance
 from s2f_lib.metrics import checks
 from s2f_lib.metrics.inference import Interval
 
@@ -33,7 +33,7 @@ def drawn_attributes(pictures: np.ndarray, landmarks: np.ndarray, reader) -> pd.
     """
     from s2f_lib.faces.measures import craniofacial as measure
 
-    table = readers.read(reader, pictures)[["skin", "hair", "age", "male"]]
+    table = appearance.read(reader, pictures)[["skin", "hair", "age", "male"]]
     measures = measure(landmarks)
     return table.assign(**{name: measures[long] for name, long in MEASURED.items()})
 
@@ -45,7 +45,7 @@ def true_attributes(pictures: np.ndarray, landmarks: np.ndarray, people: pd.Data
     from s2f_lib.faces.measures import craniofacial as measure
 
     measures = measure(landmarks)
-    columns = readers.skin_and_hair(pictures) | {name: measures[long] for name, long in MEASURED.items()}
+    columns = appearance.skin_and_hair(pictures) | {name: measures[long] for name, long in MEASURED.items()}
     columns["age"] = people["age"].to_numpy(float)
     columns["male"] = (people["sex"].to_numpy() == "male").astype(float)
     return pd.DataFrame(columns)
