@@ -111,7 +111,7 @@ def command_and_seeds(tmp_path, *typed):
 def test_the_record_names_the_command_that_made_it(tmp_path):
     usual = "s2f evaluate --corpus synthetic --people 1000 --seed 4000 --world physiology"
     usual += " --weights voice-encoder-synthetic"
-    recorded = io.read_record("evaluation_synthetic")["command"].replace("s2f evaluate", "s2f evaluate")
+    recorded = io.read_record("evaluation_synthetic")["command"].replace("python -m s2f_lib.evaluate", "s2f evaluate")
     assert usual + " --out results/evaluation_synthetic.json" == recorded
     assert command_and_seeds(tmp_path) == (usual, [4000, 3000])
     assert command_and_seeds(tmp_path, "--workers", "8", "--quiet")[0] == usual
