@@ -10,6 +10,7 @@ from s2f_lib.io.records import (
     describe_cpu,
     read_record,
     refuse_uncommitted,
+    result_file,
     results_dir,
     write_record,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "read_record",
     "read_tensors",
     "refuse_uncommitted",
+    "result_file",
     "results_dir",
     "sha256",
     "write_record",

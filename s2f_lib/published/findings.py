@@ -51,7 +51,7 @@ def write_tables(name: str, tables: Mapping[str, Any]) -> Path:
 
 def read_tables(name: str) -> dict[str, Any] | None:
     """Read the aggregate tables of a record; None means "not run yet"."""
-    path = tables_path(name)
+    path = io.result_file(f"tables/{name}.json")
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 

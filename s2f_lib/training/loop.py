@@ -155,7 +155,7 @@ class Trainer:
         Returns
         -------
         str
-            Why it ended: "max_steps" or "patience".
+            Why it ended: "max_steps", "max_seconds" or "patience".
 
         Raises
         ------
@@ -179,13 +179,14 @@ class Trainer:
                     self.step += 1
                     self.seconds = time.perf_counter() - begun
                     bar.update(c.batch_size)
-                    last = self.step == c.max_steps
+                    late = self._is_late()
+                    last = self.step == c.max_steps or late
                     if self.step % c.log_every == 0 or last:
                         bar.set_postfix(loss=f"{self._log_window()['loss']:.4g}", refresh=False)
                     if last:
                         self.finish(batches)
                     if self.step % c.evaluate_every == 0 or last:
-                        self.stopped = "patience" if self._evaluate() else ""
+                        self.stopped = "patience" if self._evaluate() else "max_seconds" if late else ""
                     if self.step % c.checkpoint_every == 0 or last or self.stopped:
                         self.save_checkpoint()
         return self.stopped or "max_steps"
@@ -318,6 +319,13 @@ class Trainer:
         return self.log.add(
             "train", self.step, **line, learning_rate=lr, clips_per_s=round(rate, 2), seconds=round(self.seconds, 2)
         )
+
+    def _is_late(self) -> bool:
+        """Whether the time is up, in any of the processes."""
+        if not self.config.max_seconds:
+            return False
+        late = torch.tensor([float(self.seconds > self.config.max_seconds)], device=self.device)
+        return bool(self.accelerator.reduce(late, "sum").item())
 
     def _evaluate(self) -> bool:
         """Score in the main process and tell the others; True if patience is lost."""

@@ -32,6 +32,7 @@ class LoopConfig:
 
     batch_size: int = 32  # examples of one optimiser step, over all processes together
     max_steps: int = 300
+    max_seconds: float = 0.0  # end after the step that is under way then; 0 = however long the steps take
     learning_rate: float = 2e-3  # at its peak
     schedule: Literal["paper", "one_cycle", "constant"] = "one_cycle"  # "paper": times 0.95 every 10,000 steps
     beta1: float = 0.9  # Adam

@@ -153,6 +153,13 @@ def test_out_of_memory_names_a_batch_size(clips, settings, monkeypatch):
         training.run(settings(), clips)
 
 
+def test_it_ends_by_the_clock_and_is_scored_where_it_ended(clips, settings):
+    run = training.run(settings(max_steps=10_000, max_seconds=1e-9, evaluate_every=5000), clips, validation=clips)
+    assert run.stopped == "max_seconds"
+    assert [line["kind"] for line in run.lines[-2:]] == ["train", "validation"]
+    assert run.lines[-1]["step"] == 1
+
+
 def test_it_stops_when_patience_is_lost(clips, settings):
     config = settings(max_steps=50, evaluate_every=1, patience=3, learning_rate=1e-12, schedule="constant")
     run = training.run(config, clips, validation=clips)
