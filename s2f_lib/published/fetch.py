@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -27,7 +27,9 @@ MEGABYTES = {"avspeech": 210, "voxceleb": 74}  # on disk: pictures and, most of 
 EXTRAS = ("figures/landmark", "supplemental/retrieve/index.html")  # craniofacial statistics; the true ranks
 ARCHIVE_NAME = "speech2face.github.io.tar.gz"
 FILES = ("manifest.csv", ARCHIVE_NAME, f"{ARCHIVE_NAME}.part", f"{ARCHIVE_NAME}.part.json")  # left beside the folders
-DAMAGED = (tarfile.ReadError, gzip.BadGzipFile, zlib.error, EOFError)  # what reading half an archive raises
+DAMAGED = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError)  # what reading half an archive raises
+LARGEST = 64 << 20  # bytes of one file
+MEMBERS = 100_000  # of the archive; it has a tenth of that
 
 
 class FetchError(RuntimeError):
@@ -167,7 +169,7 @@ def by_archive(folder: Path, wanted: Plan, url: str = ARCHIVE, say: Callable[[st
         raise FetchError(f"{error}; with git installed, --method git fetches less") from error
     try:
         with tarfile.open(archive, "r:gz") as tar:
-            taken = sum(_take(tar, member, folder, wanted) for member in tar)
+            taken = sum(_take(tar, member, folder, wanted) for member in _bounded(tar, wanted.megabytes))
     except DAMAGED as error:
         archive.unlink()
         raise FetchError(f"the archive from {url} is damaged ({error}); it was deleted, run again") from error
@@ -271,6 +273,20 @@ def _origin(folder: Path) -> str:
         return ""
     command = ["git", "config", "--file", str(folder / ".git" / "config"), "--get", "remote.origin.url"]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _bounded(tar: tarfile.TarFile, megabytes: int) -> Iterator[tarfile.TarInfo]:
+    """The members, as long as they lead forward in the archive and their sizes are those of pictures and sound."""
+    last, size = -1, 0
+    for number, member in enumerate(tar):
+        if number > MEMBERS or member.size < 0 or member.offset <= last or member.offset_data < member.offset:
+            raise tarfile.ReadError(f"{member.name[:80]!r} does not follow the file before it")
+        if member.isreg() and (member.issparse() or member.size > LARGEST):
+            raise tarfile.ReadError(f"{member.name[:80]!r} is sparse, or larger than {LARGEST >> 20} MB")
+        last, size = member.offset, size + member.size
+        if size > 20 * megabytes * 1_000_000 + (1 << 30):
+            raise tarfile.ReadError(f"it unpacks to more than {size >> 20} MB")
+        yield member
 
 
 def _take(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, wanted: Plan) -> int:

@@ -48,11 +48,11 @@ FETCHED = {
     "no-face_00000000_00001800": ("ok", ""),
     "silent_00000000_00001800": ("skipped", "no sound"),
     "turned_00000000_00001800": ("ok", ""),
-    "truncated_00000000_00001800": ("skipped", "damaged"),
+    "truncated_00000000_00001800": ("failed", "damaged"),
     "good-two_00090000_00095000": ("skipped", "too short"),
     "missing_00000000_00003000": ("skipped", "gone"),
-    "html-page_00000000_00003000": ("skipped", "not a video"),
-    "stall_00000000_00003000": ("skipped", "host stalls"),
+    "html-page_00000000_00003000": ("failed", "not a video"),
+    "stall_00000000_00003000": ("waiting", "host stalls"),
 }
 CROPPED = {
     "no-face_00000000_00001800": ("skipped", "no face"),
