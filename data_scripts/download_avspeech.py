@@ -17,7 +17,6 @@ from collections import Counter
 from itertools import islice
 
 from data_scripts import _common
-from s2f_lib import cli
 from s2f_lib.corpus import avspeech, steps
 
 
@@ -54,4 +53,4 @@ def _parser():
 
 
 if __name__ == "__main__":
-    sys.exit(cli.guarded(main, "s2f corpus download_avspeech"))
+    sys.exit(_common.guarded(main, "s2f corpus download_avspeech"))

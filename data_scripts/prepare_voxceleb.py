@@ -13,7 +13,6 @@ from itertools import islice
 from pathlib import Path
 
 from data_scripts import _common
-from s2f_lib import cli
 from s2f_lib.corpus import engine, manifest, voxceleb
 
 
@@ -43,4 +42,4 @@ def _parser():
 
 
 if __name__ == "__main__":
-    sys.exit(cli.guarded(main, "s2f corpus prepare_voxceleb"))
+    sys.exit(_common.guarded(main, "s2f corpus prepare_voxceleb"))

@@ -73,7 +73,7 @@ def test_dask_gives_the_same_and_survives_a_killed_worker(tmp_path):
 
 def die_or_hang(number):
     if number == 3:
-        os.kill(os.getpid(), signal.SIGSEGV)
+        os.kill(os.getpid(), signal.SIGKILL)
     if number == 5:
         time.sleep(60)
     return number
