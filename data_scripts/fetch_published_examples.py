@@ -14,6 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from data_scripts import _common
 from s2f_lib import io
 from s2f_lib.published import fetch, layout
 
