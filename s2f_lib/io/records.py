@@ -265,10 +265,15 @@ def _text(record: dict, rows: list[dict], tables: Mapping[str, Any]) -> str:
     def line(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
+    def block(value: Any) -> str:
+        if not isinstance(value, (list, tuple)):
+            return line(value)
+        return "[\n" + ",\n".join(f"      {line(item)}" for item in value) + "\n    ]"
+
     parts = [f"  {line(key)}: {line(value)}" for key, value in record.items()]
     parts.append('  "rows": [\n' + ",\n".join(f"    {line(row)}" for row in rows) + "\n  ]")
     if tables:
-        inner = ",\n".join(f"    {line(key)}: {line(value)}" for key, value in tables.items())
+        inner = ",\n".join(f"    {line(key)}: {block(value)}" for key, value in tables.items())
         parts.append('  "tables": {\n' + inner + "\n  }")
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
