@@ -108,7 +108,7 @@ def make_encoder(config: TrainConfig, source) -> VoiceEncoder:
 
 
 class Trainer:
-    """State of one run and what can be done with it; `s2f_lib.train.run` is the short way."""
+    """State of one run and what can be done with it; `s2f_lib.training.run` is the short way."""
 
     def __init__(self, config: TrainConfig, source, *, f_dec=None, f_vgg=None, validation=None, folder=None):
         from accelerate import Accelerator
