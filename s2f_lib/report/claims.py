@@ -217,3 +217,16 @@ CLAIMS = (
         rules.avspeech,
     ),
 )
+
+# What changed in the verdicts: key, date, before, after, why. What was first measured is no change.
+CHANGES = (
+    ("age", "2026-11-25", "no", "holds", "a voice encoder that heard more; the same rule"),
+    ("individual", "2026-11-29", "no", "partly", "one of 13 measures significant after new weights; the same rule"),
+    ("individual", "2026-11-29", "partly", "no", "none after the next weights: one of 13 was within chance"),
+    ("longer", "2026-11-29", "partly", "holds", "new weights; the same rule"),
+    ("longer", "2026-11-29", "holds", "partly", "the rule asks for both gains to be beyond chance"),
+    ("angle", "2026-11-29", "partly", "holds", "the rule asks to beat sex alone, no longer demographics"),
+    ("retrieval", "2026-11-29", "partly", "holds", "the rule asks to beat sex alone, no longer demographics"),
+    ("clusters", "2026-11-30", "partly", "void", "an untrained encoder passes the rule as well"),
+    ("identity", "2026-11-30", "holds", "void", "a random order passes the rule as well: it cannot fail"),
+)

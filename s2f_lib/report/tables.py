@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from s2f_lib import hub, io
@@ -63,7 +64,7 @@ class Line(NamedTuple):
 
     words: str
     measure: str
-    where: dict[str, Any] = {}
+    where: dict[str, Any] = MappingProxyType({})
     form: str = ""
     chance: float | dict[str, Any] | None = None
 
@@ -244,8 +245,10 @@ def errors() -> str:
     for row in found.matching(measure="angle", experiment="groups", by=["sex", "group", "decade", "sex and group"]):
         right = found.value("sex_right", experiment="groups", by=row["by"], group=row["group"])
         line = Line(_people(row["by"], row["group"]), "angle")
-        rows.append([line.words, f"{row['n']:.0f}", line.text(row["value"]), _interval(line, row), f"{100 * right:.0f} %"])
-    return markdown(("people", "N", "angle to the true feature", "95 % interval", "sex label right"), rows, source(found))
+        cells = [f"{row['n']:.0f}", line.text(row["value"]), _interval(line, row), f"{100 * right:.0f} %"]
+        rows.append([line.words, *cells])
+    head = ("people", "N", "angle to the true feature", "95 % interval", "sex label right")
+    return markdown(head, rows, source(found))
 
 
 def _people(by: str, group: str) -> str:

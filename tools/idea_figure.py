@@ -1,6 +1,6 @@
 """The book's one figure of the idea: a voice, its spectrogram, the predicted feature, a typical face; and the target.
 
-    python -m s2f_lib.idea book/_static/idea.png
+    python -m tools.idea_figure book/_static/idea.png
 
 Everything in it is made: the first synthetic test person speaks, and the shipped networks answer.
 """
