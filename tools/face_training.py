@@ -29,6 +29,17 @@ __all__ = [
 ]
 
 REPORT_EVERY, SAVE_EVERY = 50, 200  # steps
+RECORDED = {  # what the trainers measure: name in a weight file's entry -> measure and conditions of the record
+    "sex": ("sex_right", {}),
+    "group": ("group_right", {}),
+    "age_mae": ("age_mae", {}),
+    "texture_error_vs_mean_face": ("texture_error", {}),
+    "craniofacial_median_r": ("median_r", {}),
+    "verification_auc": ("auc", {}),
+    "verification_auc_matched": ("auc", {"within": "sex, group and age"}),
+    "rank1": ("recall_at", {"k": 1}),
+    "test_people": ("people", {"split": "test"}),
+}
 Losses = Callable[[np.ndarray, int], dict[str, torch.Tensor]]
 
 
@@ -247,11 +258,11 @@ def provenance(record: str, entry: dict, seconds: float, n: int, device: str = "
         record,
         command=entry["command"],
         n=n,
-        metrics=entry["metrics"],
+        rows=[io.row(RECORDED[name][0], value, **RECORDED[name][1]) for name, value in entry["metrics"].items()],
         seeds=[entry["population_seed"], entry["settings"]["seed"]],
         seconds=seconds,
         device=torch.cuda.get_device_name(device) if on_gpu else None,
         notes=f"{entry['data']}; seconds are those of training alone",
     )
     written = io.read_record(record)
-    return {key: written[key] for key in ("commit", "date", "device", "seconds")} | {"record": f"results/{record}.json"}
+    return {key: getattr(written, key) for key in ("commit", "date", "device", "seconds")} | {"record": f"results/{record}.json"}

@@ -11,6 +11,7 @@ from s2f_lib.io.records import (
     read_record,
     refuse_uncommitted,
     results_dir,
+    row,
     write_record,
 )
 from s2f_lib.io.tensors import read_tensors, write_tensors
@@ -35,6 +36,7 @@ __all__ = [
     "read_tensors",
     "refuse_uncommitted",
     "results_dir",
+    "row",
     "sha256",
     "write_record",
     "write_tensors",

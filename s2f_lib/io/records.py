@@ -31,6 +31,7 @@ __all__ = [
     "read_record",
     "refuse_uncommitted",
     "results_dir",
+    "row",
     "write_record",
 ]
 
@@ -106,6 +107,20 @@ class Record:
         """Its 95 % interval; the number itself twice where none was recorded."""
         row = self.row(measure, **conditions)
         return row.get("low", row["value"]), row.get("high", row["value"])
+
+
+def row(measure: str, value: Any, **conditions: Any) -> dict[str, Any]:
+    """A row for `write_record`; a value with ``estimate``, ``low`` and ``high`` brings its interval along.
+
+    Examples
+    --------
+    >>> row("angle", 61.4, predictor="voice", seconds=6)
+    {'measure': 'angle', 'predictor': 'voice', 'seconds': 6, 'value': 61.4}
+    """
+    found = {"measure": measure, **conditions}
+    if hasattr(value, "estimate"):
+        return found | {"value": value.estimate, "low": value.low, "high": value.high}
+    return found | {"value": value}
 
 
 def write_record(
