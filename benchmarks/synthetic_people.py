@@ -26,7 +26,7 @@ from s2f_lib import io, people
 from s2f_lib.config import SEEDS
 from s2f_lib.faces.verify import auc
 from s2f_lib.io import row
-from s2f_lib.people import anthropometry, things
+from s2f_lib.people import accessories, anthropometry
 
 COMMAND = "python -m benchmarks.synthetic_people"
 SIZE = 128  # pixels
@@ -184,8 +184,8 @@ def asset_mb() -> float:
 
 
 def things_worn(population) -> None:
-    """Print `recognition` with nothing, each thing and a mixture on all pictures, one line each."""
-    for wear in (None, *things.THINGS, things.ANY):
+    """Print `recognition` with nothing, each accessory and a mixture on all pictures, one line each."""
+    for wear in (None, *accessories.ACCESSORIES, accessories.ANY):
         found = recognition(population, wear=wear)
         shown = "  ".join(f"{one['measure']} {one['value']:.3f}" for one in found)
         print(f"{wear or 'nothing':12s} {shown}", flush=True)

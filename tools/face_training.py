@@ -265,4 +265,5 @@ def provenance(record: str, entry: dict, seconds: float, n: int, device: str = "
         notes=f"{entry['data']}; seconds are those of training alone",
     )
     written = io.read_record(record)
-    return {key: getattr(written, key) for key in ("commit", "date", "device", "seconds")} | {"record": f"results/{record}.json"}
+    facts = {key: getattr(written, key) for key in ("commit", "date", "device", "seconds")}
+    return facts | {"record": f"results/{record}.json"}
