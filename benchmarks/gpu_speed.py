@@ -23,9 +23,9 @@ from benchmarks.gpu_common import (
 )
 from benchmarks.gpu_worker import Failed, Worker
 from s2f_lib import voice_encoder
+from s2f_lib.report.gpu import PAPER_CLIPS
 from s2f_lib.training import costs, data
 from s2f_lib.training.data import Plan
-from s2f_lib.report.gpu import PAPER_CLIPS
 
 PAYS = 1.01  # a change is kept from here on
 NEAR = 0.95  # the smallest batch that is at least as fast as this share of the best is the one to train with

@@ -28,6 +28,7 @@ from s2f_lib.evaluate import (
     statistics,
 )
 from s2f_lib.evaluate.statistics import Interval
+from s2f_lib.io import row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,8 +186,8 @@ def rare_group(stage: Stage, world: str = "confounded") -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def identity(stage: Stage, v_s: np.ndarray) -> dict[str, Interval]:
-    """What the shipped encoder's feature (of the test people) gives an attacker, against demographics alone."""
+def identity(stage: Stage, v_s: np.ndarray) -> list[dict]:
+    """What the shipped encoder's feature (of the test people) gives an attacker, as rows of the record."""
     from s2f_lib.faces import verify
 
     people = stage.test("physiology").table()
@@ -201,15 +202,19 @@ def identity(stage: Stage, v_s: np.ndarray) -> dict[str, Interval]:
     alike = retrieval.rank(v_s, stage.test_v_f, query_groups=cell)
     alike = alike.where(alike.size >= 2)
     cosine = similarity.unit(v_s, "v_s") @ similarity.unit(stage.test_v_f, "v_f").T
-    return {
-        "identity_gain_over_demographics": statistics.mean_interval(top["voice"] - top["told"]),
-        "identity_gain_over_sex_and_decade": statistics.mean_interval(top["voice"] - top["heard"]),
-        "identity_match_1_2": statistics.mean_interval(alike.match(2)),
-        "identity_first_of_all": statistics.mean_interval(retrieval.rank(v_s, stage.test_v_f).hit(1)),
-        "identity_auc_alike": statistics.bootstrap(
-            lambda who: verify.auc_of_people(cosine, who, cell), np.arange(len(people)), times=300
+    of = {"experiment": "identity", "predictor": "voice"}
+    alone = {"within": "sex, decade and group"}
+    auc = statistics.bootstrap(lambda who: verify.auc_of_people(cosine, who, cell), np.arange(len(people)), times=300)
+    first = statistics.mean_interval(retrieval.rank(v_s, stage.test_v_f).hit(1))
+    return [
+        *(
+            row("top_percent_gain", statistics.mean_interval(top["voice"] - top[name]), **of, against=against, k=10)
+            for name, against in (("told", "demographics"), ("heard", "sex and decade"))
         ),
-    }
+        row("match", statistics.mean_interval(alike.match(2)), **of, **alone, k=2),
+        row("recall_at", first, **of, k=1),
+        row("auc", auc, **of, **alone),
+    ]
 
 
 def shortcut(stage: Stage, link: float = 0.9, seed: int = 0) -> dict[str, Interval]:
@@ -232,20 +237,20 @@ def shortcut(stage: Stage, link: float = 0.9, seed: int = 0) -> dict[str, Interv
     betrayed = listener.LightListener().fit(recorded("train", link), v_f)
     fair = listener.LightListener().fit(recorded("train", 0.5), v_f)
     tests = {
-        "same_link": (betrayed, link),
+        "same link": (betrayed, link),
         "broken": (betrayed, 0.5),
         "reversed": (betrayed, 1 - link),
         "fair": (fair, link),
     }
     out = {}
     for name, (model, probability) in tests.items():
-        out[f"skin_r_shortcut_{name}"] = stage.follow(model.predict(recorded("test", probability)))["skin_r"]
+        out[name] = stage.follow(model.predict(recorded("test", probability)))["skin"]
     return out
 
 
 def body(stage: Stage, world: str) -> dict[str, Interval]:
     """How well the body itself is heard: r within sex of tract length, height, jaw and lower face (scores), age."""
-    columns = {"vtl": "voice_vtl", "height": "height_cm", "jaw_score": "jaw", "lower_face": "lower_face"}
+    columns = {"tract length": "voice_vtl", "height": "height_cm", "jaw score": "jaw", "lower face": "lower_face"}
     heard, heard_test = stage.heard(world)[:, 0], stage.heard(world, "test")[:, 0]
     train, test = stage.train(world).table()[: len(heard)], stage.test(world).table()[: len(heard_test)]
     target = train[list(columns.values())].to_numpy(float)
@@ -256,7 +261,7 @@ def body(stage: Stage, world: str) -> dict[str, Interval]:
     out = {}
     for i, (name, column) in enumerate(columns.items()):
         take_out = np.column_stack([male, age, male * age])
-        out[f"{name}_r"] = effects.partial_r(guess[:, i], test[column].to_numpy(float), take_out)
+        out[name] = effects.partial_r(guess[:, i], test[column].to_numpy(float), take_out)
     return out
 
 
@@ -280,15 +285,6 @@ def style(stage: Stage, world: str) -> Interval:
 def errors_by_group(stage: Stage, v_s: np.ndarray) -> dict[str, pd.DataFrame]:
     """Of the shipped encoder: angle and share of right sex labels by sex, decade, group, language and crossings."""
     people = stage.test("physiology").table()
-    angle = similarity.angle_deg(v_s, stage.test_v_f)
-    drawn = stage.draw(v_s)
-    right = ((drawn["male"].to_numpy() > 0.5) == (people["sex"].to_numpy() == "male")).astype(float)
-    keys = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
-    keys["decade"] = attributes.decade(people["age"].to_numpy(float)).astype(str)
-    keys["sex_group"] = np.char.add(np.char.add(keys["sex"], "_"), keys["group"])
-    tables = {}
-    for name, groups in keys.items():
-        share = attributes.by_group(right, groups).rename(columns={"mean": "sex_right", "low": "sex_low"})
-        share = share.rename(columns={"high": "sex_high"}).drop(columns="n")
-        tables[name] = attributes.by_group(angle, groups).rename(columns={"mean": "angle_deg"}).join(share)
-    return tables
+    right = ((stage.draw(v_s)["male"].to_numpy() > 0.5) == (people["sex"].to_numpy() == "male")).astype(float)
+    top = retrieval.rank(v_s, stage.test_v_f).hit_percent(10)
+    return attributes.errors(people, similarity.angle_deg(v_s, stage.test_v_f), right, top)

@@ -233,17 +233,7 @@ def error_by_group(study: Study) -> dict[str, pd.DataFrame]:
     m = study.material
     angle = similarity.angle_deg(m.v_s, m.v_f)
     right = (study.labels["S2F"]["sex"].to_numpy() == m.people["sex"].to_numpy()).astype(float)
-    top = retrieval_ranks(study).hit_percent(10)
-    keys = {k: m.people[k].to_numpy(str) for k in ("sex", "group", "language")}
-    keys["decade"] = attributes.decade(m.people["age"].to_numpy(float)).astype(str)
-    keys["sex and group"] = np.char.add(np.char.add(keys["sex"], " "), keys["group"])
-    out = {}
-    for name, groups in keys.items():
-        table = attributes.by_group(angle, groups).rename(columns={"mean": "angle_deg"})
-        table["sex_right"] = attributes.by_group(right, groups)["mean"]
-        table["top10_percent"] = attributes.by_group(top, groups)["mean"]
-        out[name] = table
-    return out
+    return attributes.errors(m.people, angle, right, retrieval_ranks(study).hit_percent(10))
 
 
 def craniofacial_tables(study: Study) -> dict[str, pd.DataFrame]:

@@ -56,17 +56,17 @@ class Record:
     ``high`` (95 % interval), ``sd`` and ``n``, and columns that say under which condition it was measured.
     """
 
-    name: str
-    command: str
-    commit: str | None
-    date: str
-    device: str
-    seconds: float
-    seeds: list[int]
-    n: int
-    notes: str
     rows: list[dict[str, Any]]
     tables: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+    command: str = ""
+    commit: str | None = None
+    date: str = ""
+    device: str = ""
+    seconds: float = 0.0
+    seeds: list[int] = field(default_factory=list)
+    n: int = 0
+    notes: str = ""
 
     @property
     def table(self) -> pd.DataFrame:
