@@ -13,8 +13,8 @@ import time
 import numpy as np
 
 from s2f_lib import io
-from s2f_lib.evaluate import retrieval
 from s2f_lib.io import row
+from s2f_lib.metrics import retrieval
 
 
 def timed(function, *arguments, **options) -> tuple[float, object]:

@@ -17,8 +17,9 @@ import time
 import numpy as np
 
 from s2f_lib import config, hub, io, people
-from s2f_lib.evaluate import material, readers, retrieval, statistics
+from s2f_lib.evaluate import material, readers
 from s2f_lib.io import row
+from s2f_lib.metrics import inference, retrieval
 from s2f_lib.people import espeak, speech
 
 NAME = "voice-encoder-synthetic"
@@ -49,11 +50,11 @@ def measure(population) -> list[dict]:
         v_s = material.encode(encoder, clips)
         labels = readers.read(reader, material.decode(decoder, v_s)[0])
         right, age = labels["sex"].to_numpy() == population.sex, labels["age"].to_numpy()
-        r = statistics.bootstrap(lambda a, b: np.corrcoef(a, b)[0, 1], age, population.age)
+        r = inference.bootstrap(lambda a, b: np.corrcoef(a, b)[0, 1], age, population.age)
         rows += [
-            row("sex_right", statistics.mean_interval(right.astype(float)), engine=engine),
+            row("sex_right", inference.mean_interval(right.astype(float)), engine=engine),
             row("age_r", r, engine=engine),
-            row("top_percent", statistics.mean_interval(retrieval.rank(v_s, v_f).hit_percent(10)), engine=engine, k=10),
+            row("top_percent", inference.mean_interval(retrieval.rank(v_s, v_f).hit_percent(10)), engine=engine, k=10),
         ]
         print(*rows[-3:], sep="\n", flush=True)
     majority = max((population.sex == sex).mean() for sex in ("female", "male"))

@@ -18,8 +18,9 @@ import time
 import numpy as np
 
 from s2f_lib import config, hub, io, training
-from s2f_lib.evaluate import ceilings, material, readers, retrieval, similarity, statistics
+from s2f_lib.evaluate import ceilings, material, readers
 from s2f_lib.io import row
+from s2f_lib.metrics import inference, retrieval, similarity
 from s2f_lib.training import hearing, synthetic, validate
 
 NAME = "voice-encoder-synthetic"
@@ -93,9 +94,9 @@ def scores(guesses: dict[str, np.ndarray], v_f: np.ndarray) -> list[dict]:
     rows, top10 = [], {}
     for name, guess in guesses.items():
         ranks = retrieval.rank(guess, v_f)
-        rows.append(row("angle", statistics.mean_interval(similarity.angle_deg(guess, v_f)), predictor=name))
+        rows.append(row("angle", inference.mean_interval(similarity.angle_deg(guess, v_f)), predictor=name))
         for k in (1, 5, 10):
-            rows.append(row("top_percent", statistics.mean_interval(ranks.hit_percent(k)), predictor=name, k=k))
+            rows.append(row("top_percent", inference.mean_interval(ranks.hit_percent(k)), predictor=name, k=k))
         rows.append(row("median_rank_share", ranks.median() / len(v_f), predictor=name))
         top10[name] = ranks.top_percent(10)
     share = (top10["voice"] - 0.1) / (top10["oracle"] - 0.1)
@@ -142,7 +143,7 @@ def null_world(people: int, test_people: int, recogniser, workers: int) -> list[
     hits = retrieval.rank(validate.predict(run.encoder, test), test.v_f.astype(np.float32)).hit_percent(10)
     of = {"predictor": "null encoder", "world": "null"}
     clips = settings.max_steps * settings.batch_size
-    return [row("top_percent", statistics.mean_interval(hits), **of, k=10), row("clips_seen", clips, **of)]
+    return [row("top_percent", inference.mean_interval(hits), **of, k=10), row("clips_seen", clips, **of)]
 
 
 if __name__ == "__main__":

@@ -18,8 +18,9 @@ import numpy as np
 
 from benchmarks.voice_encoder import read_off
 from s2f_lib import config, hub, io, training
-from s2f_lib.evaluate import ceilings, retrieval, statistics
+from s2f_lib.evaluate import ceilings
 from s2f_lib.io import row
+from s2f_lib.metrics import inference, retrieval
 from s2f_lib.training import scaling, synthetic, validate
 
 NAME = "voice-encoder-synthetic"
@@ -104,7 +105,7 @@ def growth(hits: dict) -> list[dict]:
     """Shares at every number of clips, both fitted curves, and what they say; intervals over people."""
     clips = sorted(key for key in hits if key != "oracle")
     table = np.column_stack([hits[key] for key in (*clips, "oracle")])
-    drawn = [numbers(clips, table[people]) for people in statistics.draws(len(table))]
+    drawn = [numbers(clips, table[people]) for people in inference.draws(len(table))]
     rows = []
     for i, one in enumerate(numbers(clips, table)):
         values = np.array([draw[i]["value"] for draw in drawn])

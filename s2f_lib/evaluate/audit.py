@@ -13,10 +13,11 @@ from pathlib import Path
 from s2f_lib import hub, io
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import attributes, command, experiments, material, predictions
+from s2f_lib.evaluate import command, experiments, material, predictions
 from s2f_lib.evaluate.experiments import RARE, WORLDS, Stage
-from s2f_lib.evaluate.statistics import Interval
 from s2f_lib.io import row
+from s2f_lib.metrics import labels
+from s2f_lib.metrics.inference import Interval
 
 COMMAND = "s2f study ethics --out results/ethics.json"  # with default options
 LISTENERS = {"light": "ridge baseline", "perfect": "oracle"}  # who stands in for an encoder, in the words of the record
@@ -45,7 +46,7 @@ def run(stage: Stage, encoder) -> list[dict]:
     )[:, 0]
     rows += experiments.identity(stage, v_s)
     for by, table in experiments.errors_by_group(stage, v_s).items():
-        rows += attributes.group_rows(table, by)
+        rows += labels.group_rows(table, by)
     for world in WORLDS:
         of = {"experiment": "body", "world": world, "predictor": "ridge baseline"}
         rows += [row("r", value, **of, attribute=name) for name, value in experiments.body(stage, world).items()]

@@ -14,21 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from s2f_lib import metrics
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import (
-    attributes,
-    ceilings,
-    effects,
-    likelihood,
-    listener,
-    material,
-    retrieval,
-    similarity,
-    statistics,
-)
-from s2f_lib.evaluate.statistics import Interval
+from s2f_lib.evaluate import ceilings, effects, listener, material
 from s2f_lib.io import row
+from s2f_lib.metrics.inference import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,7 +165,7 @@ def rare_group(stage: Stage, world: str = "confounded") -> pd.DataFrame:
     for name, kept in corpora.items():
         model = ceilings.PerfectListener(boosted_components=0)
         v = model.fit(table.iloc[kept].reset_index(drop=True), stage.train_v_f[kept]).predict(people)
-        angle = similarity.angle_deg(v, stage.test_v_f)
+        angle = metrics.similarity.angle_deg(v, stage.test_v_f)
         error = np.abs(stage.draw(v)["skin"].to_numpy() - stage.truth["skin"].to_numpy())
         rows[name] = {
             "skin_error_group": error[inside].mean(),
@@ -194,25 +185,23 @@ def identity(stage: Stage, v_s: np.ndarray) -> list[dict]:
     train = stage.train("physiology").table()
     told = ceilings.DemographicsOnly().fit(train, stage.train_v_f).predict(people)
     heard = ceilings.DemographicsOnly(("sex", "decade")).fit(train, stage.train_v_f).predict(people)
-    decades = attributes.decade(people["age"].to_numpy(float)).astype(str)
+    decades = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
     cell = np.array([" ".join(x) for x in zip(people["sex"], decades, people["group"], strict=True)])
     cell = np.unique(cell, return_inverse=True)[1]
     predicted = {"voice": v_s, "told": told, "heard": heard}
-    top = {name: retrieval.rank(v, stage.test_v_f).hit_percent(10) for name, v in predicted.items()}
-    alike = retrieval.rank(v_s, stage.test_v_f, query_groups=cell)
+    top = {name: metrics.retrieval.rank(v, stage.test_v_f).hit_percent(10) for name, v in predicted.items()}
+    alike = metrics.retrieval.rank(v_s, stage.test_v_f, query_groups=cell)
     alike = alike.where(alike.size >= 2)
-    cosine = similarity.unit(v_s, "v_s") @ similarity.unit(stage.test_v_f, "v_f").T
+    cosine = metrics.similarity.unit(v_s, "v_s") @ metrics.similarity.unit(stage.test_v_f, "v_f").T
     of = {"experiment": "identity", "predictor": "voice"}
     alone = {"within": "sex, decade and group"}
-    auc = statistics.bootstrap(lambda who: verify.auc_of_people(cosine, who, cell), np.arange(len(people)), times=300)
-    first = statistics.mean_interval(retrieval.rank(v_s, stage.test_v_f).hit(1))
+    mean, who = metrics.inference.mean_interval, np.arange(len(people))
+    auc = metrics.inference.bootstrap(lambda who: verify.auc_of_people(cosine, who, cell), who, times=300)
     return [
-        *(
-            row("top_percent_gain", statistics.mean_interval(top["voice"] - top[name]), **of, against=against, k=10)
-            for name, against in (("told", "demographics"), ("heard", "sex and decade"))
-        ),
-        row("match", statistics.mean_interval(alike.match(2)), **of, **alone, k=2),
-        row("recall_at", first, **of, k=1),
+        row("top_percent_gain", mean(top["voice"] - top["told"]), **of, against="demographics", k=10),
+        row("top_percent_gain", mean(top["voice"] - top["heard"]), **of, against="sex and decade", k=10),
+        row("match", mean(alike.match(2)), **of, **alone, k=2),
+        row("recall_at", mean(metrics.retrieval.rank(v_s, stage.test_v_f).hit(1)), **of, k=1),
         row("auc", auc, **of, **alone),
     ]
 
@@ -277,14 +266,14 @@ def style(stage: Stage, world: str) -> Interval:
     score, member = probe.decision_function(v), stage.test(world).style[: len(v)]
 
     def auc(score: np.ndarray, member: np.ndarray) -> float:
-        return likelihood.auc(score[member == 1], score[member == 0])
+        return metrics.verification.auc(score[member == 1], score[member == 0])
 
-    return statistics.bootstrap(auc, score, member, times=300)
+    return metrics.inference.bootstrap(auc, score, member, times=300)
 
 
 def errors_by_group(stage: Stage, v_s: np.ndarray) -> dict[str, pd.DataFrame]:
     """Of the shipped encoder: angle and share of right sex labels by sex, decade, group, language and crossings."""
     people = stage.test("physiology").table()
     right = ((stage.draw(v_s)["male"].to_numpy() > 0.5) == (people["sex"].to_numpy() == "male")).astype(float)
-    top = retrieval.rank(v_s, stage.test_v_f).hit_percent(10)
-    return attributes.errors(people, similarity.angle_deg(v_s, stage.test_v_f), right, top)
+    top = metrics.retrieval.rank(v_s, stage.test_v_f).hit_percent(10)
+    return metrics.labels.errors(people, metrics.similarity.angle_deg(v_s, stage.test_v_f), right, top)

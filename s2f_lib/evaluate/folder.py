@@ -13,8 +13,9 @@ import numpy as np
 
 from s2f_lib import corpus, hub
 from s2f_lib.audio import degrade
-from s2f_lib.evaluate import material, retrieval, similarity, statistics
+from s2f_lib.evaluate import material
 from s2f_lib.io import row
+from s2f_lib.metrics import inference, retrieval, similarity
 from s2f_lib.training.data import NOTE
 
 MOST = 5000  # clips in the gallery, as the paper
@@ -84,7 +85,7 @@ def run(path: str | Path, encoder, recogniser: dict | None = None) -> tuple[int,
     }
     rows = []
     for (name, seconds), guess in predictions.items():
-        angle = statistics.mean_interval(similarity.angle_deg(guess, v_f), speakers)
+        angle = inference.mean_interval(similarity.angle_deg(guess, v_f), speakers)
         rows.append(row("angle", angle, experiment="similarity", predictor=name, seconds=seconds))
     of = {"experiment": "retrieval", "metric": "cosine"}
     for seconds, queries in ((6, v_s), (3, short)):

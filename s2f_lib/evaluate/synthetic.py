@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from s2f_lib.evaluate import attributes, craniofacial, retrieval, similarity, statistics
 from s2f_lib.evaluate import study as tables
 from s2f_lib.evaluate.study import Study
 from s2f_lib.io import row
+from s2f_lib.metrics import craniofacial, inference, labels, retrieval, similarity
 
 Rows = Iterator[dict[str, Any]]
 NAMES = {
@@ -57,7 +57,7 @@ def similarity_rows(study: Study) -> Rows:
     m = study.material
     own = similarity.angle_deg(m.v_s, m.v_f)
     for name, other in (("voice, 3 s", m.v_s_short), ("sex alone", study.predictions["sex alone"])):
-        gain = statistics.mean_interval(similarity.angle_deg(other, m.v_f) - own)
+        gain = inference.mean_interval(similarity.angle_deg(other, m.v_f) - own)
         yield row("angle_gain", gain, **of, **_who("voice"), against=name)
 
 
@@ -65,7 +65,7 @@ def retrieval_rows(study: Study) -> Rows:
     """Retrieval by every predictor, among everybody and among people who share something; other distances; gains."""
     people = study.material.people
     sex = people["sex"].to_numpy(str)
-    decade = attributes.decade(people["age"].to_numpy(float)).astype(str)
+    decade = labels.decade(people["age"].to_numpy(float)).astype(str)
     of = {"experiment": "retrieval", "metric": "cosine"}
     for within, groups in ((None, None), ("sex", sex), ("sex and decade", np.char.add(sex, decade))):
         for name in RANKED:
@@ -84,7 +84,7 @@ def retrieval_rows(study: Study) -> Rows:
         yield row("match", found["match_1_2"], **where, k=2)
     own = tables.retrieval_ranks(study).hit_percent(10)
     for name in ("demographics", "sex and decade", "sex alone", "voice, 3 s"):
-        gain = statistics.mean_interval(own - tables.retrieval_ranks(study, name).hit_percent(10))
+        gain = inference.mean_interval(own - tables.retrieval_ranks(study, name).hit_percent(10))
         yield row("top_percent_gain", gain, **of, **_who("voice"), against=name, k=10)
 
 
@@ -98,7 +98,7 @@ def label_rows(study: Study) -> Rows:
         if np.isfinite(found["within_one"]):
             yield row("within_one_decade", found["within_one"], **of)
     for by, table in tables.error_by_group(study).items():
-        yield from attributes.group_rows(table, by)
+        yield from labels.group_rows(table, by)
 
 
 def craniofacial_rows(study: Study) -> Rows:
@@ -132,14 +132,14 @@ def consistency_rows(study: Study) -> Rows:
     for pair, value in tables.consistency(study).items():
         yield row("clip_angle", value, **of, pair=pair)
     m = study.material
-    decade = attributes.decade(m.people["age"].to_numpy(float)).astype(str)
+    decade = labels.decade(m.people["age"].to_numpy(float)).astype(str)
     cell = np.char.add(m.people["sex"].to_numpy(str), decade)
     order = np.lexsort((np.arange(len(cell)), cell))
     other = np.empty(len(cell), int)  # the next person of the same cell, the first after the last
     for members in np.split(order, np.flatnonzero(cell[order][1:] != cell[order][:-1]) + 1):
         other[members] = np.roll(members, -1)
     some = other != np.arange(len(cell))  # somebody alone in a cell has nobody to be compared with
-    angle = statistics.mean_interval(similarity.angle_deg(m.v_s[some], m.v_s_other[other[some]]))
+    angle = inference.mean_interval(similarity.angle_deg(m.v_s[some], m.v_s_other[other[some]]))
     yield row("clip_angle", angle, **of, pair="two people", within="sex and decade") | {"n": int(some.sum())}
 
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_lib.evaluate import checks, statistics
-from s2f_lib.evaluate.pairwise import METRICS, pairwise_distance
 from s2f_lib.io import row
+from s2f_lib.metrics import checks, inference
+from s2f_lib.metrics.pairwise import METRICS, pairwise_distance
 
 TIE = 5e-7  # two distances closer than this, relative to the largest, are a tie: below it is float32 rounding
 
@@ -202,9 +202,9 @@ def rows(ranks: Ranks, people: np.ndarray | None = None, percents=(1, 2, 5, 10),
     out = []
     for measure, k, per_query, _ in _measured(ranks, percents, ks):
         kept = np.isfinite(per_query)
-        interval = statistics.mean_interval(per_query[kept], None if people is None else people[kept])
+        interval = inference.mean_interval(per_query[kept], None if people is None else people[kept])
         out.append(row(measure, interval, **conditions, k=k))
-    median = statistics.bootstrap(np.median, ranks.expected, people=people, times=500)
+    median = inference.bootstrap(np.median, ranks.expected, people=people, times=500)
     return [*out, row("median_rank", median, **conditions)]
 
 
