@@ -45,8 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     started = time.time()
     try:
-        io.refuse_uncommitted(record_of(options))
         encoder, recogniser = load_encoder(options.weights), hub.load(options.recogniser)
+        io.refuse_uncommitted(record_of(options))
         if options.corpus == "synthetic":
             n, rows, notes = _synthetic(options, encoder, recogniser)
         else:

@@ -90,16 +90,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     started = time.time()
     try:
-        io.refuse_uncommitted(options.out)
         networks = [hub.load(name) for name in ("synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic")]
         encoder = command.load_encoder(options.weights)
+        io.refuse_uncommitted(Path(options.out))
     except (FileNotFoundError, KeyError, ValueError) as error:
         print(f"not audited: {error.args[-1] if isinstance(error, KeyError) else error}", file=sys.stderr)
         return 1
     stage = Stage(*networks, options.train_people, options.people, options.workers, not options.quiet)
     rows = run(stage, encoder)
     path = io.write_record(
-        options.out,
+        Path(options.out),
         command=f"{io.command_of(parser(), options)} --out results/{Path(options.out).name}",
         n=options.people,
         rows=rows,

@@ -1,8 +1,8 @@
 """Commands on the published examples.
 
-python -m s2f_lib.published measure --part avspeech    # results/published_avspeech.json and published_ridge.json
-python -m s2f_lib.published train                      # the winning head, for `portrait`; under 10 minutes
-python -m s2f_lib.published portrait recording.wav     # an average face of people who sound alike
+s2f published measure --part avspeech    # results/published_avspeech.json and published_ridge.json
+s2f published train                      # the winning head, for `portrait`; under 10 minutes
+s2f published portrait recording.wav     # an average face of people who sound alike
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from s2f_lib.published import layout
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     main = argparse.ArgumentParser(
-        prog="python -m s2f_lib.published", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="s2f published", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = main.add_subparsers(dest="command", required=True)
     shared = argparse.ArgumentParser(add_help=False)

@@ -35,7 +35,7 @@ def listener(head: str | Path | None = None) -> Any:
     Parameters
     ----------
     head : str or Path, optional
-        File written by ``python -m s2f_lib.published train``.
+        File written by ``s2f published train``.
 
     Returns
     -------
