@@ -45,7 +45,7 @@ $(INSTALLED):
 # Executed pages are kept in _build/.jupyter_cache by the text of their cells; what the cells call is not part of that
 # key, so `s2f_lib.book.pages cache` empties it when the library, its weights or the recorded results have changed.
 book: $(INSTALLED)
-	@$(BIN)/python -m s2f_lib.book.pages cache
+	@$(BIN)/python -m s2f_lib pages cache
 	$(BIN)/jupyter-book build . -W -n --keep-going
 	@echo "The book: file://$(CURDIR)/_build/html/index.html"
 
@@ -63,12 +63,12 @@ lab: $(INSTALLED)
 	$(BIN)/jupyter lab book
 
 sweep: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m s2f_lib.book.pages run 04_loss_ablation --grid seed=[0,1,2] --jobs $(JOBS) -o runs/seeds
-	$(BIN)/python -m s2f_lib.book.pages table runs/seeds
+	OMP_NUM_THREADS=1 $(BIN)/python -m s2f_lib pages run 04_loss_ablation --grid seed=[0,1,2] --jobs $(JOBS) -o runs/seeds
+	$(BIN)/python -m s2f_lib pages table runs/seeds
 
 published: $(INSTALLED)
-	$(BIN)/python -m data_scripts.fetch_published_examples data/published
-	$(BIN)/python -m s2f_lib.book.pages run 06_published_results -p examples=data/published -o runs/published
+	$(BIN)/python -m s2f_lib published fetch data/published
+	$(BIN)/python -m s2f_lib pages run 06_published_results -p examples=data/published -o runs/published
 
 bench: $(INSTALLED)
 	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done

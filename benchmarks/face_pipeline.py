@@ -23,8 +23,9 @@ from s2f_lib.faces.attributes import label_photo
 from s2f_lib.faces.decoder_quality import craniofacial_correlations, decode, texture_error, to_pictures
 from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.recogniser import extract, to_tensor
-from s2f_lib.faces.verify import matched_pairs, rank_of_own, verification_auc
 from s2f_lib.io import row
+from s2f_lib.metrics.retrieval import rank
+from s2f_lib.metrics.verification import auc_of_pictures, matched_pairs
 from s2f_lib.published import portrait
 
 SIZE = 112  # pixels of all pictures
@@ -35,11 +36,10 @@ ITEMS = 4  # wild pictures of each person, for verification
 def recogniser_rows(v_f: np.ndarray, gallery: np.ndarray, population: people.Population) -> list[dict]:
     """Verification among wild pictures, and finding the canonical picture from one wild one."""
     matched = matched_pairs(population.sex, population.group, population.age)
-    first = (rank_of_own(v_f[:, 0], gallery) == 1).mean()
     return [
-        row("auc", verification_auc(v_f), by="recogniser"),
-        row("auc", verification_auc(v_f, matched), by="recogniser", within="sex, group and age"),
-        row("recall_at", first, by="recogniser", k=1, gallery=len(gallery)),
+        row("auc", auc_of_pictures(v_f), by="recogniser"),
+        row("auc", auc_of_pictures(v_f, matched), by="recogniser", within="sex, group and age"),
+        row("recall_at", rank(v_f[:, 0], gallery).recall(1), by="recogniser", k=1, gallery=len(gallery)),
     ]
 
 
@@ -52,11 +52,11 @@ def decoder_rows(
     dlib = hub.load("dlib")
     truth = to_tensor(canonical.pictures[:, 0])
     seen, _ = extract(dlib, to_pictures(decoded.image))
-    rank = rank_of_own(seen, known, metric="euclidean")
+    found = rank(seen, known, metric="l2")
     labels, true_labels = judge.label(decoded.image), judge.label(truth)
     correlations = craniofacial_correlations(decoded.landmarks.numpy(), canonical.landmarks[:, 0])
     of = {"decoder": name, "pictures": pictures}
-    rows = [row("recall_at", (rank <= k).mean(), by="dlib", k=k, gallery=len(rank), **of) for k in (1, 10)]
+    rows = [row("recall_at", found.recall(k), by="dlib", k=k, gallery=len(known), **of) for k in (1, 10)]
     rows += [
         row("agreement", (getattr(labels, label) == getattr(true_labels, label)).mean(), label=label, pair=F2F, **of)
         for label in ("sex", "group")

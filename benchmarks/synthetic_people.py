@@ -24,8 +24,8 @@ import numpy as np
 from benchmarks import synthetic_voices
 from s2f_lib import io, people
 from s2f_lib.config import SEEDS
-from s2f_lib.faces.verify import auc
 from s2f_lib.io import row
+from s2f_lib.metrics.verification import auc
 from s2f_lib.people import accessories, anthropometry
 
 COMMAND = "python -m benchmarks.synthetic_people"

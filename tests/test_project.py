@@ -21,7 +21,7 @@ import yaml
 from packaging.requirements import Requirement
 
 import s2f_lib
-from s2f_lib import io
+from s2f_lib import cli, io
 from s2f_lib.io.measures import MEASURES
 from s2f_lib.report import documents
 from s2f_lib.rooms import ROOMS
@@ -282,7 +282,9 @@ def command_exists(words: list[str]) -> bool:
         return all(re.search(rf"^{w}:", makefile, re.MULTILINE) for w in words[1:] if "=" not in w)
     if words[:2] == ["python", "-m"]:
         return importlib.util.find_spec(words[2]) is not None
-    return words[0] == "s2f" or (words[0] == "python" and (ROOT / words[1]).is_file())
+    if words[0] == "s2f":
+        return any(" ".join(words[1:n]) in cli.COMMANDS for n in (2, 3))
+    return words[0] == "python" and (ROOT / words[1]).is_file()
 
 
 @pytest.mark.parametrize("path", documents.files(), ids=lambda p: str(p.relative_to(ROOT)))

@@ -7,7 +7,7 @@ Everything in it is made: the first synthetic test person speaks, and the shippe
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -122,19 +122,18 @@ def _arrows(figure) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Write the figure to the path given."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if len(arguments) != 1:
-        print(__doc__.split("\n\n")[1].strip(), file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(prog="python -m tools.idea_figure", description=__doc__.split("\n\n")[0])
+    parser.add_argument("out", type=Path, help="picture to write, such as book/_static/idea.png")
+    out = parser.parse_args(arguments).out
     from matplotlib import pyplot as plt
 
     with plt.rc_context():
         plotting.use_book_style()
         figure = idea_figure(ingredients())
-    with io.atomic_write(Path(arguments[0])) as file:
+    with io.atomic_write(out) as file:
         figure.savefig(file, format="png", dpi=200, metadata={"Description": plotting.FACE_NOTE})
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

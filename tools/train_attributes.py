@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from s2f_lib import config, people
+from s2f_lib import cli, config, people
 from s2f_lib.faces.attributes import GROUPS, SEXES, AttributeNet
 from s2f_lib.faces.pictures import rendered
 from s2f_lib.faces.recogniser import to_tensor
@@ -128,4 +128,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.guarded(main, "python -m tools.train_attributes"))

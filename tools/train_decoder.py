@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from s2f_lib import config, hub, io, people
+from s2f_lib import cli, config, hub, io, people
 from s2f_lib.faces.decoder import LANDMARK_UNIT, LOGIT_EPS, DecoderShape, FaceDecoder, to_mean_shape
 from s2f_lib.faces.decoder_quality import quick_quality
 from s2f_lib.faces.pictures import PictureSet, rendered
@@ -366,4 +366,4 @@ def _origin(name: str) -> dict | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.guarded(main, "python -m tools.train_decoder"))

@@ -23,12 +23,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from s2f_lib import config, people
+from s2f_lib import cli, config, people
 from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.recogniser import extract
 from s2f_lib.faces.recognisers import SYNTHETIC_MEAN, SYNTHETIC_SCALE, synthetic_vgg
-from s2f_lib.faces.verify import matched_pairs, rank_of_own, verification_auc
 from s2f_lib.faces.vgg import VGGFace, VGGShape, fold_batch_norm
+from s2f_lib.metrics.retrieval import rank
+from s2f_lib.metrics.verification import auc_of_pictures, matched_pairs
 from tools import face_training
 from tools.looks import LookAxes, LookConfig, looks_of
 
@@ -164,9 +165,9 @@ def quality(
     gallery, _ = extract(recogniser, canonical.pictures[:, 0])
     matched = matched_pairs(population.sex, population.group, population.age)
     return {
-        "verification_auc": verification_auc(v_f),
-        "verification_auc_matched": verification_auc(v_f, matched),
-        "rank1": float((rank_of_own(v_f[:, 0], gallery) == 1).mean()),
+        "verification_auc": auc_of_pictures(v_f),
+        "verification_auc_matched": auc_of_pictures(v_f, matched),
+        "rank1": rank(v_f[:, 0], gallery).recall(1),
     }
 
 
@@ -230,4 +231,4 @@ def _entry(settings: RecogniserConfig, metrics: dict[str, float]) -> dict:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.guarded(main, "python -m tools.train_recogniser"))

@@ -1,10 +1,10 @@
 """Run the pages of the book again with other parameters: one run, a grid of runs, and a table of what came out.
 
-    python -m s2f_lib.book.pages list                        # the pages
-    python -m s2f_lib.book.pages list 04_loss_ablation       # what can be set: name, type, default, help
-    python -m s2f_lib.book.pages run 04_loss_ablation -p seeds=[0,1] -p preset=paper -o runs/ablation
-    python -m s2f_lib.book.pages run 04_loss_ablation --grid seed=[0,1,2] --jobs 2 -o runs/seeds
-    python -m s2f_lib.book.pages table runs/seeds
+    s2f pages list                        # the pages
+    s2f pages list 04_loss_ablation       # what can be set: name, type, default, help
+    s2f pages run 04_loss_ablation -p seeds=[0,1] -p preset=paper -o runs/ablation
+    s2f pages run 04_loss_ablation --grid seed=[0,1,2] --jobs 2 -o runs/seeds
+    s2f pages table runs/seeds
 
 A page is executed by papermill. Names and types are checked before anything starts: papermill itself only warns about a
 parameter that the page does not have, and then runs for hours without it.
@@ -18,7 +18,6 @@ import hashlib
 import itertools
 import json
 import shutil
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -150,7 +149,7 @@ def run(page: str | Path, out: str | Path, values: Mapping[str, Any] | None = No
 def command(page: str, values: Mapping[str, Any]) -> str:
     """The shell command that runs a page with these values."""
     settings = "".join(f" -p {name}={json.dumps(value)}" for name, value in values.items())
-    return f"python -m s2f_lib.book.pages run {page}{settings}"
+    return f"s2f pages run {page}{settings}"
 
 
 def kept_numbers(executed: Path) -> dict[str, float]:
@@ -254,8 +253,11 @@ def _settings(pairs: Sequence[str], option: str) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def _list(page: str | None) -> int:
-    """Print the pages, or the parameters of one."""
+def list_main(arguments: Sequence[str] | None = None) -> int:
+    """``s2f pages list``: the pages, or what can be set on one."""
+    parser = argparse.ArgumentParser(prog="s2f pages list", description="The pages, or what can be set on one.")
+    parser.add_argument("page", nargs="?", help="name, number or path of a notebook")
+    page = parser.parse_args(arguments).page
     if page is None:
         for path in pages():
             print(f"{path.stem:24} {', '.join(p.name for p in parameters(path))}")
@@ -265,20 +267,28 @@ def _list(page: str | None) -> int:
     return 0
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    """Run one page or a grid of them; 0 when all finished, 1 when a page failed."""
+def run_main(arguments: Sequence[str] | None = None) -> int:
+    """``s2f pages run``: execute one page or a grid of them; 0 when all finished, 1 when a page failed."""
     import yaml
 
-    values, grid = _settings(arguments.parameter, "-p"), _settings(arguments.grid, "--grid")
-    out = Path(arguments.out or f"runs/{find(arguments.page).stem}")
+    parser = argparse.ArgumentParser(prog="s2f pages run", description="Execute a page with other parameters.")
+    parser.add_argument("page", help="name, number or path of a notebook")
+    parser.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--grid", action="append", default=[], metavar="NAME=[A,B]", help="one run per combination")
+    parser.add_argument("--jobs", type=int, default=1, help="processes for a grid")
+    parser.add_argument("-o", "--out", help="folder for the executed page and its record (default runs/PAGE)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    options = parser.parse_args(arguments)
+    values, grid = _settings(options.parameter, "-p"), _settings(options.grid, "--grid")
+    out = Path(options.out or f"runs/{find(options.page).stem}")
     if grid:
         lists = {name: yaml.safe_load(text) for name, text in grid.items()}
         for name, items in lists.items():
             if not isinstance(items, list) or not items:
                 raise PageError(f"--grid {name} wants a list of values, such as {name}=[1,2], got {grid[name]!r}")
-        records = sweep(arguments.page, out, lists, values, arguments.jobs)
+        records = sweep(options.page, out, lists, values, options.jobs)
     else:
-        records = [run(arguments.page, out, values, progress=not arguments.quiet)]
+        records = [run(options.page, out, values, progress=not options.quiet)]
     for record in records:
         print(
             f"{record['page']}: {record['status']} in {record['seconds']:.0f} s"
@@ -288,43 +298,17 @@ def _run(arguments: argparse.Namespace) -> int:
     return int(any(record["status"] != "done" for record in records))
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command line of ``python -m s2f_lib.book.pages``."""
-    parser = argparse.ArgumentParser(prog="python -m s2f_lib.book.pages", description=__doc__.split("\n\n")[0])
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{list,run,table}")
-    listing = commands.add_parser("list", help="the pages, or what can be set on one")
-    listing.add_argument("page", nargs="?")
-    running = commands.add_parser("run", help="execute a page with other parameters")
-    running.add_argument("page", help="name, number or path of a notebook")
-    running.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE")
-    running.add_argument("--grid", action="append", default=[], metavar="NAME=[A,B]", help="one run per combination")
-    running.add_argument("--jobs", type=int, default=1, help="processes for a grid")
-    running.add_argument("-o", "--out", help="folder for the executed page and its record (default runs/PAGE)")
-    running.add_argument("--quiet", action="store_true", help="no progress bar")
-    tabling = commands.add_parser("table", help="one row per recorded run below a folder")
-    tabling.add_argument("folder")
-    commands.add_parser("cache", help=argparse.SUPPRESS)
-    return parser
+def table_main(arguments: Sequence[str] | None = None) -> int:
+    """``s2f pages table``: one row per recorded run below a folder."""
+    parser = argparse.ArgumentParser(prog="s2f pages table", description="One row per recorded run below a folder.")
+    parser.add_argument("folder")
+    print(table(parser.parse_args(arguments).folder).to_string(index=False, float_format="{:.4g}".format))
+    return 0
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit status (0 done, 1 a page failed, 2 wrong use)."""
-    arguments = build_parser().parse_args(argv)
-    try:
-        if arguments.command == "list":
-            return _list(arguments.page)
-        if arguments.command == "run":
-            return _run(arguments)
-        if arguments.command == "table":
-            print(table(arguments.folder).to_string(index=False, float_format="{:.4g}".format))
-            return 0
-        if refresh_cache():
-            print("the library or its records changed: all pages will be executed again")
-        return 0
-    except PageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def cache_main(arguments: Sequence[str] | None = None) -> int:
+    """``s2f pages cache``: forget the executed pages when what they call has changed; `make book` does it first."""
+    argparse.ArgumentParser(prog="s2f pages cache", description=refresh_cache.__doc__).parse_args(arguments)
+    if refresh_cache():
+        print("the library or its records changed: all pages will be executed again")
+    return 0

@@ -6,7 +6,6 @@ All of them take about 15 minutes on 2 cores, most of it synthesis, which is cac
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 
@@ -89,13 +88,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the audit and write its record; returns the exit status."""
     options = parser().parse_args(arguments)
     started = time.time()
-    try:
-        networks = [hub.load(name) for name in ("synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic")]
-        encoder = command.load_encoder(options.weights)
-        io.refuse_uncommitted(Path(options.out))
-    except (FileNotFoundError, KeyError, ValueError) as error:
-        print(f"not audited: {error.args[-1] if isinstance(error, KeyError) else error}", file=sys.stderr)
-        return 1
+    networks = [hub.load(name) for name in ("synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic")]
+    encoder = command.load_encoder(options.weights)
+    io.refuse_uncommitted(Path(options.out))
     stage = Stage(*networks, options.train_people, options.people, options.workers, not options.quiet)
     rows = run(stage, encoder)
     path = io.write_record(

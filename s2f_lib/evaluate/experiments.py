@@ -179,8 +179,6 @@ def rare_group(stage: Stage, world: str = "confounded") -> pd.DataFrame:
 
 def identity(stage: Stage, v_s: np.ndarray) -> list[dict]:
     """What the shipped encoder's feature (of the test people) gives an attacker, as rows of the record."""
-    from s2f_lib.faces import verify
-
     people = stage.test("physiology").table()
     train = stage.train("physiology").table()
     told = ceilings.DemographicsOnly().fit(train, stage.train_v_f).predict(people)
@@ -190,13 +188,13 @@ def identity(stage: Stage, v_s: np.ndarray) -> list[dict]:
     cell = np.unique(cell, return_inverse=True)[1]
     predicted = {"voice": v_s, "told": told, "heard": heard}
     top = {name: metrics.retrieval.rank(v, stage.test_v_f).hit_percent(10) for name, v in predicted.items()}
-    alike = metrics.retrieval.rank(v_s, stage.test_v_f, query_groups=cell)
+    alike = metrics.retrieval.rank(v_s, stage.test_v_f, groups=cell)
     alike = alike.where(alike.size >= 2)
-    cosine = metrics.similarity.unit(v_s, "v_s") @ metrics.similarity.unit(stage.test_v_f, "v_f").T
+    cosine = metrics.similarity.cosines(v_s, stage.test_v_f)
     of = {"experiment": "identity", "predictor": "voice"}
     alone = {"within": "sex, decade and group"}
-    mean, who = metrics.inference.mean_interval, np.arange(len(people))
-    auc = metrics.inference.bootstrap(lambda who: verify.auc_of_people(cosine, who, cell), who, times=300)
+    mean, auc_of = metrics.inference.mean_interval, metrics.verification.auc_of_people
+    auc = metrics.inference.bootstrap(lambda who: auc_of(cosine, who, cell), np.arange(len(people)), times=300)
     return [
         row("top_percent_gain", mean(top["voice"] - top["told"]), **of, against="demographics", k=10),
         row("top_percent_gain", mean(top["voice"] - top["heard"]), **of, against="sex and decade", k=10),

@@ -81,7 +81,7 @@ def run(path: str | Path, encoder, recogniser: dict | None = None) -> tuple[int,
         ("voice", 6): v_s,
         ("voice", 3): short,
         ("mean feature", None): similarity.mean_feature(clips.source("train").mean_feature[None], len(v_f)),
-        ("random pair", None): v_f[similarity.another_person(len(v_f), people=speakers)],
+        ("random pair", None): v_f[similarity.mismatched(len(v_f), people=speakers)],
     }
     rows = []
     for (name, seconds), guess in predictions.items():

@@ -58,7 +58,7 @@ class Study:
         return {
             "voice": m.v_s,
             "mean feature": metrics.similarity.mean_feature(m.train_v_f, len(m)),
-            "random pair": m.v_f[metrics.similarity.another_person(len(m))],
+            "random pair": m.v_f[metrics.similarity.mismatched(len(m))],
             "sex alone": self._told(("sex",)),
             "sex and decade": self._told(("sex", "decade")),
             "demographics": self._told(ceilings.KEYS),
@@ -157,7 +157,7 @@ def within_table(study: Study) -> pd.DataFrame:
     rows = {}
     for gallery, groups in galleries.items():
         for name in ("voice", "sex and decade", "demographics", "perfect listener"):
-            ranks = retrieval_ranks(study, name, query_groups=groups)
+            ranks = retrieval_ranks(study, name, groups=groups)
             kept = ranks.where(ranks.size >= 5)
             if len(kept) < 2:  # too few people for galleries of this kind
                 continue
@@ -258,7 +258,7 @@ def consistency(study: Study) -> dict[str, metrics.inference.Interval]:
     """Angle between v_s of two clips of one person (other sentences, other room), and of two people."""
     m = study.material
     same = metrics.similarity.angle_deg(m.v_s, m.v_s_other)
-    other = metrics.similarity.angle_deg(m.v_s, m.v_s_other[metrics.similarity.another_person(len(m))])
+    other = metrics.similarity.angle_deg(m.v_s, m.v_s_other[metrics.similarity.mismatched(len(m))])
     return {"same person": metrics.inference.mean_interval(same), "two people": metrics.inference.mean_interval(other)}
 
 

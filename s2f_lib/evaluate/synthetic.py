@@ -69,7 +69,7 @@ def retrieval_rows(study: Study) -> Rows:
     of = {"experiment": "retrieval", "metric": "cosine"}
     for within, groups in ((None, None), ("sex", sex), ("sex and decade", np.char.add(sex, decade))):
         for name in RANKED:
-            ranks = tables.retrieval_ranks(study, name, query_groups=groups)
+            ranks = tables.retrieval_ranks(study, name, groups=groups)
             ranks = ranks.where(ranks.size >= 5)  # a lineup needs a few faces
             yield from retrieval.rows(ranks, **of, **_who(name), within=within)
         yield from retrieval.chance_rows(ranks, **of, predictor="chance", within=within)

@@ -14,13 +14,14 @@ from s2f_lib.io.records import (
     row,
     write_record,
 )
-from s2f_lib.io.tensors import read_tensors, write_tensors
+from s2f_lib.io.tensors import WeightFileError, read_tensors, write_tensors
 
 __all__ = [
     "BusyError",
     "ChecksumError",
     "DownloadError",
     "Record",
+    "WeightFileError",
     "allocate",
     "atomic_path",
     "atomic_write",

@@ -324,6 +324,7 @@ def command_of(
     *,
     always: Sequence[str] = (),
     left_out: Sequence[str] = (),
+    positional: Sequence[str] = (),
 ) -> str:
     """The command line that runs a program with these options again, for its record.
 
@@ -333,35 +334,31 @@ def command_of(
     Parameters
     ----------
     parser : argparse.ArgumentParser
-        Its ``prog`` is how the program is started, e.g. "python -m s2f_lib.evaluate". With sub-commands, that of the
-        one in `options` is taken.
+        Its ``prog`` is how the program is started, e.g. "s2f evaluate".
     options : argparse.Namespace
-        As parsed; what the parser knows and `options` lacks is passed over.
+        As parsed; the name of an option with two hyphens before it is how it is typed.
     always : sequence of str
         Names of options that are told at their defaults too.
     left_out : sequence of str
         Names of options that change no number, beside those of `NO_NUMBER`.
+    positional : sequence of str
+        Names of arguments that are typed without their name.
 
     Examples
     --------
-    >>> parser = argparse.ArgumentParser(prog="python -m some.program")
+    >>> parser = argparse.ArgumentParser(prog="s2f study")
     >>> _ = parser.add_argument("--people", type=int, default=100)
     >>> _ = parser.add_argument("--workers", type=int, default=2)
     >>> command_of(parser, parser.parse_args(["--people", "50", "--workers", "8"]))
-    'python -m some.program --people 50'
+    's2f study --people 50'
     """
     words = [parser.prog]
-    for action in parser._actions:
-        if isinstance(action.choices, dict):  # sub-commands
-            chosen = action.choices[getattr(options, action.dest)]
-            return command_of(chosen, options, always=always, left_out=left_out)
-        if not hasattr(options, action.dest) or action.dest in (*NO_NUMBER, *left_out):
+    for name, value in vars(options).items():
+        if name in (*NO_NUMBER, *left_out) or (value == parser.get_default(name) and name not in always):
             continue
-        value = getattr(options, action.dest)
-        if value != action.default or action.dest in always:
-            words += action.option_strings[-1:]
-            if action.nargs != 0:  # a flag stands alone
-                words += [_word(one) for one in (value if isinstance(value, list) else [value])]
+        words += [] if name in positional else [f"--{name.replace('_', '-')}"]
+        if value is not True:  # a flag stands alone
+            words += [_word(one) for one in (value if isinstance(value, list) else [value])]
     return " ".join(words)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from s2f_lib.book.plotting import COLORS
 from s2f_lib.io import Record
-from s2f_lib.published import paper, similarity
+from s2f_lib.published import distances, paper
 
 
 def craniofacial(record: Record):
@@ -71,9 +71,9 @@ def retrieval_curves(histograms: Mapping[str, Sequence[int]], title: str = ""):
     from matplotlib import pyplot as plt
 
     figure, axis = plt.subplots()
-    share = np.arange(1, similarity.BINS + 1)
+    share = np.arange(1, distances.BINS + 1)
     for name, histogram in histograms.items():
-        axis.plot(share, 100 * similarity.top_percent(list(histogram)), label=name)
+        axis.plot(share, 100 * distances.cumulative(list(histogram)), label=name)
     axis.plot(share, share, "--", color=COLORS["chance"], label="chance")
     axis.set(xscale="log", xlabel="First percent of the gallery (%)", ylabel="Clips found (%)", title=title)
     axis.set_xticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])

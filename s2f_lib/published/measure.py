@@ -10,15 +10,15 @@ import numpy as np
 
 from s2f_lib import io
 from s2f_lib.published import (
+    agreement,
     contest,
+    distances,
     findings,
-    labels,
     layout,
     own_encoder,
     paper,
     pictures,
     shapes,
-    similarity,
     voices,
 )
 
@@ -38,9 +38,9 @@ def measure_part(folder: str | Path, part: str, limit: int | None = None, progre
     for kind, measured in kinds.items():
         found.add("faces", int(measured.ok.sum()), experiment="counts", picture=kind)
         found.add("unreadable", int((measured.status == "unreadable").sum()), experiment="counts", picture=kind)
-    labels.measure(kinds, speakers, found, named if all(named) else None)
+    agreement.measure(kinds, speakers, found, named if all(named) else None)
     shapes.measure(kinds, found)
-    similarity.measure(kinds, speakers, found)
+    distances.measure(kinds, speakers, found)
     return found
 
 
@@ -101,10 +101,10 @@ def write_part(
 
 def command_line(part: str, repeats: int = contest.matching.REPEATS, only: str | None = None) -> str:
     """The command line of `write_part`."""
-    from s2f_lib.published.__main__ import parser  # the program that calls this
+    from s2f_lib.published.main import measure_parser  # the program that calls this
 
-    options = argparse.Namespace(command="measure", part=part, repeats=repeats, only=only)
-    return io.command_of(parser(), options, always=("part",))
+    options = argparse.Namespace(part=part, repeats=repeats, only=only)
+    return io.command_of(measure_parser(), options, always=("part",))
 
 
 def write_pictures(folder: str | Path, part: str, command: str, progress: bool = True) -> None:

@@ -41,20 +41,6 @@ def table(predicted: Pictures, reference: Pictures, only: tuple[str, ...] | None
     return metrics.craniofacial.correlations(*sides, people).assign(n=int(both.sum()))
 
 
-def fisher_interval(r: float, n: int) -> tuple[float, float]:
-    """95 % interval of a Pearson correlation of n independent pairs, by Fisher's z.
-
-    Examples
-    --------
-    >>> [round(x, 3) for x in fisher_interval(0.3, 968)]
-    [0.242, 0.356]
-    """
-    if n < 4 or not -1 < r < 1:
-        raise ValueError(f"Fisher's interval needs at least 4 pairs and -1 < r < 1, got n = {n} and r = {r}")
-    z, half = np.arctanh(r), 1.959964 / np.sqrt(n - 3)
-    return float(np.tanh(z - half)), float(np.tanh(z + half))
-
-
 def measure(kinds: dict[str, Pictures], findings: Findings) -> None:
     """Add the correlations of every S2F kind with F2F, and of the exaggerated one with the true face."""
     for kind in ("s2f_0", "s2f_07", "s2f_14"):
@@ -84,7 +70,7 @@ def _add(findings: Findings, found: pd.DataFrame, **pair: str) -> None:
             if np.isfinite(row[how]):
                 findings.add("r", round(float(row[how]), 5), **of)
                 if how == "pooled":
-                    low, high = fisher_interval(findings.rows[-1]["value"], int(row["n"]))
+                    low, high = metrics.craniofacial.fisher_interval(findings.rows[-1]["value"], int(row["n"]))
                     findings.rows[-1] |= {"low": low, "high": high}
             if np.isfinite(row.get(f"holm_{how}", np.nan)):
                 findings.add("p_holm", round(float(row[f"holm_{how}"]), 5), **of)

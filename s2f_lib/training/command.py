@@ -3,7 +3,6 @@
     s2f train --preset quick --loss paper --seed 0
     s2f train --preset standard --people 8000 --out runs/standard
     s2f train --preset synthetic-standard --set start_from=voice-encoder-synthetic --out runs/further
-    s2f train --sweep loss_ablation
     accelerate launch --multi_gpu -m s2f_lib train --preset paper-gpu --corpus data/avspeech
 
 The same loop runs on a CPU, on one GPU and on several; what differs is in the preset.
@@ -13,13 +12,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 from s2f_lib import config as settings
 from s2f_lib.losses import LossConfig
 from s2f_lib.training.api import layers_for, make_config, run
-from s2f_lib.training.loop import TrainingError
 from s2f_lib.training.settings import TrainConfig
 from s2f_lib.training.synthetic import PeopleSet
 
@@ -38,27 +35,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="folder of the run (default runs/<preset>-<loss>-<seed>)")
     parser.add_argument("--restart", action="store_true", help="begin again although the folder holds a checkpoint")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change one setting")
-    parser.add_argument("--sweep", help="run a whole study instead: loss_ablation")
-    parser.add_argument("--only", nargs="*", help="with --sweep: these variants only")
     parser.add_argument("--workers", type=int, default=2, help="processes that make synthetic clips (default 2)")
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; gives its exit status."""
-    options = _parser().parse_args(arguments)
-    try:
-        return _sweep(options) if options.sweep else _train(options)
-    except (TrainingError, ValueError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-
-
-def _sweep(options) -> int:
-    """A whole study."""
-    from s2f_lib.training import sweep_report
-
-    return sweep_report.main(options.sweep, options.only, options.workers)
+    return _train(_parser().parse_args(arguments))
 
 
 def _train(options) -> int:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
 from s2f_lib import audio
+from s2f_lib.metrics.similarity import angle_deg
 
 
 class Occlusion(NamedTuple):
@@ -41,15 +41,9 @@ def occlusion(encoder, waveform: np.ndarray, bands: int = 8, slices: int = 6) ->
         holes = spectrogram.repeat(slices, 1, 1, 1)
         for j in range(slices):
             holes[j, :, times[j] : times[j + 1], frequencies[i] : frequencies[i + 1]] = 0
-        degrees[i] = angle_between(encoder(holes), whole).numpy()
+        degrees[i] = angle_deg(encoder(holes).numpy(), whole.numpy())
     hz = frequencies * audio.SAMPLE_RATE / audio.N_FFT
     return Occlusion(degrees, hz, times * audio.HOP_LENGTH / audio.SAMPLE_RATE)
-
-
-def angle_between(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """Angle in degrees between rows, (B, D) and (B, D) or (1, D) -> (B,)."""
-    cosine = F.cosine_similarity(a.double(), b.double(), dim=1)
-    return torch.rad2deg(torch.arccos(cosine.clamp(-1, 1)))
 
 
 class Axis(NamedTuple):

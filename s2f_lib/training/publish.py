@@ -1,6 +1,6 @@
 """Turn a finished run into weights of the hub: a small file, and a description that says where it comes from.
 
-python -m s2f_lib.training.publish runs/synthetic-standard --people 30000
+s2f weights publish runs/synthetic-standard --people 30000
 
 Where the run went on from other weights, the description counts their clips too and says how they were made.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -175,7 +174,7 @@ def _command(settings: TrainConfig, which: PeopleSet) -> str:
     first = " ".join(["s2f train --preset synthetic-standard", *heard, *own])
     second = " ".join([*people] + [f"--clips {which.clips}"] * (which.clips != 1))
     out = "runs/synthetic-standard"
-    return f"{first} --out {out} && python -m s2f_lib.training.publish {out} {second}"
+    return f"{first} --out {out} && s2f weights publish {out} {second}"
 
 
 def _loss(loss: LossConfig) -> list[str]:
@@ -195,7 +194,7 @@ def _text(value) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m s2f_lib.training.publish", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="s2f weights publish", description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of a run")
     parser.add_argument("--people", type=int, required=True, help="speakers it was trained on")
     parser.add_argument("--population-seed", type=int, default=PeopleSet.seed, help="which speakers")
@@ -210,7 +209,3 @@ def main(arguments: list[str] | None = None) -> int:
     )  # fmt: skip
     print(f"shipped {path.name}, {path.stat().st_size / 1e6:.1f} MB")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

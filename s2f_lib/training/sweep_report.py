@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
 
@@ -195,6 +196,15 @@ def main(name: str, only: list[str] | None, workers: int, study: Study | None = 
     path = write(results, search, study, start, target, seconds, command)
     print(f"{len(results)} runs of {len({r['variant'] for r in results})} variants → {path}")
     return 0
+
+
+def command(arguments: Sequence[str] | None = None) -> int:
+    """``s2f study ablation``: every variant of the loss, over seeds and learning rates."""
+    parser = argparse.ArgumentParser(prog="s2f study ablation", description=command.__doc__.split(": ")[1])
+    parser.add_argument("--only", nargs="*", help="these variants only; the record is left as it is")
+    parser.add_argument("--workers", type=int, default=2, help="processes that make synthetic clips (default 2)")
+    options = parser.parse_args(arguments)
+    return main("loss_ablation", options.only, options.workers)
 
 
 def _check(name: str, only: list[str] | None) -> None:

@@ -16,6 +16,7 @@ from s2f_lib import hub, io, voice_encoder
 from s2f_lib.faces import decoder_quality
 from s2f_lib.faces.recogniser import to_tensor
 from s2f_lib.io import row
+from s2f_lib.metrics import retrieval
 from s2f_lib.training import validate
 
 PEOPLE_SHOWN = 8
@@ -64,9 +65,9 @@ def score(encoder, validation, truth, decoder, reader) -> list[dict]:
     v_f, found = validate.targets(validation).astype(np.float32), []
     for seconds in TEST_SECONDS:
         v_s = validate.predict(encoder, validation, seconds=seconds)
+        ranks = retrieval.rank(v_s, v_f)
         for percent in (1, 5, 10):
-            share = validate.top_percent(v_s, v_f, percent) / 100
-            found.append(row("top_percent", share, seconds=int(seconds), k=percent))
+            found.append(row("top_percent", ranks.top_percent(percent), seconds=int(seconds), k=percent))
     faces = decoder_quality.to_pictures(decoder_quality.decode(decoder, v_s).image)
     labels = reader.label(to_tensor(faces))
     right = float((labels.sex == truth["sex"].to_numpy()).mean())

@@ -121,7 +121,7 @@ def test_a_grid_runs_each_point_once_and_failures_are_reported(page, tmp_path, c
         {"people": 3, "name": "b"},
         {"double": 6.0},
     )
-    assert done["command"] == 'python -m s2f_lib.book.pages run 90_tiny -p name="b" -p people=3'
+    assert done["command"] == 's2f pages run 90_tiny -p name="b" -p people=3'
     stamp = (out / "people=3" / "90_tiny.ipynb").stat().st_mtime_ns
     assert pages.main([*arguments[:3], "people=[3]", *arguments[4:]]) == 0
     assert (out / "people=3" / "90_tiny.ipynb").stat().st_mtime_ns == stamp  # finished runs are kept

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_scripts import _common, build_shards, crop_faces
-from s2f_lib import corpus
+from data_scripts import build_shards, crop_faces
+from s2f_lib import cli, corpus
 from s2f_lib.corpus import build, splits, storage
 from s2f_lib.training.data import Plan
 from s2f_lib.training.shards import corpus_sources
@@ -127,7 +127,7 @@ def test_a_shard_that_others_do_not_see_is_told(pairs, parts, address, monkeypat
 def test_commands_say_which_of_them_take_an_address(pairs, parts, tmp_path, address, capsys):
     splits.save(tmp_path / "splits.json", parts)
     more = ("--features", str(pairs), "--splits", str(tmp_path / "splits.json"), "--quiet")
-    assert _common.guarded(lambda: build_shards.main([str(pairs), address, *more])) == 0
+    assert cli.guarded(lambda: build_shards.main([str(pairs), address, *more])) == 0
     assert f"packed 12 of 12 clips -> {address}/manifest.csv" in capsys.readouterr().out
     assert len(corpus.open(address)) == 12
     for module, words, told in (

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from s2f_lib import io
+from s2f_lib import cli, io
 from s2f_lib.audio import degrade
-from s2f_lib.evaluate import __main__ as evaluation
+from s2f_lib.evaluate import main as evaluation
 from s2f_lib.evaluate import material, study, synthetic
 
 ROWS = [{"measure": "angle", "value": 1.0}]
@@ -92,9 +92,9 @@ def test_short_clips_are_repeated_from_the_beginning():
 
 
 def test_command_explains_missing_weights(capsys):
-    assert evaluation.main(["--weights", "no-such-weights"]) == 1
+    assert cli.main(["evaluate", "--weights", "no-such-weights"]) == 2
     assert "no-such-weights" in capsys.readouterr().err
-    assert evaluation.main(["--people", "5"]) == 2
+    assert cli.main(["evaluate", "--people", "5"]) == 2
     assert "at least 100" in capsys.readouterr().err
 
 

@@ -5,9 +5,9 @@ import zlib
 import numpy as np
 import pytest
 
-from s2f_lib import io
-from s2f_lib.published import contest, findings, layout, measure, own_encoder, pictures, similarity, voices
-from s2f_lib.published.__main__ import main
+from s2f_lib import io, metrics
+from s2f_lib.cli import main
+from s2f_lib.published import contest, distances, findings, layout, measure, own_encoder, pictures, voices
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def made_up(monkeypatch):
     monkeypatch.setattr(voices, "measure_voice", voice)
     monkeypatch.setattr(own_encoder, "_measure", lambda path: {"feature": voice(path)["feature"][:64]})
     monkeypatch.setattr(
-        own_encoder, "fine_tuned", lambda sound, face, speakers, seed: similarity.centred_cosine(face, face)
+        own_encoder, "fine_tuned", lambda sound, face, speakers, seed: distances.centred_cosine(face, face)
     )
 
 
@@ -98,7 +98,9 @@ def test_both_parts_end_in_records_without_a_name_in_them(part, home, made_up, w
     }[part]
     write_tree(home / "data", part, names, empty=True)
     monkeypatch.setattr(contest, "ALPHAS", (1000.0,))  # the choice among many is tested with the heads
-    assert main(["measure", "--data", str(home / "data"), "--part", part, "--quiet", "--repeats", "1"]) == 0
+    assert (
+        main(["published", "measure", "--data", str(home / "data"), "--part", part, "--quiet", "--repeats", "1"]) == 0
+    )
     assert f"120 whole clips of {known}" in capsys.readouterr().out
     measured, heads = findings.recorded(part)
     assert measured.value("clips", experiment="counts") == 120
@@ -129,7 +131,7 @@ def test_a_record_names_the_command_that_made_it():
 def test_what_was_not_measured_says_so(home):
     with pytest.raises(FileNotFoundError, match="published measure --part voxceleb"):
         findings.recorded("voxceleb")
-    assert main(["measure", "--data", str(home), "--part", "avspeech"]) == 1
+    assert main(["published", "measure", "--data", str(home), "--part", "avspeech"]) == 2
 
 
 def test_real_examples_on_a_few_clips(examples, home):
@@ -157,18 +159,16 @@ def test_recorded_numbers_belong_to_these_examples(examples):
 
 def test_counts_and_rows_say_the_same():
     """The counts of a record give its numbers again, so the page is live without the data."""
-    from s2f_lib.published import labels, similarity
-
     measured, heads = findings.recorded("avspeech")
     for one in measured.tables["confusion"]:
         if one["label"] == "gender":
-            again = labels.from_counts(np.array(one["counts"]))
+            again = metrics.labels.kept(np.array(one["counts"]))
             row = measured.row(
                 "agreement", label="gender", reference=one["reference"], picture=one["picture"], source=None
             )
             assert again.estimate == pytest.approx(row["value"], abs=1e-9)
             assert (again.low, again.high) == pytest.approx((row["low"], row["high"]), abs=0.02)
-    curve = similarity.top_percent(findings.counts(measured, "ranks", reference="true", picture="f2f"))
+    curve = distances.cumulative(findings.counts(measured, "ranks", reference="true", picture="f2f"))
     found = measured.value("top_percent", reference="true", picture="f2f", k=10)
     assert curve[9] == pytest.approx(found, abs=0.01)
     with pytest.raises(KeyError, match="0 entries of 'ranks'"):

@@ -6,7 +6,7 @@ import types
 import numpy as np
 import pytest
 
-from s2f_lib import hub, training
+from s2f_lib import cli, hub, training
 from s2f_lib.config import SEEDS
 from s2f_lib.training import command, features, synthetic
 from s2f_lib.training.data import ArraySource
@@ -26,7 +26,7 @@ def test_another_world_does_not_go_on_with_the_run_of_the_first(clips, tmp_path,
     words = ["--loss", "normalized", "--out", str(tmp_path)]
     words += [word for name, value in small.items() for word in ("--set", f"{name}={value}")]
     assert command.main(words) == 0
-    assert command.main([*words, "--people", "8000", "--world", "null"]) == 1
+    assert cli.main(["train", *words, "--people", "8000", "--world", "null"]) == 2
     assert "other clips, with people = 512, not 8000" in capsys.readouterr().err
     assert command.main([*words, "--people", "8000", "--world", "null", "--restart"]) == 0
 
@@ -34,7 +34,7 @@ def test_another_world_does_not_go_on_with_the_run_of_the_first(clips, tmp_path,
 @pytest.mark.parametrize("seed", [SEEDS["recogniser"], SEEDS["decoder"], SEEDS["test"], synthetic.VALIDATION_SEED])
 def test_people_kept_for_something_else_are_not_trained_on(seed, monkeypatch, capsys):
     monkeypatch.setattr(synthetic, "source", None)
-    assert command.main(["--population-seed", str(seed)]) == 1
+    assert cli.main(["train", "--population-seed", str(seed)]) == 2
     assert f"--population-seed {seed}: these people are kept for" in capsys.readouterr().err
 
 

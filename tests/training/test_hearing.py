@@ -34,11 +34,6 @@ def test_occlusion_finds_the_band_that_matters(noise):
     assert np.allclose(found.degrees[2], found.degrees[2].mean(), rtol=0.05)  # steady noise: every moment counts alike
 
 
-def test_angles_by_hand():
-    a = torch.tensor([[1.0, 0.0], [1.0, 1.0], [-1.0, 0.0]])
-    assert hearing.angle_between(a, torch.tensor([[2.0, 0.0]])).tolist() == pytest.approx([0, 45, 180], abs=1e-5)
-
-
 def test_an_axis_reads_the_label_of_people_it_has_not_seen():
     rng = np.random.default_rng(1)
     label = rng.normal(50, 15, 300)

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from s2f_lib import config, io, training, voice_encoder
+from s2f_lib import cli, config, io, training, voice_encoder
 from s2f_lib.faces.decoder import DecoderShape, FaceDecoder
-from s2f_lib.training import command, sweep, sweep_report, sweep_scores, validate
+from s2f_lib.training import sweep, sweep_report, sweep_scores, validate
 from s2f_lib.training.loop import OutOfMemory
 
 
@@ -175,7 +175,7 @@ def test_a_loss_that_fails_is_a_result_and_a_small_machine_is_none(job, tmp_path
 )
 def test_a_choice_that_cannot_be_reported_is_refused_before_training(only, message, monkeypatch, capsys):
     monkeypatch.setattr(sweep, "run_study", None)
-    assert command.main(["--sweep", "loss_ablation", "--only", only]) == 1
+    assert cli.main(["study", "ablation", "--only", only]) == 2
     assert message in capsys.readouterr().err
 
 

@@ -37,7 +37,7 @@ def measure(kinds: dict[str, Pictures], speakers: np.ndarray, findings: Findings
             continue
         both = kinds[reference].ok & kinds[query].ok
         a, b, who = kinds[query].feature[both], kinds[reference].feature[both], speakers[both]
-        other = metrics.similarity.another_person(len(a), people=who)
+        other = metrics.similarity.mismatched(len(a), people=who)
         of = {"reference": reference, "picture": query}
         l2 = (np.linalg.norm(a - x, axis=1).mean() for x in (b, b[other]))
         angles = (metrics.similarity.angle_deg(a, x).mean() for x in (b, b[other]))
@@ -59,7 +59,7 @@ def rank_histogram(found: matching.Ranks, bins: int = BINS) -> list[int]:
     return np.bincount(np.minimum((share * bins).astype(int), bins - 1), minlength=bins).tolist()
 
 
-def top_percent(histogram: list[int]) -> np.ndarray:
+def cumulative(histogram: list[int]) -> np.ndarray:
     """Share of queries in the first 1, 2 ... 100 percent of the gallery; the ranks' histogram summed up."""
     histogram = np.asarray(histogram, float)
     return histogram.cumsum() / histogram.sum()
