@@ -24,7 +24,7 @@ class Room(NamedTuple):
 ROOMS = (
     Room(("rooms", "io", "config", "hub"), "foundation", "files, records, settings and weights by name"),
     Room(("audio", "media"), "foundation", "sound to the paper's spectrogram, video to frame and sound"),
-    Room(("metrics",), "evaluate", "similarity, retrieval, labels, face measures, intervals and tests"),
+    Room(("metrics",), "metrics", "similarity, retrieval, labels, face measures, intervals and tests"),
     Room(("people",), "people", "synthetic people with a known face and voice"),
     Room(("faces",), "faces", "detector, frozen recognisers, face decoder"),
     Room(("corpus",), "corpus", "one interface over synthetic, published and downloaded data"),
@@ -32,9 +32,9 @@ ROOMS = (
     Room(("training",), "learning", "how it learns"),
     Room(("evaluate",), "evaluate", "every measure of the paper, with the baselines it left out"),
     Room(("studies",), "evaluate", "ablation of the loss, ethics, probing, growth with the data"),
+    Room(("book",), "book", "its look, its explorers, and how its pages are run"),
     Room(("published",), "book", "the authors' own examples, measured again"),
     Room(("report",), "book", "claims, scorecard and tables, out of the records"),
-    Room(("book",), "book", "its look, its explorers, and how its pages are run"),
     Room(("site", "cli"), "book", "the book's builder and the command line"),
 )
 

@@ -84,6 +84,14 @@ def pairs_of(
     )
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options of ``s2f published measure``."""
+    made = layout.parser("measure", "Measure a part of the published examples and write its two records.")
+    made.add_argument("--repeats", type=int, default=2, help="repeated cross-validations (default %(default)s)")
+    made.add_argument("--only", choices=("pictures", "heads"), help="one of the two records")
+    return made
+
+
 def write_part(
     folder: str | Path,
     part: str,
@@ -101,10 +109,8 @@ def write_part(
 
 def command_line(part: str, repeats: int = contest.matching.REPEATS, only: str | None = None) -> str:
     """The command line of `write_part`."""
-    from s2f_lib.published.main import measure_parser  # the program that calls this
-
     options = argparse.Namespace(part=part, repeats=repeats, only=only)
-    return io.command_of(measure_parser(), options, always=("part",))
+    return io.command_of(parser(), options, always=("part",))
 
 
 def write_pictures(folder: str | Path, part: str, command: str, progress: bool = True) -> None:

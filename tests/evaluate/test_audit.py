@@ -84,12 +84,3 @@ def test_the_record_names_what_was_asked(tmp_path, monkeypatch):
     assert audit.main(["--people", "200", "--weights", "mine", "--quiet", "--out", str(out)]) == 0
     command = json.loads(out.read_text())["command"]
     assert command == "s2f study ethics --people 200 --weights mine --out results/ethics_small.json"
-
-
-def test_command_explains_missing_weights(capsys, monkeypatch):
-    def missing(name):
-        raise KeyError(f"no weights named {name!r}")
-
-    monkeypatch.setattr(audit.hub, "load", missing)
-    assert audit.main(["--quiet"]) == 1
-    assert "not audited: no weights named 'synthetic-vgg'" in capsys.readouterr().err
