@@ -21,12 +21,12 @@ from importlib import resources, util
 
 import numpy as np
 
-from benchmarks import synthetic_voices
+from benchmarks import anthropometry, synthetic_voices
 from s2f_lib import io, people
 from s2f_lib.config import SEEDS
 from s2f_lib.io import row
 from s2f_lib.metrics.verification import auc
-from s2f_lib.people import accessories, anthropometry
+from s2f_lib.people import accessories
 
 COMMAND = "python -m benchmarks.synthetic_people"
 SIZE = 128  # pixels

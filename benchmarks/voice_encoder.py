@@ -18,10 +18,10 @@ import time
 import numpy as np
 
 from s2f_lib import config, hub, io, training
-from s2f_lib.evaluate import ceilings, material, readers
 from s2f_lib.io import row
 from s2f_lib.metrics import inference, retrieval, similarity
-from s2f_lib.training import hearing, synthetic, validate
+from s2f_lib.studies import probing
+from s2f_lib.training import synthetic, validate
 
 NAME = "voice-encoder-synthetic"
 
@@ -46,22 +46,22 @@ def main() -> None:
     begun = time.perf_counter()
     recogniser, encoder = hub.load("synthetic-vgg"), hub.load(NAME)
     shipped = hub.describe(NAME)
-    people = options.people or shipped["people"]
-    seen = synthetic.PeopleSet(people, 1, shipped.get("population_seed", synthetic.PeopleSet.seed))
+    people = options.people or shipped["data"]["people"]
+    seen = synthetic.PeopleSet(people, 1, shipped["data"]["seed"])
     unseen = synthetic.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
-    known = synthetic.face_targets(seen, recogniser, synthetic.folder_of(seen), options.workers)
+    known = synthetic.face_targets(seen, recogniser, workers=options.workers)
     test = synthetic.source(unseen, recogniser, workers=options.workers)
     v_f, known_v_f = test.v_f.astype(np.float32), known.v_f.astype(np.float32)
     guesses = {
         "voice": validate.predict(encoder, test),
         "mean feature": similarity.mean_feature(known_v_f, len(v_f)),
-        **baselines(seen, unseen, known_v_f),
+        **reference_guesses(seen, unseen, known_v_f),
     }
     rows = scores(guesses, v_f)
     tables = seen.population().table(), unseen.population().table()
     rows += read_off(guesses["voice"], v_f, known_v_f, *tables)
     rows += decoded(guesses["voice"], v_f, tables[1])
-    rows.append(row("clips_seen", shipped["clips_seen"], predictor="voice"))
+    rows.append(row("clips_seen", shipped["examples_seen"], predictor="voice"))
     curve = shipped.get("curve", [])  # the trainer counts in per cent
     rows += [row("top_percent", top10 / 100, split="validation", clips=clips, k=10) for clips, _, top10 in curve]
     if options.null:
@@ -80,11 +80,11 @@ def main() -> None:
     print(f"→ {path}")
 
 
-def baselines(seen: synthetic.PeopleSet, unseen: synthetic.PeopleSet, v_f: np.ndarray) -> dict[str, np.ndarray]:
+def reference_guesses(seen: synthetic.PeopleSet, unseen: synthetic.PeopleSet, v_f: np.ndarray) -> dict[str, np.ndarray]:
     """What demographics alone and an oracle predict for the test people."""
     people, others = seen.population().table(), unseen.population().table()
-    demographics = ceilings.DemographicsOnly().fit(people, v_f)
-    oracle = ceilings.PerfectListener().fit(people, v_f)
+    demographics = baselines.DemographicsOnly().fit(people, v_f)
+    oracle = baselines.PerfectListener().fit(people, v_f)
     print(f"oracle: {oracle.chosen_}, {oracle.scores_}", flush=True)
     return {"demographics": demographics.predict(others), "oracle": oracle.predict(others)}
 
@@ -110,7 +110,7 @@ def read_off(v_s: np.ndarray, v_f: np.ndarray, known: np.ndarray, people, others
     """
     rows = []
     for name, truth in (("sex", people["sex"] == "male"), ("age", people["age"])):
-        axis = hearing.axis_of(known[:3000], truth.to_numpy(float)[:3000])
+        axis = probing.axis_of(known[:3000], truth.to_numpy(float)[:3000])
         for space, feature in (("v_s", v_s), ("v_f", v_f)):
             guess = axis.read(feature)
             if name == "sex":
@@ -126,7 +126,7 @@ def decoded(v_s: np.ndarray, v_f: np.ndarray, people) -> list[dict]:
     decoder, reader = hub.load("decoder-synthetic-vgg"), hub.load("attributes-synthetic")
     rows = []
     for drawn, feature in (("S2F", v_s), ("F2F", v_f)):
-        labels = readers.read(reader, material.decode(decoder, feature)[0])
+        labels = appearance.read(reader, data.decode(decoder, feature)[0])
         right = (labels["sex"].to_numpy() == people["sex"].to_numpy()).mean()
         rows.append(row("sex_right", right, read_from=drawn))
         rows.append(row("age_r", np.corrcoef(labels["age"], people["age"])[0, 1], read_from=drawn))

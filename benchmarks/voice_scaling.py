@@ -18,10 +18,11 @@ import numpy as np
 
 from benchmarks.voice_encoder import read_off
 from s2f_lib import config, hub, io, training
-from s2f_lib.evaluate import ceilings
+from s2f_lib.evaluate import baselines
 from s2f_lib.io import row
 from s2f_lib.metrics import inference, retrieval
-from s2f_lib.training import scaling, synthetic, validate
+from s2f_lib.studies import scaling_law
+from s2f_lib.training import synthetic, validate
 
 NAME = "voice-encoder-synthetic"
 STEPS = (200, 400, 800, 1600, 3200, 6400, 12000)
@@ -55,12 +56,12 @@ def main() -> None:
     if options.train_only:
         return
     shipped = hub.describe(NAME)
-    if shipped.get("started_from"):
+    if shipped.get("init_from"):
         raise SystemExit(f"{NAME} went on from another run, but every point here is a run of its own from the start")
-    encoders[shipped["clips_seen"]] = hub.load(NAME)
+    encoders[shipped["examples_seen"]] = hub.load(NAME)
     unseen = synthetic.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
     test = synthetic.source(unseen, recogniser, workers=options.workers)
-    oracle = ceilings.PerfectListener().fit(seen.population().table(), source.v_f.astype(np.float32))
+    oracle = baselines.PerfectListener().fit(seen.population().table(), source.v_f.astype(np.float32))
     guesses = {clips: validate.predict(encoder, test) for clips, encoder in sorted(encoders.items())}
     tables = seen.population().table(), unseen.population().table()
     labels = labels_read(guesses, test.v_f.astype(np.float32), source.v_f.astype(np.float32), *tables)
@@ -70,8 +71,8 @@ def main() -> None:
     path = io.write_record(
         "voice_scaling", command=io.command_of(parser(), options), n=options.test_people, rows=rows,
         seeds=[0], seconds=time.perf_counter() - begun,
-        notes=f"{options.people} speakers, one clip and one picture each ({shipped['people']} in the last point); the "
-        f"oracle learns from {options.people}; one run (seed 0) a point. Intervals by "
+        notes=f"{options.people} speakers, one clip and one picture each ({shipped['data']['people']} in the last "
+        f"point); the oracle learns from {options.people}; one run (seed 0) a point. Intervals by "
         "bootstrap over test people, all points from the same draws; they hold no spread over seeds. Log-linear: "
         "straight over the logarithm of the clips; saturating power law: limit - b * clips ** -c. Beyond the last "
         "point both are guesses.",
@@ -119,8 +120,8 @@ def numbers(clips: list[int], table: np.ndarray) -> list[dict]:
     """The rows of one (resampled) table of hits: columns are the encoders, then the oracle; infinite where never."""
     top = table.mean(axis=0)
     share = (top[:-1] - 0.1) / (top[-1] - 0.1)
-    found = scaling.fit(clips, share)
-    straight, bent = {"curve": scaling.STRAIGHT}, {"curve": scaling.BENT}
+    found = scaling_law.fit(clips, share)
+    straight, bent = {"curve": scaling_law.STRAIGHT}, {"curve": scaling_law.BENT}
     guesses = (straight, found.line(PAPER_CLIPS)), (bent, found.bend(PAPER_CLIPS))
     return [
         *(row("share_of_oracle", s, clips=n, k=10) for n, s in zip(clips, share)),

@@ -37,16 +37,17 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "pages list": ("the pages, or what can be set on one", "s2f_lib.book.pages:list_main"),
         "pages run": ("execute a page with other parameters, or a grid of them", "s2f_lib.book.pages:run_main"),
         "pages table": ("one row per recorded run below a folder", "s2f_lib.book.pages:table_main"),
-        "pages cache": ("forget the executed pages if what they call has changed", "s2f_lib.book.pages:cache_main"),
+        "pages address": ("the address of your copy, in every place that needs it", "s2f_lib.book.address:main"),
+        "pages execute": ("all of them, into the cache of the book", "s2f_lib.book.build:main"),
     },
     "Train and measure": {
         "train": ("train a voice encoder", "s2f_lib.training.command:main"),
         "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.main:main"),
         "study ablation": (
             "the losses against each other, over seeds and rates",
-            "s2f_lib.training.sweep_report:command",
+            "s2f_lib.studies.ablation.summary:command",
         ),
-        "study ethics": ("the audit: what the model takes from where", "s2f_lib.evaluate.audit:main"),
+        "study ethics": ("the audit: what the model takes from where", "s2f_lib.studies.ethics.audit:main"),
     },
     "The paper's published examples": {
         "published fetch": ("fetch them (network)", "data_scripts.fetch_published_examples:main"),

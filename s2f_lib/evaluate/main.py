@@ -47,9 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
     if options.corpus == "synthetic":
         n, rows, notes = _synthetic(options, encoder, recogniser)
     else:
-        from s2f_lib.evaluate import folder
+        from s2f_lib.evaluate import own_corpus
 
-        n, rows, notes = folder.run(options.corpus, encoder, folder.made_for(options.weights))
+        n, rows, notes = own_corpus.run(options.corpus, encoder, own_corpus.made_for(options.weights))
     path = write(options, n, rows, notes, time.time() - started)
     print(f"{len(rows)} numbers of {n} clips in {time.time() - started:.0f} s -> {path}")
     return 0
@@ -58,10 +58,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _synthetic(options: argparse.Namespace, encoder, recogniser) -> tuple:
     import torch
 
-    from s2f_lib.evaluate import material, study, synthetic
+    from s2f_lib.evaluate import data, synthetic, tables
     from s2f_lib.voice_encoder import VoiceEncoder
 
-    s = study.study_of(
+    s = tables.study_of(
         recogniser,
         encoder,
         hub.load(options.decoder),
@@ -75,7 +75,7 @@ def _synthetic(options: argparse.Namespace, encoder, recogniser) -> tuple:
     )
     torch.manual_seed(0)
     fresh = VoiceEncoder(encoder.config).eval()
-    untrained = material.voice_features(fresh, s.population, workers=options.workers, progress=not options.quiet)[:, 0]
+    untrained = data.voice_features(fresh, s.population, workers=options.workers, progress=not options.quiet)[:, 0]
     rows = synthetic.run(s, encoder, untrained)
     notes = (
         f"{options.weights} on world {options.world}; baselines fitted on "

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from s2f_lib.evaluate import study as tables
-from s2f_lib.evaluate.study import Study
+from s2f_lib.evaluate import tables
+from s2f_lib.evaluate.tables import Study
 from s2f_lib.io import row
 from s2f_lib.metrics import craniofacial, inference, labels, retrieval, similarity
 

@@ -30,6 +30,7 @@ __all__ = [
     "describe_cpu",
     "read_record",
     "refuse_uncommitted",
+    "result_file",
     "results_dir",
     "row",
     "write_record",
@@ -42,10 +43,16 @@ NO_NUMBER = ("data", "out", "quiet", "runs", "workers")  # options that change n
 
 
 def results_dir() -> Path:
-    """Folder of the recorded results: ``$S2F_RESULTS``, else ``results/`` of the clone, else of the current folder."""
+    """Where results are written: ``$S2F_RESULTS``, else ``results/`` of the clone, else of the current folder."""
     if chosen := os.environ.get("S2F_RESULTS"):
         return Path(chosen)
     return (ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()) / "results"
+
+
+def result_file(name: str) -> Path:
+    """A file of the recorded results: that of `results_dir`, else the one which the installed package brings."""
+    own, packaged = results_dir() / name, Path(__file__).parents[1] / "results" / name
+    return packaged if packaged.exists() and not own.exists() else own
 
 
 @dataclass(frozen=True)
@@ -296,6 +303,7 @@ def _text(record: dict, rows: list[dict], tables: Mapping[str, Any]) -> str:
 def read_record(target: str | Path) -> Record | None:
     """Read ``results/<name>.json``, or the file of that path; None means "not run yet"."""
     path = _path(target)
+    path = result_file(path.name) if path.parent == results_dir() else path
     if not path.exists():
         return None
     try:

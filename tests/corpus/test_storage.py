@@ -10,7 +10,6 @@ from data_scripts import build_shards, crop_faces
 from s2f_lib import cli, corpus
 from s2f_lib.corpus import build, splits, storage
 from s2f_lib.training.data import Plan
-from s2f_lib.training.shards import corpus_sources
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -71,7 +70,8 @@ def test_training_reads_the_same_batches_from_both(pairs, parts, tmp_path, addre
     make(pairs, parts, tmp_path / "folder")
     make(pairs, parts, address)
     plan = Plan(batch_size=4, seconds=1.0, random_start=True)
-    for near, far in zip(corpus_sources(tmp_path / "folder"), corpus_sources(address), strict=True):
+    for part in ("train", "validation"):
+        near, far = corpus.open(tmp_path / "folder").source(part), corpus.open(address).source(part)
         np.testing.assert_array_equal(near.mean_feature, far.mean_feature)
         for one, two, _ in zip(near.batches(plan), far.batches(plan), range(4)):
             assert sorted(one) == sorted(two)

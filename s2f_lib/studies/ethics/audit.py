@@ -1,0 +1,111 @@
+"""The command that runs the ethics experiments and records them: ``s2f study ethics``.
+
+All of them take about 15 minutes on 2 cores, most of it synthesis, which is cached.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from s2f_lib import hub, io
+from s2f_lib.audio import degrade
+from s2f_lib.config import SEEDS
+from s2f_lib.evaluate import command, data
+from s2f_lib.io import row
+from s2f_lib.metrics import labels
+from s2f_lib.metrics.inference import Interval
+from s2f_lib.studies.ethics import experiments, predictions
+from s2f_lib.studies.ethics.experiments import RARE, WORLDS, Stage
+
+COMMAND = "s2f study ethics --out results/ethics.json"  # with default options
+LISTENERS = {"light": "ridge baseline", "perfect": "oracle"}  # who stands in for an encoder, in the words of the record
+
+
+def run(stage: Stage, encoder) -> list[dict]:
+    """Every experiment, as rows of ``results/ethics.json``."""
+    rows = [
+        row("r", value, experiment="shortcut", attribute="skin", test=test, predictor="ridge baseline")
+        for test, value in experiments.shortcut(stage).items()
+    ]
+    for by, predictor in LISTENERS.items():
+        for world, found in experiments.worlds(stage, by=by).items():
+            rows += [_follows(name, value, world, predictor) for name, value in found.items()]
+        for world in ("confounded", "physiology"):
+            of = {"experiment": "language switch", "world": world, "predictor": predictor}
+            found = experiments.language_switch(stage, world, by=by)
+            rows += [row("effect", value, **of, attribute=name) for name, value in found.items()]
+    rows += _rare(stage)
+    v_s = data.voice_features(
+        encoder,
+        stage.test("physiology"),
+        changes=(None, degrade.first_seconds(3.0)),
+        workers=stage.workers,
+        progress=stage.progress,
+    )[:, 0]
+    rows += experiments.identity(stage, v_s)
+    for by, table in experiments.errors_by_group(stage, v_s).items():
+        rows += labels.group_rows(table, by)
+    for world in WORLDS:
+        of = {"experiment": "body", "world": world, "predictor": "ridge baseline"}
+        rows += [row("r", value, **of, attribute=name) for name, value in experiments.body(stage, world).items()]
+    of = {"experiment": "style", "predictor": "ridge baseline"}
+    rows += [row("auc", experiments.style(stage, world), **of, world=world) for world in ("style", "physiology")]
+    came_true = predictions.check(io.Record(rows)).items()
+    return rows + [row("came_true", int(true), experiment="predictions", prediction=key) for key, true in came_true]
+
+
+def _follows(name: str, value: Interval, world: str, predictor: str) -> dict:
+    """A row of the worlds: how one attribute of the drawn face follows the true one."""
+    of = {"experiment": "worlds", "attribute": name, "world": world, "predictor": predictor}
+    return row("sex_right" if name == "sex" else "r", value, **of)
+
+
+def _rare(stage: Stage) -> list[dict]:
+    rows = []
+    for corpus, found in experiments.rare_group(stage).iterrows():
+        of = {"experiment": "rare group", "corpus": corpus}
+        for group, column in ((RARE, "group"), ("others", "others")):
+            rows.append(row("skin_error", found[f"skin_error_{column}"], **of, group=group))
+            rows.append(row("angle", found[f"angle_{column}"], **of, group=group))
+        rows.append(row("people", int(found["people_of_group"]), **of, group=RARE))
+    return rows
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    p = argparse.ArgumentParser(prog="s2f study ethics", description=__doc__.split("\n\n")[0])
+    p.add_argument("--people", type=int, default=1000, help="test people, default 1000")
+    p.add_argument("--train-people", type=int, default=1500, help="people the listeners learn from, default 1500")
+    p.add_argument("--weights", default="voice-encoder-synthetic", help="encoder: a name of the hub or a file")
+    p.add_argument("--out", default="results/ethics.json", help="record to write")
+    p.add_argument("--workers", type=int, default=2, help="processes that render and speak, default 2")
+    p.add_argument("--quiet", action="store_true", help="no progress bars")
+    return p
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the audit and write its record; returns the exit status."""
+    options = parser().parse_args(arguments)
+    started = time.time()
+    networks = [hub.load(name) for name in ("synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic")]
+    encoder = command.load_encoder(options.weights)
+    io.refuse_uncommitted(Path(options.out))
+    stage = Stage(*networks, options.train_people, options.people, options.workers, not options.quiet)
+    rows = run(stage, encoder)
+    path = io.write_record(
+        Path(options.out),
+        command=f"{io.command_of(parser(), options)} --out results/{Path(options.out).name}",
+        n=options.people,
+        rows=rows,
+        seeds=[SEEDS["voice"], SEEDS["test"]],
+        seconds=time.time() - started,
+        notes=(
+            f"Ridge baseline: {stage.light_train} training, {stage.light_test} test people per world; oracle: "
+            f"{options.train_people} training people; errors by group and identity: shipped voice encoder, world "
+            "physiology."
+        ),
+    )
+    print(f"{sum(one['value'] for one in rows if one['measure'] == 'came_true')} predictions came true -> {path}")
+    return 0
