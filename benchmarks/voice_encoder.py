@@ -18,6 +18,7 @@ import time
 import numpy as np
 
 from s2f_lib import config, hub, io, training
+from s2f_lib.evaluate import appearance, baselines, data
 from s2f_lib.io import row
 from s2f_lib.metrics import inference, retrieval, similarity
 from s2f_lib.studies import probing

@@ -31,7 +31,7 @@ ROOMS = (
     Room(("voice_encoder", "losses"), "learning", "the network and what it minimises"),
     Room(("training",), "learning", "how it learns"),
     Room(("evaluate",), "evaluate", "every measure of the paper, with the baselines it left out"),
-    Room(("studies",), "evaluate", "ablation of the loss, ethics, probing, growth with the data"),
+    Room(("studies",), "studies", "ablation of the loss, ethics, probing, growth with the data"),
     Room(("book",), "book", "its look, its explorers, and how its pages are run"),
     Room(("published",), "book", "the authors' own examples, measured again"),
     Room(("report",), "book", "claims, scorecard and tables, out of the records"),

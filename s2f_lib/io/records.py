@@ -133,7 +133,7 @@ def row(measure: str, value: Any, **conditions: Any) -> dict[str, Any]:
 def write_record(
     target: str | Path,
     *,
-    rows: Iterable[Mapping[str, Any]] = (),
+    rows: Iterable[Mapping[str, Any]],
     command: str,
     n: int,
     seconds: float,
@@ -142,7 +142,6 @@ def write_record(
     notes: str = "",
     tables: Mapping[str, Any] | None = None,
     allow_dirty: bool = False,
-    **flat: Any,
 ) -> Path:
     """Write a record; only the command it names may call this.
 
@@ -179,8 +178,6 @@ def write_record(
     --------
     read_record, refuse_uncommitted, s2f_lib.io.measures.MEASURES
     """
-    if flat:  # records that are not converted yet; goes with the last of them
-        return _write_flat(str(target), command=command, n=n, seconds=seconds, seeds=seeds, device=device, notes=notes, **flat)  # fmt: skip  # noqa: E501
     path = _path(target)
     name, rows = path.stem if path == Path(target) else str(target), [_row(row) for row in rows]
     if not re.fullmatch(r"[a-z0-9_]+", name):
@@ -205,55 +202,6 @@ def write_record(
     }
     with atomic_write(path, "w") as file:
         file.write(_text(record, rows, tables or {}))
-    return path
-
-
-def _write_flat(
-    name: str,
-    *,
-    command: str,
-    n: int,
-    metrics: Mapping[str, float],
-    intervals: Mapping[str, Sequence[float]] | None = None,
-    seeds: Sequence[int] = (),
-    seconds: float,
-    device: str | None = None,
-    notes: str = "",
-    extra: Mapping[str, Any] | None = None,
-) -> Path:
-    """The old form."""
-    intervals = dict(intervals or {})
-    if not re.fullmatch(r"[a-z0-9_]+", name):
-        raise ValueError(f"a record's name has lower-case letters, digits and '_' only, got {name!r}")
-    if not command.strip() or not metrics:
-        raise ValueError(f"record {name!r} needs its command and at least one metric")
-    clean = {key: _number(value, f"metric {key!r}") for key, value in metrics.items()}
-    for key, (low, high) in intervals.items():
-        if key not in clean:
-            raise ValueError(f"interval {key!r} of record {name!r} belongs to no metric")
-        low, high = _number(low, f"interval {key!r}"), _number(high, f"interval {key!r}")
-        if low > high:
-            raise ValueError(f"interval {key!r} of record {name!r} is upside down: {low} > {high}")
-        intervals[key] = [low, high]
-    record = {
-        "name": name,
-        "command": command,
-        "commit": current_commit(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "device": device or describe_cpu(),
-        "seconds": round(_number(seconds, "seconds"), 2),
-        "seeds": [int(seed) for seed in seeds],
-        "n": int(n),
-        "metrics": clean,
-        "intervals": intervals,
-        "notes": notes,
-    }
-    if taken := sorted(record.keys() & (extra or {}).keys()):
-        raise ValueError(f"record {name!r} has its own {', '.join(taken)}; give the extra field another name")
-    path = results_dir() / f"{name}.json"
-    with atomic_write(path, "w") as file:
-        json.dump(record | dict(extra or {}), file, indent=2, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
     return path
 
 
@@ -308,7 +256,7 @@ def read_record(target: str | Path) -> Record | None:
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return found if "metrics" in found else Record(**found)
+        return Record(**found)
     except (json.JSONDecodeError, TypeError) as error:
         raise ValueError(f"{path} is not a record: {error}; run its command again") from error
 

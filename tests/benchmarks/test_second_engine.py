@@ -2,9 +2,8 @@
 
 import pytest
 
-from benchmarks import second_engine
+from benchmarks import espeak, second_engine
 from s2f_lib import io
-from s2f_lib.people import espeak
 
 
 def test_without_the_program_it_says_so_and_measures_nothing(monkeypatch, capsys):

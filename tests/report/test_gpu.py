@@ -79,7 +79,7 @@ def test_the_cells_of_the_page_work_with_and_without_records(recorded, tmp_path,
         shown.append(eval(last, names))
     text = capsys.readouterr().out
     if not recorded:
-        assert text.count("not run yet: python -m benchmarks.gpu_training") == 2
+        assert text.count("not run yet: python -m benchmarks.gpu_") == 2
         assert shown[-1].empty
         return
     assert "would take 2.2 hours" in text
