@@ -19,14 +19,14 @@ import numpy as np
 import torch
 
 from s2f_lib import config, hub, io, people
+from s2f_lib.faces import craniofacial_correlations, decode, texture_error
 from s2f_lib.faces.attributes import label_photo
-from s2f_lib.faces.decoder_quality import craniofacial_correlations, decode, texture_error, to_pictures
-from s2f_lib.faces.pictures import PictureSet, rendered
-from s2f_lib.faces.recogniser import extract, to_tensor
+from s2f_lib.faces.recogniser import extract, to_pictures, to_tensor
 from s2f_lib.io import row
 from s2f_lib.metrics.retrieval import rank
 from s2f_lib.metrics.verification import auc_of_pictures, matched_pairs
 from s2f_lib.published import portrait
+from tools.pictures import PictureSet, rendered
 
 SIZE = 112  # pixels of all pictures
 F2F = "true x F2F"
@@ -55,7 +55,7 @@ def decoder_rows(
     found = rank(seen, known, metric="l2")
     labels, true_labels = judge.label(decoded.image), judge.label(truth)
     correlations = craniofacial_correlations(decoded.landmarks.numpy(), canonical.landmarks[:, 0])
-    of = {"decoder": name, "pictures": pictures}
+    of, true = {"decoder": name, "pictures": pictures}, (canonical.pictures[:, 0], canonical.landmarks[:, 0])
     rows = [row("recall_at", found.recall(k), by="dlib", k=k, gallery=len(known), **of) for k in (1, 10)]
     rows += [
         row("agreement", (getattr(labels, label) == getattr(true_labels, label)).mean(), label=label, pair=F2F, **of)
@@ -64,7 +64,7 @@ def decoder_rows(
     rows += label_rows(labels, population, **of)
     rows += [
         row("median_r", np.median([*correlations.values()]), **of),
-        row("texture_error", texture_error(decoder, decoded.texture, canonical), **of),
+        row("texture_error", texture_error(decoder, decoded.texture, *true), **of),
         *(row("r", value, face_measure=measure, **of) for measure, value in correlations.items()),
     ]
     return rows

@@ -85,7 +85,7 @@ def reference_guesses(seen: synthetic.PeopleSet, unseen: synthetic.PeopleSet, v_
     """What demographics alone and an oracle predict for the test people."""
     people, others = seen.population().table(), unseen.population().table()
     demographics = baselines.DemographicsOnly().fit(people, v_f)
-    oracle = baselines.PerfectListener().fit(people, v_f)
+    oracle = baselines.Oracle().fit(people, v_f)
     print(f"oracle: {oracle.chosen_}, {oracle.scores_}", flush=True)
     return {"demographics": demographics.predict(others), "oracle": oracle.predict(others)}
 
@@ -111,7 +111,7 @@ def read_off(v_s: np.ndarray, v_f: np.ndarray, known: np.ndarray, people, others
     """
     rows = []
     for name, truth in (("sex", people["sex"] == "male"), ("age", people["age"])):
-        axis = probing.axis_of(known[:3000], truth.to_numpy(float)[:3000])
+        axis = probing.linear_probe(known[:3000], truth.to_numpy(float)[:3000])
         for space, feature in (("v_s", v_s), ("v_f", v_f)):
             guess = axis.read(feature)
             if name == "sex":

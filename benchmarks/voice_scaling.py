@@ -61,7 +61,7 @@ def main() -> None:
     encoders[shipped["examples_seen"]] = hub.load(NAME)
     unseen = synthetic.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
     test = synthetic.source(unseen, recogniser, workers=options.workers)
-    oracle = baselines.PerfectListener().fit(seen.population().table(), source.v_f.astype(np.float32))
+    oracle = baselines.Oracle().fit(seen.population().table(), source.v_f.astype(np.float32))
     guesses = {clips: validate.predict(encoder, test) for clips, encoder in sorted(encoders.items())}
     tables = seen.population().table(), unseen.population().table()
     labels = labels_read(guesses, test.v_f.astype(np.float32), source.v_f.astype(np.float32), *tables)
@@ -122,7 +122,7 @@ def numbers(clips: list[int], table: np.ndarray) -> list[dict]:
     share = (top[:-1] - 0.1) / (top[-1] - 0.1)
     found = scaling_law.fit(clips, share)
     straight, bent = {"curve": scaling_law.STRAIGHT}, {"curve": scaling_law.BENT}
-    guesses = (straight, found.line(PAPER_CLIPS)), (bent, found.bend(PAPER_CLIPS))
+    guesses = (straight, found.log_linear(PAPER_CLIPS)), (bent, found.saturating(PAPER_CLIPS))
     return [
         *(row("share_of_oracle", s, clips=n, k=10) for n, s in zip(clips, share)),
         *(row("top_percent", t, clips=n, k=10) for n, t in zip(clips, top)),

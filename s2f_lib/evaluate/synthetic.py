@@ -145,7 +145,7 @@ def consistency_rows(study: Study) -> Rows:
 
 def corruption_rows(study: Study, encoder, degraded: int) -> Rows:
     """Angle, retrieval and distance from the average prediction under each corruption."""
-    for name, found in tables.robustness_table(study, encoder, degraded).iterrows():
+    for name, found in tables.degradation_table(study, encoder, degraded).iterrows():
         of = {"experiment": "corruptions", "corruption": name, "n": int(found["n"])}
         yield row("top_percent", found["top10_percent"], **of, k=10)
         yield row("angle", found["angle_deg"], **of)

@@ -17,13 +17,13 @@ from s2f_lib.io import row
 from s2f_lib.metrics import labels
 from s2f_lib.metrics.inference import Interval
 from s2f_lib.studies.ethics import experiments, predictions
-from s2f_lib.studies.ethics.experiments import RARE, WORLDS, Stage
+from s2f_lib.studies.ethics.experiments import RARE, WORLDS, Context
 
 COMMAND = "s2f study ethics --out results/ethics.json"  # with default options
 LISTENERS = {"light": "ridge baseline", "perfect": "oracle"}  # who stands in for an encoder, in the words of the record
 
 
-def run(stage: Stage, encoder) -> list[dict]:
+def run(stage: Context, encoder) -> list[dict]:
     """Every experiment, as rows of ``results/ethics.json``."""
     rows = [
         row("r", value, experiment="shortcut", attribute="skin", test=test, predictor="ridge baseline")
@@ -62,7 +62,7 @@ def _follows(name: str, value: Interval, world: str, predictor: str) -> dict:
     return row("sex_right" if name == "sex" else "r", value, **of)
 
 
-def _rare(stage: Stage) -> list[dict]:
+def _rare(stage: Context) -> list[dict]:
     rows = []
     for corpus, found in experiments.rare_group(stage).iterrows():
         of = {"experiment": "rare group", "corpus": corpus}
@@ -92,7 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     networks = [hub.load(name) for name in ("synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic")]
     encoder = command.load_encoder(options.weights)
     io.refuse_uncommitted(Path(options.out))
-    stage = Stage(*networks, options.train_people, options.people, options.workers, not options.quiet)
+    stage = Context(*networks, options.train_people, options.people, options.workers, not options.quiet)
     rows = run(stage, encoder)
     path = io.write_record(
         Path(options.out),
