@@ -19,13 +19,13 @@ import numpy as np
 import torch
 
 from s2f_lib import config, hub, io, people
+from s2f_lib.faces import craniofacial_correlations, decode, texture_error
 from s2f_lib.faces.attributes import label_photo
-from s2f_lib.faces.decoder_quality import craniofacial_correlations, decode, texture_error, to_pictures
-from s2f_lib.faces.pictures import PictureSet, rendered
-from s2f_lib.faces.recogniser import extract, to_tensor
+from s2f_lib.faces.recogniser import extract, to_pictures, to_tensor
 from s2f_lib.metrics.retrieval import rank
 from s2f_lib.metrics.verification import auc_of_pictures, matched_pairs
 from s2f_lib.published import portrait
+from tools.pictures import PictureSet, rendered
 
 SIZE = 112  # pixels of all pictures
 ITEMS = 4  # wild pictures of each person, for verification
@@ -60,7 +60,9 @@ def decoder_metrics(
         "decoder_group_kept": float((labels.group == true_labels.group).mean()),
         "decoder_age_mae": float(np.abs(labels.age - population.age).mean()),
         "decoder_craniofacial_median_r": float(np.median([*correlations.values()])),
-        "decoder_texture_error_vs_mean_face": texture_error(decoder, decoded.texture, canonical),
+        "decoder_texture_error_vs_mean_face": texture_error(
+            decoder, decoded.texture, canonical.pictures[:, 0], canonical.landmarks[:, 0]
+        ),
         "true_face_sex_right": float((true_labels.sex == population.sex).mean()),
         "true_face_group_right": float((true_labels.group == population.group).mean()),
         "true_face_age_mae": float(np.abs(true_labels.age - population.age).mean()),

@@ -83,7 +83,7 @@ def reference_guesses(seen: synthetic.PeopleSet, unseen: synthetic.PeopleSet, v_
     """What demographics alone and a perfect listener predict for the test people."""
     people, others = seen.population().table(), unseen.population().table()
     demographics = baselines.DemographicsOnly().fit(people, v_f)
-    listener = baselines.PerfectListener().fit(people, v_f)
+    listener = baselines.Oracle().fit(people, v_f)
     print(f"perfect listener: {listener.chosen_}, {listener.scores_}", flush=True)
     return {"demographics": demographics.predict(others), "perfect_listener": listener.predict(others)}
 
@@ -114,7 +114,7 @@ def read_off(v_s: np.ndarray, v_f: np.ndarray, known: np.ndarray, people, others
     """
     out = {}
     for name, truth in (("sex", people["sex"] == "male"), ("age", people["age"])):
-        axis = probing.axis_of(known[:3000], truth.to_numpy(float)[:3000])
+        axis = probing.linear_probe(known[:3000], truth.to_numpy(float)[:3000])
         for tail, feature in (("", v_s), ("_face", v_f)):
             guess = axis.read(feature)
             if name == "sex":

@@ -60,7 +60,7 @@ def main() -> None:
     encoders[shipped["examples_seen"]] = hub.load(NAME)
     unseen = synthetic.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
     test = synthetic.source(unseen, recogniser, workers=options.workers)
-    listener = baselines.PerfectListener().fit(seen.population().table(), source.v_f.astype(np.float32))
+    listener = baselines.Oracle().fit(seen.population().table(), source.v_f.astype(np.float32))
     guesses = {clips: validate.predict(encoder, test) for clips, encoder in sorted(encoders.items())}
     tables = seen.population().table(), unseen.population().table()
     labels = labels_read(guesses, test.v_f.astype(np.float32), source.v_f.astype(np.float32), *tables)
@@ -129,8 +129,8 @@ def numbers(clips: list[int], table: np.ndarray) -> dict[str, float]:
     out |= {"line_intercept": found.intercept, "line_slope_per_decade": found.slope}
     out |= {"bend_limit": found.limit, "bend_b": found.b, "bend_c": found.c}
     out |= {
-        "line_share_at_paper_clips": float(found.line(PAPER_CLIPS)),
-        "bend_share_at_paper_clips": float(found.bend(PAPER_CLIPS)),
+        "line_share_at_paper_clips": float(found.log_linear(PAPER_CLIPS)),
+        "bend_share_at_paper_clips": float(found.saturating(PAPER_CLIPS)),
     }
     for name, needed in zip(("line", "bend"), found.clips_for(WANTED)):
         if np.isfinite(needed):

@@ -142,6 +142,11 @@ def _text(item) -> str:
     return f"{getattr(item, 'filename', item)} {attributes.get('body', '')}"
 
 
+def leave_numbers_to_captions(app, config):
+    """Figures carry their number in the source, for those who read it elsewhere; an extension switches a second on."""
+    config.numfig = False
+
+
 def load_search_texts(app, pagename, templatename, context, doctree):
     """Let the search page load what `finish_pages` writes for it."""
     if pagename == "search":
@@ -188,6 +193,7 @@ def sections(page: str) -> str:
 
 def setup(app):
     """Register with Sphinx; late, so that the other extensions have added theirs."""
+    app.connect("config-inited", leave_numbers_to_captions, priority=900)
     app.connect("source-read", read_page)
     app.connect("doctree-read", note_anchors)
     app.connect("autodoc-process-docstring", mark_commands, priority=100)

@@ -60,7 +60,7 @@ def _synthetic(options: argparse.Namespace, encoder, recogniser) -> tuple:
     from s2f_lib.evaluate import data, synthetic, tables
     from s2f_lib.voice_encoder import VoiceEncoder
 
-    s = tables.study_of(
+    s = tables.evaluation(
         recogniser,
         encoder,
         hub.load(options.decoder),

@@ -21,7 +21,7 @@ def run(study: Study, encoder, untrained: np.ndarray | None = None, spoiled: int
     for name, value in tables.consistency(study).items():
         key = f"angle_deg_{name.replace(' ', '_')}"
         metrics[key], intervals[key] = value.estimate, [value.low, value.high]
-    for change, row in tables.robustness_table(study, encoder, spoiled).iterrows():
+    for change, row in tables.degradation_table(study, encoder, spoiled).iterrows():
         key = _flat(change)
         metrics[f"robust_{key}_top10_percent"] = row["top10_percent"]
         metrics[f"robust_{key}_angle_deg"] = row["angle_deg"]

@@ -24,11 +24,11 @@ class Growth:
     b: float
     c: float
 
-    def line(self, clips) -> np.ndarray:
+    def log_linear(self, clips) -> np.ndarray:
         """The hopeful reading, never above 1."""
         return np.minimum(self.intercept + self.slope * np.log10(np.asarray(clips, float)), 1.0)
 
-    def bend(self, clips) -> np.ndarray:
+    def saturating(self, clips) -> np.ndarray:
         """The careful reading."""
         return self.limit - self.b * np.asarray(clips, float) ** -self.c
 

@@ -76,7 +76,7 @@ def test_a_wrong_pair_of_networks_is_refused(stand_ins):
             super().__init__(dim=7)
 
     with pytest.raises(ValueError, match="7 dimensions"):
-        data.gather(stand_ins[0], Wide().eval(), 16, train_n=56, workers=1)
+        data.prepare(stand_ins[0], Wide().eval(), 16, train_n=56, workers=1)
 
 
 def test_short_clips_are_repeated_from_the_beginning():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from s2f_lib import cli, io
-from s2f_lib.evaluate import acoustic, data
+from s2f_lib.evaluate import baselines, data
 from s2f_lib.studies.ethics import audit, experiments, predictions
 
 LANGUAGES = ("en", "de", "es", "fr", "zh", "hi", "sw", "tr")
@@ -26,8 +26,8 @@ def told(population, item=0, *, changes=(None,), language=None, **_):
 @pytest.fixture
 def stage(stand_ins, monkeypatch):
     recogniser, _, decoder, reader = stand_ins
-    monkeypatch.setattr(acoustic, "hear", told)
-    return experiments.Stage(recogniser, decoder, reader, train_n=112, test_n=112, workers=1, boosted=0)
+    monkeypatch.setattr(baselines, "clip_features", told)
+    return experiments.Context(recogniser, decoder, reader, train_n=112, test_n=112, workers=1, boosted=0)
 
 
 def test_the_record_has_every_number_the_issue_names(stage, monkeypatch):

@@ -18,13 +18,13 @@ def test_a_straight_line_over_the_logarithm_is_found_again():
 def test_a_saturating_curve_is_found_again_and_never_reaches_more_than_its_limit():
     growth = scaling_law.fit(CLIPS, 0.7 - 30 * CLIPS**-0.5)
     assert growth.limit == pytest.approx(0.7, abs=0.011)  # the grid of limits has steps of 0.01
-    assert growth.bend(CLIPS) == pytest.approx(0.7 - 30 * CLIPS**-0.5, abs=0.005)
+    assert growth.saturating(CLIPS) == pytest.approx(0.7 - 30 * CLIPS**-0.5, abs=0.005)
     assert growth.clips_for(0.5)[1] == pytest.approx((30 / 0.2) ** 2, rel=0.1)
     assert growth.clips_for(0.75)[1] == np.inf
 
 
 def test_no_share_above_one():
-    assert scaling_law.fit(CLIPS, 0.1 + 0.12 * np.log10(CLIPS / 1000)).line(1e12) == 1.0
+    assert scaling_law.fit(CLIPS, 0.1 + 0.12 * np.log10(CLIPS / 1000)).log_linear(1e12) == 1.0
 
 
 def test_three_points_are_too_few():
@@ -45,4 +45,4 @@ def test_a_record_gives_its_points_and_curves_back():
     assert points[:, 1] == pytest.approx(shares)
     assert (points[:, 2] <= points[:, 1]).all()
     assert (points[:, 1] <= points[:, 3]).all()
-    assert growth.line(CLIPS) == pytest.approx(scaling_law.fit(CLIPS, shares).line(CLIPS))
+    assert growth.log_linear(CLIPS) == pytest.approx(scaling_law.fit(CLIPS, shares).log_linear(CLIPS))

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from s2f_lib import hub, io, voice_encoder
-from s2f_lib.faces import decoder_quality
+from s2f_lib.faces import decode, to_pictures
 from s2f_lib.faces.recogniser import to_tensor
 from s2f_lib.metrics import retrieval
 from s2f_lib.training import validate
@@ -67,7 +67,7 @@ def score(encoder, validation, truth, decoder, reader) -> dict[str, float]:
         ranks = retrieval.rank(v_s, v_f)
         for percent in (1, 5, 10):
             found[f"top{percent}_percent_{seconds:g}s"] = 100 * ranks.top_percent(percent)
-    faces = decoder_quality.to_pictures(decoder_quality.decode(decoder, v_s).image)
+    faces = to_pictures(decode(decoder, v_s).image)
     labels = reader.label(to_tensor(faces))
     found["face_sex_right"] = float((labels.sex == truth["sex"].to_numpy()).mean())
     age = np.clip(labels.age, 18, 85).astype(float)

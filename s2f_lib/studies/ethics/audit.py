@@ -16,12 +16,12 @@ from s2f_lib.config import SEEDS
 from s2f_lib.evaluate import command, data
 from s2f_lib.metrics.inference import Interval
 from s2f_lib.studies.ethics import experiments, predictions
-from s2f_lib.studies.ethics.experiments import RARE, WORLDS, Stage
+from s2f_lib.studies.ethics.experiments import RARE, WORLDS, Context
 
 COMMAND = "s2f study ethics --out results/ethics.json"  # with default options
 
 
-def run(stage: Stage, encoder) -> tuple[dict, dict]:
+def run(stage: Context, encoder) -> tuple[dict, dict]:
     """Every experiment: metrics and intervals of ``results/ethics.json``."""
     metrics: dict[str, float] = {}
     ends: dict[str, list[float]] = {}
@@ -57,7 +57,7 @@ def run(stage: Stage, encoder) -> tuple[dict, dict]:
     return metrics, ends
 
 
-def _rare(stage: Stage) -> dict[str, float]:
+def _rare(stage: Context) -> dict[str, float]:
     metrics = {}
     for corpus, row in experiments.rare_group(stage).iterrows():
         for column, value in row.items():
@@ -66,7 +66,7 @@ def _rare(stage: Stage) -> dict[str, float]:
     return metrics
 
 
-def _errors(stage: Stage, v_s: np.ndarray, metrics: dict, ends: dict) -> None:
+def _errors(stage: Context, v_s: np.ndarray, metrics: dict, ends: dict) -> None:
     for name, table in experiments.errors_by_group(stage, v_s).items():
         for group, row in table.iterrows():
             key = f"error_by_group_{name}_{group}".lower()
@@ -97,7 +97,7 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.time()
     networks = [hub.load(name) for name in ("synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic")]
     encoder = command.load_encoder(options.weights)
-    stage = Stage(*networks, options.train_people, options.people, options.workers, not options.quiet)
+    stage = Context(*networks, options.train_people, options.people, options.workers, not options.quiet)
     metrics, ends = run(stage, encoder)
     with command.results_in(options.out) as name:
         path = io.write_record(

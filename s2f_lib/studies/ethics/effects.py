@@ -51,7 +51,9 @@ def true_attributes(pictures: np.ndarray, landmarks: np.ndarray, people: pd.Data
     return pd.DataFrame(columns)
 
 
-def follow(drawn: pd.DataFrame, true: pd.DataFrame, times: int = 300, seed: int = 0) -> dict[str, Interval]:
+def attribute_correlations(
+    drawn: pd.DataFrame, true: pd.DataFrame, times: int = 300, seed: int = 0
+) -> dict[str, Interval]:
     """How each attribute of the drawn faces follows the true one.
 
     Returns
@@ -92,24 +94,24 @@ def partial_r(x: np.ndarray, y: np.ndarray, take_out: np.ndarray, times: int = 3
     return Interval(value, float(min(low, value)), float(max(high, value)), len(x))
 
 
-def switch(before: np.ndarray, after: np.ndarray, whole_way: float, times: int = 1000, seed: int = 0) -> Interval:
+def effect(before: np.ndarray, after: np.ndarray, group_gap: float, times: int = 1000, seed: int = 0) -> Interval:
     """How far an attribute moves when one cause changes, as a share of the difference between two groups.
 
     Parameters
     ----------
     before, after : np.ndarray, shape (N,)
         The attribute of the same people's faces before and after.
-    whole_way : float
+    group_gap : float
         The true mean difference of the two groups; 1 in the result means "as different as the groups are".
     """
     before = checks.column(before, "before").astype(float)
     after = checks.column(after, "after", len(before)).astype(float)
-    if whole_way == 0 or not np.isfinite(whole_way):
-        raise ValueError(f"the two groups do not differ in this attribute (difference {whole_way})")
-    return metrics.inference.mean_interval((after - before) / whole_way, times=times, seed=seed)
+    if group_gap == 0 or not np.isfinite(group_gap):
+        raise ValueError(f"the two groups do not differ in this attribute (difference {group_gap})")
+    return metrics.inference.mean_interval((after - before) / group_gap, times=times, seed=seed)
 
 
-def thin(groups: np.ndarray, group: str, share: float, repair: bool = False, seed: int = 0) -> np.ndarray:
+def subsample(groups: np.ndarray, group: str, share: float, repair: bool = False, seed: int = 0) -> np.ndarray:
     """Rows of a corpus in which one group has only ``share`` of the people.
 
     Parameters
