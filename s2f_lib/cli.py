@@ -135,6 +135,8 @@ def one_line(error: BaseException) -> str:
     ("there is no network 'moon'", 'MemoryError')
     """
     text = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        text = f"{error.filename}: {error.strerror}"
     return " ".join(str(text).split()) or type(error).__name__
 
 

@@ -74,6 +74,7 @@ def test_numbers_may_be_written_as_people_write_them():
     assert parse_value("1e-3", rate) == 1e-3
     assert parse_value("[1e-3, 2, 0.1]", rates) == [1e-3, 2, 0.1]
     assert check_value([1, 2.5], rates) == [1, 2.5]
+    assert check_value("1e-3", rate) == 1e-3
     assert parse_value("~/a.wav", Parameter("sound", "", "str", "")) == str(Path("~/a.wav").expanduser())
 
 
