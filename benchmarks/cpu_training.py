@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from s2f_lib import io, train
+from s2f_lib import io, training
 from s2f_lib.losses import VoiceLoss
 from s2f_lib.training.data import ArraySource, Plan
 from s2f_lib.training.loop import Trainer, make_encoder
@@ -73,7 +73,7 @@ def quick_numbers(repeats: int) -> tuple[dict, dict]:
     return metrics, {"quick_step_ratio_vs_plain": (low, high)}
 
 
-def training_rate(config: train.TrainConfig, source: ArraySource) -> float:
+def training_rate(config: training.TrainConfig, source: ArraySource) -> float:
     """Clips per second of whole training, after a first round that chooses kernels."""
     trainer = Trainer(config, source, **layers())
     trainer.fit()
@@ -101,7 +101,7 @@ def step_ratio(preset: str, batch_size: int, repeats: int) -> tuple[float, float
     return middle, min(float(low), middle), max(float(high), middle)
 
 
-def plain_loop(config: train.TrainConfig, source: ArraySource) -> Callable:
+def plain_loop(config: training.TrainConfig, source: ArraySource) -> Callable:
     """A step as one would write it first."""
     encoder = make_encoder(config, source).train()
     loss = VoiceLoss(config.loss, **layers())
@@ -118,9 +118,9 @@ def plain_loop(config: train.TrainConfig, source: ArraySource) -> Callable:
     return step
 
 
-def settings(preset: str, batch_size: int, max_steps: int = 100) -> train.TrainConfig:
+def settings(preset: str, batch_size: int, max_steps: int = 100) -> training.TrainConfig:
     """The paper's loss on six seconds of complex input, evaluated never."""
-    return train.make_config(
+    return training.make_config(
         "quick", "paper", encoder=preset, batch_size=batch_size, max_steps=max_steps, log_every=100
     )
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from s2f_lib import io, train
+from s2f_lib import io, training
 from s2f_lib.training.data import ArraySource
 from s2f_lib.training.loop import Trainer
 
@@ -82,14 +82,14 @@ class Session:
         print(json.dumps(shown, indent=1), flush=True)
 
 
-def settings(dry: bool, **changes) -> train.TrainConfig:
+def settings(dry: bool, **changes) -> training.TrainConfig:
     """The paper's network (a tiny one in a dry run) with the paper's loss, in bf16, whatever else changes."""
     plain = {"compile": False, "mixed_precision": "bf16"}
     loss = changes.pop("loss", "paper")
-    return train.make_config("paper-gpu", loss, **(plain | changes | (TINY if dry else {})))
+    return training.make_config("paper-gpu", loss, **(plain | changes | (TINY if dry else {})))
 
 
-def make_trainer(trial: Trial, config: train.TrainConfig, source, *, kind: type = Trainer, **parts) -> Trainer:
+def make_trainer(trial: Trial, config: training.TrainConfig, source, *, kind: type = Trainer, **parts) -> Trainer:
     """A trainer that runs its steps the way the trial says."""
     torch.backends.cudnn.benchmark = trial.benchmark
     torch._dynamo.reset()  # or the networks of earlier trials would count against its limit of recompilations

@@ -10,7 +10,7 @@ from torch import nn
 
 from benchmarks import gpu_corpus
 from benchmarks.gpu_common import DEVICE, Session, layers, random_clips, settings
-from s2f_lib import hub, train
+from s2f_lib import hub, training
 from s2f_lib.training.data import ArraySource, Plan
 from s2f_lib.training.loop import Trainer
 
@@ -37,7 +37,8 @@ def numerics(session: Session) -> None:
         steps = 3 if session.dry else affordable(replace(config, mixed_precision="no"), source, frozen, session.left())
         config = replace(config, max_steps=steps)
         runs = [
-            train.run(replace(config, mixed_precision=p), source, validation=validation, **frozen) for p in PRECISIONS
+            training.run(replace(config, mixed_precision=p), source, validation=validation, **frozen)
+            for p in PRECISIONS
         ]
     single, half = (run.final("angle_deg") for run in runs)
     angles = {"bf16_angle_deg": half, "float32_angle_deg": single, "bf16_angle_gap_deg": abs(half - single)}
@@ -53,10 +54,10 @@ def material(session: Session) -> tuple[ArraySource, ArraySource, dict, str]:
         return few, few, layers(), f"on {len(few)} clips of noise, scored on the same clips"
     source, validation = gpu_corpus.load(folder, "train", wanted), gpu_corpus.load(folder, "validation")
     words = f"on {wanted} synthetic speakers, scored on {len(validation)} others"
-    return source, validation, train.frozen_layers(hub.load("synthetic-vgg")), words
+    return source, validation, training.frozen_layers(hub.load("synthetic-vgg")), words
 
 
-def affordable(config: train.TrainConfig, source: ArraySource, frozen: dict, seconds: float) -> int:
+def affordable(config: training.TrainConfig, source: ArraySource, frozen: dict, seconds: float) -> int:
     """Steps, at most `STEPS`, that take a `SHARE` of the seconds; measured on two steps after a first one."""
     trainer = Trainer(replace(config, max_steps=1), source, **frozen)
     trainer.fit()
@@ -65,7 +66,7 @@ def affordable(config: train.TrainConfig, source: ArraySource, frozen: dict, sec
     return int(min(STEPS, max(10, SHARE * seconds / ((trainer.seconds - before) / 2))))
 
 
-def one_gradient(config: train.TrainConfig, source: ArraySource, frozen: dict) -> tuple[float, torch.Tensor]:
+def one_gradient(config: training.TrainConfig, source: ArraySource, frozen: dict) -> tuple[float, torch.Tensor]:
     """Loss of the first batch, and the gradient of all weights as one vector.
 
     The last layer starts at random here, and not at zero as in training: behind zeros no other weight has a gradient.

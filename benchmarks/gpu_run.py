@@ -16,12 +16,12 @@ import torch
 from benchmarks import gpu_corpus
 from benchmarks.gpu_common import CUDA, DEVICE, SAVING, Session, Trial, make_trainer, settings
 from benchmarks.gpu_speed import throughput
-from s2f_lib import config, hub, train
+from s2f_lib import config, hub, training
 from s2f_lib.evaluate import similarity, statistics
 from s2f_lib.training import hearing, synthetic, validate
 from s2f_lib.training.data import ArraySource
 from s2f_lib.training.loop import Trainer
-from s2f_lib.training.ship import load_run
+from s2f_lib.training.publish import load_run
 
 # Name of a run -> what differs from the main one. The published weights do not fit our frozen layers, so the main run
 # derives them anew (`s2f_lib.losses.rederive_weights`); the ablation says what that changes.
@@ -106,7 +106,7 @@ def run(session: Session, part: str, plan: Plan) -> bool:
     folder = session.folder / "corpus"
     source = gpu_corpus.load(folder, "train", plan.people)
     validation = gpu_corpus.load(folder, "validation")
-    frozen = train.frozen_layers(hub.load("synthetic-vgg"))
+    frozen = training.frozen_layers(hub.load("synthetic-vgg"))
     for name, changes in RUNS[part].items():
         if name in session.state.get("ended", []):
             continue
@@ -133,7 +133,7 @@ def run(session: Session, part: str, plan: Plan) -> bool:
     return True
 
 
-def run_settings(session: Session, plan: Plan, steps: int, changes: dict) -> train.TrainConfig:
+def run_settings(session: Session, plan: Plan, steps: int, changes: dict) -> training.TrainConfig:
     """Settings of one run; weights of the loss are derived anew early on, unless the changes say otherwise."""
     return settings(
         session.dry,

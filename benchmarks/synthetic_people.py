@@ -25,7 +25,7 @@ import numpy as np
 from s2f_lib import io, people
 from s2f_lib.config import SEEDS
 from s2f_lib.faces.verify import auc
-from s2f_lib.people import anthropometry, things
+from s2f_lib.people import accessories, anthropometry
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 COMMAND = "python benchmarks/synthetic_people.py"
@@ -181,9 +181,9 @@ def asset_mb() -> float:
 
 
 def things_worn(population) -> dict[str, dict[str, float]]:
-    """`recognition` with nothing, each thing and a mixture on all pictures, one line each."""
+    """`recognition` with nothing, each accessory and a mixture on all pictures, one line each."""
     table = {}
-    for wear in (None, *things.THINGS, things.ANY):
+    for wear in (None, *accessories.ACCESSORIES, accessories.ANY):
         table[wear or "nothing"] = found = recognition(population, wear=wear)
         told = "  ".join(f"{name} {found[name]:.3f}" for name in WORN)
         print(f"{wear or 'nothing':12s} {told}", flush=True)

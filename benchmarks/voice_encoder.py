@@ -17,7 +17,7 @@ import time
 
 import numpy as np
 
-from s2f_lib import config, hub, io, train
+from s2f_lib import config, hub, io, training
 from s2f_lib.evaluate import ceilings, material, readers, retrieval, similarity, statistics
 from s2f_lib.training import hearing, synthetic, validate
 
@@ -138,8 +138,8 @@ def null_world(people: int, test_people: int, recogniser, workers: int) -> dict[
     seen = synthetic.PeopleSet(people, 1, world="null")
     unseen = synthetic.PeopleSet(test_people, 1, seed=config.SEEDS["test"], world="null", sentences="test")
     source, test = (synthetic.source(which, recogniser, workers=workers) for which in (seen, unseen))
-    settings = train.make_config("quick", "normalized", max_steps=300, seconds=3.0)
-    run = train.run(settings, source)
+    settings = training.make_config("quick", "normalized", max_steps=300, seconds=3.0)
+    run = training.run(settings, source)
     hits = 100 * retrieval.rank(validate.predict(run.encoder, test), test.v_f.astype(np.float32)).hit_percent(10)
     return {"null_top10_percent": float(hits.mean()), "null_clips_seen": settings.max_steps * settings.batch_size}
 

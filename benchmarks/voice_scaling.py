@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.voice_encoder import read_off
-from s2f_lib import config, hub, io, train
+from s2f_lib import config, hub, io, training
 from s2f_lib.evaluate import ceilings, retrieval, statistics
 from s2f_lib.training import scaling, synthetic, validate
 
@@ -81,10 +81,10 @@ def main() -> None:
 
 def trained(steps: int, source, runs: Path):
     """The encoder of one run, trained now or read from its folder."""
-    settings = train.make_config(
+    settings = training.make_config(
         "synthetic-standard", "paper", max_steps=steps, rederive_at=min(300, steps // 4), evaluate_every=steps
     )
-    result = train.run(settings, source, **train.frozen_layers(), out_dir=runs / str(steps), progress=True)
+    result = training.run(settings, source, **training.frozen_layers(), out_dir=runs / str(steps), progress=True)
     return result.encoder.eval()
 
 

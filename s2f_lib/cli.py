@@ -21,7 +21,7 @@ from pathlib import Path
 from s2f_lib import __version__
 
 DELEGATED = {
-    "train": ("s2f_lib.train", "train a voice encoder"),
+    "train": ("s2f_lib.training.command", "train a voice encoder"),
     "evaluate": ("s2f_lib.evaluate.__main__", "everything the paper measured, as one record"),
     "pages": ("s2f_lib.book.pages", "run the pages of the book with other parameters"),
 }

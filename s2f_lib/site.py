@@ -1,4 +1,9 @@
-"""A small Sphinx extension of the book: fills generated tables, and keeps pages quiet when opened from a folder.
+"""A small Sphinx extension of the book: its pages are plain notebooks, and the built site is more than that.
+
+The sources read well wherever a notebook is opened (JupyterLab, Colab, VS Code, GitHub): the box at the top of a page
+is a block quote, a caption is a line in italics below its figure, references and terms are ordinary links. Here the
+box becomes an admonition, the caption a caption, and an anchor in raw HTML (``<a id="holm1979simple"></a>``) a place
+that links find. Tables of recorded results are filled in.
 
 Two things that the theme and its companions put on every page make a browser complain where there is no server and no
 network: a preload of icon fonts with a cross-origin flag, which pages from a folder may not use (the fonts themselves
@@ -7,18 +12,80 @@ load), and the start code of an online kernel, which this book does not have.
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
+from docutils import nodes
+
 from s2f_lib import blocks
 
+ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
+BOX = re.compile(r"^> \*\*(This page)\*\*\n((?:>.*(?:\n|\Z))+)", re.MULTILINE)
+CAPTION = re.compile(rf"{ANCHOR.pattern}\*(.+)\*\s*", re.DOTALL)
 FONT_PRELOAD = re.compile(r'\s*<link rel="preload" as="font"[^>]*>')
 
 
-def fill_blocks(app, docname, source):
-    """Fill the tables of a page (see `s2f_lib.blocks`) as it is read, those that git does not hold too."""
-    if not app.env.doc2path(docname).endswith(".ipynb"):
+def read_page(app, docname, source):
+    """Fill the tables of a page (see `s2f_lib.blocks`) as it is read, or dress a notebook (`dressed`)."""
+    if app.env.doc2path(docname).endswith(".ipynb"):
+        source[0] = json.dumps(dressed(json.loads(source[0])))
+    else:
         source[0] = blocks.refreshed(source[0], everything=True)
+
+
+def dressed(notebook: dict) -> dict:
+    """Turn the box of a notebook into an admonition, and a caption below a figure into the caption of that figure.
+
+    Parameters
+    ----------
+    notebook : dict
+        A notebook as JSON. A caption is a Markdown cell of its own, behind the cell that draws:
+        ``<a id="fig-name"></a>*Figure 1. What is seen.*``
+
+    Returns
+    -------
+    dict
+        The notebook with captions in the metadata that MyST-NB reads, and without their cells.
+
+    Raises
+    ------
+    ValueError
+        If a caption stands behind something that is not a code cell.
+
+    Examples
+    --------
+    >>> caption = {"cell_type": "markdown", "source": ['<a id="fig-a"></a>*Figure 1. A line.*']}
+    >>> (cell,) = dressed({"cells": [{"cell_type": "code", "metadata": {}}, caption]})["cells"]
+    >>> cell["metadata"]["mystnb"]["figure"]
+    {'name': 'fig-a', 'caption': 'Figure 1. A line.'}
+    """
+    cells: list[dict] = []
+    for cell in notebook["cells"]:
+        text = "".join(cell["source"]) if cell["cell_type"] == "markdown" else ""
+        if caption := CAPTION.fullmatch(text):
+            if not cells or cells[-1]["cell_type"] != "code":
+                raise ValueError(f"the caption {caption[1]!r} stands behind no code cell")
+            figure = {"name": caption[1], "caption": caption[2]}
+            cells[-1]["metadata"].setdefault("mystnb", {})["figure"] = figure
+            continue
+        if text:
+            cell["source"] = BOX.sub(_admonition, text)
+        cells.append(cell)
+    return notebook | {"cells": cells}
+
+
+def _admonition(box: re.Match) -> str:
+    """MyST text of a box."""
+    lines = [line.removeprefix(">").removeprefix(" ") for line in box[2].splitlines()]
+    return f":::{{admonition}} {box[1]}\n:class: tip\n" + "\n".join(lines) + "\n:::\n"
+
+
+def note_anchors(app, doctree):
+    """Let links find the anchors that a page sets in raw HTML (``[Holm (1979)](references.md#holm1979simple)``)."""
+    known = app.env.metadata[app.env.docname].setdefault("myst_slugs", {})
+    for raw in doctree.findall(nodes.raw):
+        known.update({name: (raw.line or 0, name, name) for name in ANCHOR.findall(raw.astext() + "</a>")})
 
 
 def commands_as_code(lines: list[str]) -> list[str]:
@@ -86,9 +153,10 @@ def drop_font_preloads(app, exception):
 
 def setup(app):
     """Register with Sphinx; late, so that the other extensions have added theirs."""
-    app.connect("source-read", fill_blocks)
+    app.connect("source-read", read_page)
+    app.connect("doctree-read", note_anchors)
     app.connect("autodoc-process-docstring", mark_commands, priority=100)
     app.connect("autodoc-skip-member", skip_field_aliases)
     app.connect("html-page-context", drop_online_kernel, priority=900)
     app.connect("build-finished", drop_font_preloads)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    return {"env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from s2f_lib import audio
+from s2f_lib.audio import _fast
 
 soundfile = pytest.importorskip("soundfile")
 
@@ -53,10 +54,10 @@ def each_way(request, monkeypatch):
     """With the compiled kernel, and as on a machine without numba."""
     if request.param == "torch":
         monkeypatch.setitem(sys.modules, "numba", None)
-    audio._kernel.cache_clear()
-    assert (audio._kernel() is audio._with_torch) == (request.param == "torch")
+    _fast.kernel.cache_clear()
+    assert (_fast.kernel() is _fast.with_torch) == (request.param == "torch")
     yield
-    audio._kernel.cache_clear()
+    _fast.kernel.cache_clear()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -76,7 +77,7 @@ def test_the_compression_is_right_for_quiet_and_loud(each_way):
     clips[:, 200] = x
     exact = np.sign(x) * np.minimum(np.abs(x.astype(float)) ** 0.3, np.abs(x) * 1e7)  # linear below 1e-10
     real = audio.compressed_spectrogram(clips, seconds=None)[:, 0, 0, 0].numpy()
-    np.testing.assert_allclose(real, exact, rtol=3e-6 if audio._kernel() is audio._with_torch else 5e-7)
+    np.testing.assert_allclose(real, exact, rtol=3e-6 if _fast.kernel() is _fast.with_torch else 5e-7)
     size = audio.compressed_magnitude(clips, seconds=None)[:, 0, 0, 0].numpy()
     np.testing.assert_allclose(size, np.abs(exact), rtol=3e-6)
 

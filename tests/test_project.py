@@ -190,7 +190,7 @@ def test_a_room_imports_only_rooms_above_it(path):
 
 def test_training_needs_nothing_beyond_torch_numpy_scipy():
     heavy = ["librosa", "soundfile", "av", "dlib", "sklearn", "ipywidgets", "matplotlib", "pandas", "torchvision"]
-    rooms = "s2f_lib.train, s2f_lib.voice_encoder, s2f_lib.losses"
+    rooms = "s2f_lib.training, s2f_lib.voice_encoder, s2f_lib.losses"
     code = f"import sys, {rooms}; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

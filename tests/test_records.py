@@ -16,22 +16,69 @@ def results(tmp_path, monkeypatch):
     return tmp_path / "results"
 
 
-def record(name="speed", **changes):
-    values = {"command": "python -m benchmarks.speed", "n": 3, "metrics": {"x": 1.5}, "seconds": 2.0}
-    return io.write_record(name, **values | changes)
+ROWS = [
+    {"measure": "top_percent", "k": 10, "predictor": "voice", "value": 0.359, "low": 0.32, "high": 0.39, "n": 1000},
+    {"measure": "top_percent", "k": 10, "predictor": "voice", "within": "sex", "value": 0.191},
+    {"measure": "top_percent", "k": 1, "predictor": "voice", "value": 0.038},
+    {"measure": "angle", "predictor": "oracle", "value": 60.7, "sd": 0.5},
+]
 
 
-def test_a_record_comes_back_with_its_origin(results):
+def record(target="speed", **changes):
+    values = {"command": "s2f evaluate", "n": 3, "rows": ROWS, "seconds": 2.0}
+    return io.write_record(target, **values | changes)
+
+
+def row(**changes):
+    return [{"measure": "angle", "value": 1.5} | changes]
+
+
+def test_a_record_comes_back_with_its_origin_and_its_units(results):
     numpy = pytest.importorskip("numpy")
-    path = record(metrics={"x": numpy.float32(1.5), "n": 2}, intervals={"x": (1, 2)}, seeds=range(2), notes="quiet")
+    rows = row(value=numpy.float32(1.5), low=1, high=2, world=None, k=numpy.int64(3), n=float("nan"))
+    path = record(rows=rows, seeds=range(2), notes="quiet", tables={"kinds": ["a", "b"]})
     assert path == results / "speed.json"
     made = io.read_record("speed")
-    assert " ".join(made) == "name command commit date device seconds seeds n metrics intervals notes"
-    assert made["metrics"] == {"x": 1.5, "n": 2}
-    assert made["intervals"] == {"x": [1, 2]}
-    assert made["seeds"] == [0, 1]
-    assert made["date"].endswith("Z")
-    assert "cores" in made["device"]
+    assert made.rows == [{"measure": "angle", "k": 3, "value": 1.5, "low": 1, "high": 2, "unit": "deg"}]
+    assert (made.seeds, made.notes, made.tables) == ([0, 1], "quiet", {"kinds": ["a", "b"]})
+    assert made.date.endswith("Z")
+    assert "cores" in made.device
+
+
+def test_rows_are_selected_by_their_conditions(results):
+    record()
+    made = io.read_record("speed")
+    assert made.value("top_percent", k=10, within="sex") == 0.191
+    assert made.value("top_percent", k=10, within=None) == 0.359
+    assert made.interval("top_percent", k=10, within=None) == (0.32, 0.39)
+    assert made.interval("top_percent", k=1) == (0.038, 0.038)
+    assert made.row("angle")["sd"] == 0.5
+    assert made.select(measure="top_percent", within=None)["k"].tolist() == [10, 1]
+    assert made.select(measure="top_percent", k=[1, 5])["value"].tolist() == [0.038]
+    assert "within" not in made.select(measure="angle").columns
+    assert len(made.table) == 4
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"), [({"k": 10}, "has 2 rows for top_percent, k=10"), ({"k": 5}, "has 0 rows")]
+)
+def test_a_number_that_is_not_one_row_is_an_error(results, conditions, message):
+    record()
+    with pytest.raises(KeyError, match=message):
+        io.read_record("speed").value("top_percent", **conditions)
+
+
+def test_a_record_goes_where_its_path_says(tmp_path):
+    path = record(tmp_path / "mine" / "trial.json")
+    assert path == tmp_path / "mine" / "trial.json"
+    assert io.read_record(path).name == "trial"
+
+
+def test_a_change_of_one_number_is_a_change_of_one_line(results):
+    before = record().read_text().splitlines()
+    after = record(rows=[*ROWS[:3], ROWS[3] | {"value": 60.8}]).read_text().splitlines()
+    changed = [a for a, b in zip(before, after, strict=True) if a != b and '"date"' not in a]
+    assert len(changed) == 1
 
 
 def test_what_was_never_run_is_none(results):
@@ -41,13 +88,17 @@ def test_what_was_never_run_is_none(results):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"metrics": {"x": float("nan")}}, "'x' must be a finite number"),
-        ({"metrics": {"x": "high"}}, "finite number"),
-        ({"metrics": {}}, "at least one metric"),
+        ({"rows": row(value=float("nan"))}, "value of 'angle' must be a finite number"),
+        ({"rows": row(value="high")}, "finite number"),
+        ({"rows": row(value=None)}, "finite number"),
+        ({"rows": row(measure="angles")}, "unknown measure 'angles'"),
+        ({"rows": row(unit="rad")}, "unit of 'angle' is 'deg'"),
+        ({"rows": [*row(k=1), *row(k=1, value=2.0)]}, "two rows under one condition"),
+        ({"rows": []}, "at least one row"),
         ({"command": " "}, "needs its command"),
-        ({"intervals": {"y": (0, 1)}}, "belongs to no metric"),
-        ({"intervals": {"x": (2, 1)}}, "upside down"),
-        ({"name": "../x"}, "lower-case letters"),
+        ({"rows": row(low=0)}, "both ends of its interval or none"),
+        ({"rows": row(low=2, high=1)}, "upside down"),
+        ({"target": "../x"}, "lower-case letters"),
     ],
 )
 def test_a_record_that_cannot_be_true_is_refused(results, changes, message):
@@ -56,12 +107,17 @@ def test_a_record_that_cannot_be_true_is_refused(results, changes, message):
     assert not results.exists()
 
 
-def test_a_record_holds_further_fields_but_none_of_its_own_twice(results):
-    path = record(extra={"rows": [{"claim": "6 – 3 s"}]})
-    assert io.read_record("speed")["rows"] == [{"claim": "6 – 3 s"}]
-    assert "6 – 3 s" in path.read_text(encoding="utf-8")
-    with pytest.raises(ValueError, match="has its own date"):
-        record(extra={"date": "yesterday"})
+def test_results_of_the_clone_come_from_a_commit(tmp_path, monkeypatch):
+    monkeypatch.setattr(io.records, "ROOT", tmp_path)
+    monkeypatch.setattr(io.records, "current_commit", lambda: "0123456789ab+changes")
+    monkeypatch.setenv("S2F_RESULTS", str(tmp_path / "results"))
+    with pytest.raises(ValueError, match=r"speed\.json would be recorded from uncommitted changes"):
+        record()
+    elsewhere = record(tmp_path / "elsewhere" / "speed.json")
+    assert io.read_record(elsewhere).commit == "0123456789ab+changes"
+    assert record(allow_dirty=True).exists()
+    monkeypatch.setattr(io.records, "current_commit", lambda: "0123456789ab")
+    assert io.read_record(record()).commit == "0123456789ab"
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ class Corpus:
         return sum(row["status"] == "ok" for row in self.manifest)
 
     def source(self, split: str = "train", window: int = 16) -> ShardSource:
-        """Batches of a part for `s2f_lib.train`; see `ShardSource`."""
+        """Batches of a part for `s2f_lib.training`; see `ShardSource`."""
         from s2f_lib.corpus.stream import ShardSource
 
         chosen = self._shards(split)

@@ -18,7 +18,7 @@ MEAN_CLIPS = 4096  # read for the mean feature, from at most OPEN_SHARDS shards
 
 
 class ShardSource:
-    """Batches of one part of a corpus, as `s2f_lib.train` wants them.
+    """Batches of one part of a corpus, as `s2f_lib.training` wants them.
 
     An epoch takes the shards in a random order, a window of them at a time, and shuffles the clips of a window. What
     `batches` gives depends only on the plan and the step, so a run that starts again at any step goes on as if nothing

@@ -30,7 +30,7 @@ class SyntheticConfig:
     clips: int = 2  # six-second clips of each person
     size: int = 128  # pixels, side of a picture
     sound: str = "wav"  # or "flac": half the size, not readable with the standard library
-    wear: tuple[str, ...] = ()  # hats, glasses and covers in the pictures, see s2f_lib.people.things
+    wear: tuple[str, ...] = ()  # hats, glasses and occluders in the pictures, see s2f_lib.people.accessories
 
     def __post_init__(self):
         for name, least in (("people", 1), ("pictures", 0), ("clips", 1), ("size", 16)):
@@ -39,9 +39,9 @@ class SyntheticConfig:
         if self.sound not in ("wav", "flac"):
             raise ValueError(f"sound must be 'wav' or 'flac', got {self.sound!r}")
         if self.wear:
-            from s2f_lib.people import things
+            from s2f_lib.people import accessories
 
-            object.__setattr__(self, "wear", things.check(self.wear))
+            object.__setattr__(self, "wear", accessories.check(self.wear))
 
 
 @dataclass(frozen=True)
@@ -203,9 +203,9 @@ def _row(settings: SyntheticConfig, shard: ShardPlan, person, clip: int) -> dict
 
 def _wear(settings: SyntheticConfig, person, clip: int) -> str:
     """What is worn in each picture of a clip, for example ``cap+sunglasses none``."""
-    from s2f_lib.people import things
+    from s2f_lib.people import accessories
 
-    worn = (things.of_picture(person, item, settings.wear) for item in _pictures(settings, clip))
+    worn = (accessories.of_picture(person, item, settings.wear) for item in _pictures(settings, clip))
     return " ".join("+".join(names) or "none" for names in worn)
 
 

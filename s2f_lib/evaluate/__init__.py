@@ -8,6 +8,5 @@
 - `embedding`: maps of features, with neighbour purity;
 - `likelihood`: how much evidence a match is;
 - `statistics`: bootstrap over people, permutation, corrections;
-- `robustness`: clips made shorter, noisier, coded, without speech;
 - `synthetic`, `audit`, `scorecard`: the runs that write `results/`.
 """

@@ -12,6 +12,7 @@ import time
 import numpy as np
 
 from s2f_lib import hub, io
+from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
 from s2f_lib.evaluate import command, experiments, material, predictions
 from s2f_lib.evaluate.experiments import RARE, WORLDS, Stage
@@ -42,7 +43,7 @@ def run(stage: Stage, encoder) -> tuple[dict, dict]:
     v_s = material.voice_features(
         encoder,
         stage.test("physiology"),
-        changes=(None, material.first_seconds(3.0)),
+        changes=(None, degrade.first_seconds(3.0)),
         workers=stage.workers,
         progress=stage.progress,
     )[:, 0]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
 from s2f_lib.evaluate import (
     attributes,
@@ -23,7 +24,6 @@ from s2f_lib.evaluate import (
     listener,
     material,
     retrieval,
-    robustness,
     similarity,
     statistics,
 )
@@ -218,7 +218,7 @@ def shortcut(stage: Stage, link: float = 0.9, seed: int = 0) -> dict[str, Interv
     Groups C and D are recorded by telephone with probability ``link``, A and B with 1 - ``link``; the fair corpus
     draws the recording at random. World physiology: language tells nothing about the group.
     """
-    line = (None, robustness.telephone())
+    line = (None, degrade.telephone())
     rng = np.random.default_rng(seed)
     heard = {which: stage.heard("physiology", which, line) for which in ("train", "test")}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from s2f_lib import corpus, hub
+from s2f_lib.audio import degrade
 from s2f_lib.evaluate import material, retrieval, similarity
 from s2f_lib.training.data import NOTE
 
@@ -21,7 +22,7 @@ MOST = 5000  # clips in the gallery, as the paper
 def features(source, encoder, seconds: float | None = None, most: int = MOST) -> tuple[np.ndarray, ...]:
     """v_s, v_f, speaker numbers of the first ``most`` clips of a source with ``take(rows)`` and a length."""
     v_s, v_f, speakers = [], [], []
-    cut = None if seconds is None else material.first_seconds(seconds)
+    cut = None if seconds is None else degrade.first_seconds(seconds)
     for start in range(0, min(len(source), most), 32):
         batch = source.take(np.arange(start, min(start + 32, len(source), most)))
         waveform = np.asarray(batch["waveform"])

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from s2f_lib import io
+from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
 
 if TYPE_CHECKING:
@@ -81,7 +82,8 @@ def gather(
     test = people.sample(n, world, seed)
     train = people.sample(train_n, world, SEEDS["voice"])
     v_f = face_features(recogniser, test, items=(0, 1), workers=workers, progress=progress)
-    v_s = voice_features(encoder, test, 0, changes=(None, first_seconds(3.0)), workers=workers, progress=progress)
+    changes = (None, degrade.first_seconds(3.0))
+    v_s = voice_features(encoder, test, 0, changes=changes, workers=workers, progress=progress)
     v_s_other = voice_features(encoder, test, 1, workers=workers, progress=progress)[:, 0]
     if v_s.shape[2] != v_f.shape[2]:
         raise ValueError(
@@ -155,7 +157,7 @@ def voice_features(
     """v_s of one clip of everybody, sentences of the test set, shape (people, changes, D), float32.
 
     Each of ``changes`` alters waveforms (B, T) in [-1, 1] before they are heard (None: as they are); its ``name`` says
-    all that it does (see `first_seconds` and `robustness.Change`). A clip is synthesised once for all of them.
+    all that it does (see `s2f_lib.audio.degrade`). A clip is synthesised once for all of them.
     ``options`` go to `people.speak` (language, channel ...).
     """
     from s2f_lib.people import speech
@@ -188,20 +190,6 @@ def encode(encoder: Callable, waveform: np.ndarray, batch_size: int = 32) -> np.
     finally:
         if was_training:
             encoder.train()
-
-
-def first_seconds(seconds: float) -> Callable[[np.ndarray], np.ndarray]:
-    """A change: keep the beginning of each clip, repeated to the full length as the paper does with short clips."""
-    if seconds <= 0:
-        raise ValueError(f"a clip needs a positive length, got {seconds} s")
-
-    def cut(waveform: np.ndarray) -> np.ndarray:
-        kept = waveform[:, : max(1, round(seconds * SAMPLE_RATE))]
-        times = -(-waveform.shape[1] // kept.shape[1])
-        return np.tile(kept, (1, times))[:, : waveform.shape[1]]
-
-    cut.name = f"first {seconds:g} s"
-    return cut
 
 
 def decode(decoder: Callable, v: np.ndarray, batch_size: int = 64) -> tuple[np.ndarray, np.ndarray]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from s2f_lib.audio import degrade
 from s2f_lib.evaluate import (
     attributes,
     ceilings,
@@ -21,7 +22,6 @@ from s2f_lib.evaluate import (
     material,
     readers,
     retrieval,
-    robustness,
     similarity,
     statistics,
 )
@@ -284,7 +284,7 @@ def robustness_table(study: Study, encoder, n: int = 150, changes=None, progress
     """Angle, top-10 % and distance from the average prediction for the first ``n`` test people under each change."""
     import pandas as pd
 
-    changes = (None, *(robustness.standard_set() if changes is None else changes))
+    changes = (None, *(degrade.standard_set() if changes is None else changes))
     m, n = study.material, min(n, len(study))
     some = study.population[:n]
     heard = material.voice_features(encoder, some, changes=changes, workers=study.workers, progress=progress)
@@ -313,7 +313,7 @@ def duration_table(study: Study, encoder, n: int = 100, seconds=(1.0, 2.0, 3.0, 
     longest = material.voice_features(
         encoder,
         study.population[:n],
-        changes=[robustness.beginning(s) for s in seconds],
+        changes=[degrade.truncate(s) for s in seconds],
         workers=study.workers,
         seconds=float(max(seconds)),
     )

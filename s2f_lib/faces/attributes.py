@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from s2f_lib import io
 from s2f_lib.faces.detection import Box, detect, rectangle
 from s2f_lib.faces.models import dlib, dlib_model, onnx_session
 from s2f_lib.faces.recogniser import check_images
-from s2f_lib.faces.training import load_half
 
 __all__ = ["GROUPS", "SEXES", "AttributeNet", "Attributes", "PhotoLabel", "label_photo", "load_attributes"]
 
@@ -81,7 +81,7 @@ class Attributes(NamedTuple):
 class AttributeNet(nn.Module):
     """A small network that reads sex, group and age off a canonical synthetic face, and off nothing else.
 
-    It exists to ask of a decoded face whether these survived. Trained by ``s2f_lib.faces.train_attributes`` on true
+    It exists to ask of a decoded face whether these survived. Trained by ``tools.train_attributes`` on true
     canonical pictures of the decoder's training people.
     """
 
@@ -120,7 +120,7 @@ class AttributeNet(nn.Module):
 
 def load_attributes(path, device: str = "cpu") -> AttributeNet:
     """The shipped classifier, frozen; `s2f_lib.hub` calls this."""
-    state, _ = load_half(path)
+    state, _ = io.read_tensors(path)
     network = AttributeNet()
     network.load_state_dict(state)
     return network.to(device).eval().requires_grad_(False)

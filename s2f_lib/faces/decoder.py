@@ -17,7 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from s2f_lib.faces.training import load_half
+from s2f_lib import io
 from s2f_lib.faces.warp import warp
 
 __all__ = ["WARP_POINTS", "Decoded", "DecoderShape", "FaceDecoder", "load_decoder", "to_mean_shape"]
@@ -129,7 +129,7 @@ def to_mean_shape(pictures: Tensor, landmarks: Tensor, mean_landmarks: Tensor) -
 
 def load_decoder(path, device: str = "cpu") -> FaceDecoder:
     """A shipped decoder, frozen; `s2f_lib.hub` calls this."""
-    state, shape = load_half(path)
+    state, shape = io.read_tensors(path)
     decoder = FaceDecoder(DecoderShape(**{**shape, "channels": tuple(shape["channels"])}))
     decoder.load_state_dict(state)
     return decoder.to(device).freeze()

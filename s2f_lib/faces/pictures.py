@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from s2f_lib import io, people
+from s2f_lib.people.fingerprint import face_version
 
 __all__ = ["PictureSet", "rendered"]
 
 CHUNK = 40  # people rendered between two notes of progress
-TOLERANCE = 2.0  # grey levels, mean difference of a picture that two machines render; another renderer's is larger
 
 
 class PictureSet(NamedTuple):
@@ -36,7 +35,7 @@ def rendered(
 ) -> PictureSet:
     """Pictures of a population, rendered into a folder the first time and mapped into memory from then on.
 
-    A call that was broken off continues where it stopped. A smaller set is taken out of a complete larger one: the
+    A call that was broken off continues where it stopped. Fewer people are taken out of a complete larger set: the
     first people of a seed are the same however many there are.
 
     Parameters
@@ -61,74 +60,24 @@ def rendered(
 
     Raises
     ------
-    ValueError
+    io.cache.StaleCache
         If the folder holds another set, or pictures of another version of the renderer; the message names the
-        differences, or says what to delete.
+        differences.
     """
-    folder, items = Path(folder), tuple(items) if kind == "wild" else (0,)
-    what = {"seed": population.seed, "people": len(population), "kind": kind, "size": size, "items": list(items)}
-    done = _done(folder, what)
-    if done:
-        _check_first_picture(folder, population, what)
-    if not (folder / "set.json").exists():
-        shape = (len(population), len(items), size, size, 3)
-        folder.mkdir(parents=True, exist_ok=True)
-        np.lib.format.open_memmap(folder / "pictures.npy", "w+", np.uint8, shape).flush()
-        np.lib.format.open_memmap(folder / "landmarks.npy", "w+", np.float32, (*shape[:2], 68, 2)).flush()
-        _note(folder, what | {"done": 0})
-    if done < len(population):
-        _render(folder, population, what, done, workers, progress)
-    arrays = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in PictureSet._fields)
-    return PictureSet(*(array[: len(population), : len(items)] for array in arrays))
+    items = tuple(items) if kind == "wild" else (0,)
+    made_from = {"seed": population.seed, "kind": kind, "size": size, "items": list(items), "renderer": face_version()}
+    rows = {
+        "pictures": (np.uint8, (len(items), size, size, 3)),
+        "landmarks": (np.float32, (len(items), 68, 2)),
+    }
 
+    def fill(done: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        from tqdm import tqdm
 
-def _render(folder: Path, population: people.Population, what: dict, done: int, workers: int, progress: bool) -> None:
-    """Render what is missing, noting the progress now and then."""
-    from tqdm import tqdm
+        stream = people.iterate_pictures(population[done:], items, size, kind, workers, return_landmarks=True)
+        with tqdm(total=len(population), initial=done, unit="person", desc=kind, disable=not progress) as bar:
+            for pictures, points in stream:
+                yield pictures, points / size
+                bar.update(len(pictures))
 
-    pictures, points = (np.load(folder / f"{name}.npy", mmap_mode="r+") for name in PictureSet._fields)
-    size, noted = what["size"], done
-    wanted = (population[done:], what["items"], size, what["kind"], workers)
-    stream = people.iterate_pictures(*wanted, return_landmarks=True)
-    with tqdm(total=len(population), initial=done, unit="person", desc=what["kind"], disable=not progress) as bar:
-        for part, part_points in stream:
-            pictures[done : done + len(part)], points[done : done + len(part)] = part, part_points / size
-            done += len(part)
-            bar.update(len(part))
-            if done - noted >= CHUNK or done == len(population):
-                pictures.flush()
-                points.flush()
-                _note(folder, what | {"done": done})
-                noted = done
-
-
-def _done(folder: Path, what: dict) -> int:
-    """How many of the wanted people are there already; a complete larger set will do as well."""
-    note = folder / "set.json"
-    if not note.exists():
-        return 0
-    found = json.loads(note.read_text(encoding="utf-8"))
-    complete = found["done"] == found["people"]
-    if complete and found["people"] >= what["people"] and found["items"][: len(what["items"])] == what["items"]:
-        found |= {"people": what["people"], "items": what["items"], "done": what["people"]}
-    differences = [f"{key} {found[key]!r} instead of {value!r}" for key, value in what.items() if found[key] != value]
-    if differences:
-        raise ValueError(f"{folder} holds other pictures ({'; '.join(differences)}); give another folder or delete it")
-    return found["done"]
-
-
-def _check_first_picture(folder: Path, population: people.Population, what: dict) -> None:
-    """Render one picture again and compare it, so that pictures of an older renderer are never used by mistake."""
-    again = people.render_many(population[:1], what["items"][:1], what["size"], what["kind"], workers=1)[0, 0]
-    kept = np.load(folder / "pictures.npy", mmap_mode="r")[0, 0]
-    difference = np.abs(kept.astype(int) - again).mean()
-    if difference > TOLERANCE:
-        raise ValueError(
-            f"{folder} was rendered by another version of the renderer, or of other people (the first picture differs "
-            f"by {difference:.1f} grey levels); delete the folder, and the features that were computed from it"
-        )
-
-
-def _note(folder: Path, content: dict) -> None:
-    with io.atomic_write(folder / "set.json", "w") as file:
-        json.dump(content, file)
+    return PictureSet(**io.cache.grow(folder, made_from, len(population), rows, fill, CHUNK))

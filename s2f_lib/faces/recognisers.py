@@ -6,7 +6,6 @@ from pathlib import Path
 
 from s2f_lib import io
 from s2f_lib.faces.recogniser import FaceRecogniser
-from s2f_lib.faces.training import load_half
 from s2f_lib.faces.vgg import VGGFace, VGGRecogniser, VGGShape
 
 __all__ = ["load_dlib", "load_synthetic_vgg", "load_vgg_face", "synthetic_vgg"]
@@ -23,7 +22,7 @@ def synthetic_vgg(network: VGGFace, checksum: str = "", after_relu: bool = True)
 
 def load_synthetic_vgg(path: Path, device: str = "cpu", after_relu: bool = True) -> VGGRecogniser:
     """The shipped recogniser of synthetic people; v_f is fc7 after its ReLU unless asked otherwise."""
-    state, shape = load_half(path)
+    state, shape = io.read_tensors(path)
     network = VGGFace(VGGShape(**{**shape, "widths": tuple(shape["widths"])}))
     network.load_state_dict(state)
     return synthetic_vgg(network, io.sha256(path), after_relu).to(device)

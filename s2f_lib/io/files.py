@@ -1,17 +1,27 @@
-"""Atomic writes, checksums and the cache folder."""
+"""Atomic writes, locks, checksums and the cache folder."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
 import os
+import platform
+import re
 import secrets
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["atomic_path", "atomic_write", "cache_dir", "explain", "sha256"]
+__all__ = ["BusyError", "allocate", "atomic_path", "atomic_write", "cache_dir", "explain", "locked", "sha256"]
+
+_swept: set[Path] = set()  # folders from which this process has taken what killed writers left
+
+
+class BusyError(OSError):
+    """Another process is writing what this one wants to write; the message says what to do."""
 
 
 def cache_dir() -> Path:
@@ -50,9 +60,10 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         file, one that is read inside the block, passes as it is.
     """
     path = Path(path)
-    temporary = path.with_name(f".{secrets.token_hex(4)}.partial{path.suffix}")
+    temporary = path.with_name(f".{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.partial{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
     except OSError as error:
         raise explain(error, path) from error
     try:
@@ -99,6 +110,87 @@ def atomic_write(path: str | Path, mode: str = "wb", **options) -> Iterator[IO]:
         yield file
 
 
+@contextlib.contextmanager
+def locked(path: str | Path, *, wait: bool = True, busy: str = "another process is writing it") -> Iterator[None]:
+    """Let one process (or thread) at a time into the block; the lock is gone when its holder is, however it ended.
+
+    Parameters
+    ----------
+    path : str or Path
+        What is written, a file or a folder that need not exist; the lock is a hidden empty file beside it.
+    wait : bool
+        Wait for the other (with a warning that says so), or refuse.
+    busy : str
+        What the other one is doing, for the message.
+
+    Raises
+    ------
+    BusyError
+        If `wait` is false and another process is inside.
+
+    Notes
+    -----
+    Where the file system or the platform knows no locks, nothing is locked.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    path = Path(path)
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            file = open(lock, "ab")  # noqa: SIM115 - closed below, or it was taken away while we waited
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not wait:
+                    file.close()
+                    raise BusyError(errno.EBUSY, f"{busy}; wait for it, or choose another name", str(path)) from None
+                warnings.warn(f"{path}: {busy}; waiting until it is done", stacklevel=3)
+                fcntl.flock(file, fcntl.LOCK_EX)
+            except OSError as error:
+                if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP):
+                    raise
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), os.stat(lock)):
+                    break
+            file.close()
+    except BusyError:
+        raise
+    except OSError as error:
+        raise explain(error, path) from error
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        file.close()
+
+
+def allocate(path: str | Path, size: int) -> None:
+    """Give a file its size on the disk, so that a full disk is an error here and not a crash while it is mapped.
+
+    Raises
+    ------
+    OSError
+        If the disk has not so many free bytes; the file is deleted then.
+    """
+    path = Path(path)
+    try:
+        with open(path, "r+b") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:  # macOS, Windows
+                file.seek(0, os.SEEK_END)
+                while (missing := size - file.tell()) > 0:
+                    file.write(bytes(min(missing, 1 << 24)))
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise explain(error, path) from error
+
+
 def sha256(path: str | Path) -> str:
     """SHA-256 of a file as 64 hexadecimal digits; reads in pieces of 1 MB, so any size fits in memory."""
     digest = hashlib.sha256()
@@ -121,3 +213,36 @@ def explain(error: OSError, path: Path) -> OSError:
     if error.errno not in reasons:
         return error
     return type(error)(error.errno, f"cannot write: {reasons[error.errno]}", str(path))
+
+
+@functools.cache
+def _machine() -> str:
+    """Six digits that stand for this machine and, in a container, its own process numbers."""
+    try:
+        namespace = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        namespace = ""
+    return hashlib.sha256(f"{platform.node()} {namespace}".encode()).hexdigest()[:6]
+
+
+def _sweep(folder: Path) -> None:
+    """Delete the temporary files of writers of this machine that are no longer alive; once a process and folder."""
+    if os.name != "posix" or folder in _swept:
+        return
+    _swept.add(folder)
+    ours = re.compile(rf"\.{_machine()}-(\d+)-[0-9a-f]{{8}}\.partial(\..*)?")
+    for entry in os.scandir(folder):
+        if (match := ours.fullmatch(entry.name)) and not _alive(int(match[1])):
+            with contextlib.suppress(OSError):
+                os.unlink(entry.path)
+
+
+def _alive(pid: int) -> bool:
+    """Whether a process of this number runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OverflowError, PermissionError):
+        return True
+    return True

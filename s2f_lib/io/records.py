@@ -1,4 +1,4 @@
-"""Recorded results: small JSON files that say which command measured what, when, on what, at which commit."""
+"""Recorded results: small JSON files, one row per number, that say which command measured what, when and on what."""
 
 from __future__ import annotations
 
@@ -10,16 +10,33 @@ import platform
 import re
 import shlex
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from s2f_lib.io.files import atomic_write
+from s2f_lib.io.measures import MEASURES
 
-__all__ = ["command_of", "current_commit", "describe_cpu", "read_record", "results_dir", "write_record"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Record",
+    "command_of",
+    "current_commit",
+    "describe_cpu",
+    "read_record",
+    "refuse_uncommitted",
+    "results_dir",
+    "write_record",
+]
 
 ROOT = Path(__file__).resolve().parents[2]  # the repository, when the library runs from a clone
+CHANGED = "+changes"  # ends the commit of a tree at work
+NUMBERS = ("value", "low", "high", "sd", "n")  # columns of a row that are no condition, in this order
 NO_NUMBER = ("data", "out", "quiet", "runs", "workers")  # options that change no number of a record
 
 
@@ -30,7 +47,146 @@ def results_dir() -> Path:
     return (ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()) / "results"
 
 
+@dataclass(frozen=True)
+class Record:
+    """A run that was recorded: where it comes from, and one row per number.
+
+    A row is a dict with ``measure`` (a name of `s2f_lib.io.measures.MEASURES`), ``value``, ``unit``, optional ``low``,
+    ``high`` (95 % interval), ``sd`` and ``n``, and columns that say under which condition it was measured.
+    """
+
+    name: str
+    command: str
+    commit: str | None
+    date: str
+    device: str
+    seconds: float
+    seeds: list[int]
+    n: int
+    notes: str
+    rows: list[dict[str, Any]]
+    tables: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """All rows (pandas.DataFrame); a column that a row lacks is NaN there."""
+        return self.select()
+
+    def select(self, **conditions: Any) -> pd.DataFrame:
+        """Rows that meet every condition (pandas.DataFrame), in the order of the record, without empty columns.
+
+        A condition is a value, a list of allowed values, or None for "this column does not apply".
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.matching(**conditions))
+
+    def matching(self, **conditions: Any) -> list[dict[str, Any]]:
+        """The same as plain dicts."""
+
+        def meets(row: dict, name: str, wanted: Any) -> bool:
+            return row.get(name) in wanted if isinstance(wanted, (list, tuple)) else row.get(name) == wanted
+
+        return [row for row in self.rows if all(meets(row, *condition) for condition in conditions.items())]
+
+    def row(self, measure: str, **conditions: Any) -> dict[str, Any]:
+        """The one row of a measure under these conditions; KeyError where there is none, or more than one."""
+        found = self.matching(measure=measure, **conditions)
+        if len(found) != 1:
+            asked = ", ".join([measure, *(f"{name}={wanted!r}" for name, wanted in conditions.items())])
+            shown = "; ".join(str({k: v for k, v in row.items() if k not in NUMBERS}) for row in found[:4])
+            raise KeyError(f"record {self.name!r} has {len(found)} rows for {asked}, wanted one. {shown}")
+        return found[0]
+
+    def value(self, measure: str, **conditions: Any) -> float:
+        """The number of that row."""
+        return self.row(measure, **conditions)["value"]
+
+    def interval(self, measure: str, **conditions: Any) -> tuple[float, float]:
+        """Its 95 % interval; the number itself twice where none was recorded."""
+        row = self.row(measure, **conditions)
+        return row.get("low", row["value"]), row.get("high", row["value"])
+
+
 def write_record(
+    target: str | Path,
+    *,
+    rows: Iterable[Mapping[str, Any]] = (),
+    command: str,
+    n: int,
+    seconds: float,
+    seeds: Sequence[int] = (),
+    device: str | None = None,
+    notes: str = "",
+    tables: Mapping[str, Any] | None = None,
+    allow_dirty: bool = False,
+    **flat: Any,
+) -> Path:
+    """Write a record; only the command it names may call this.
+
+    Parameters
+    ----------
+    target : str or Path
+        A name (lower-case letters, digits and "_") for ``results/<name>.json``, or the path of a ".json" file.
+    rows : iterable of mappings
+        One per number, see `Record`; units are filled in. A None or NaN among the optional columns is left out.
+    command : str
+        What to type to measure it again.
+    n : int
+        Number of clips, people or pictures behind the numbers.
+    seconds : float
+        How long the command took.
+    seeds : sequence of int
+        Random seeds used.
+    device : str, optional
+        What it ran on; by default a description of this CPU.
+    notes : str
+        What a reader must know to judge the numbers.
+    tables : mapping, optional
+        What is no number with a condition, such as confusion matrices: by name, as JSON holds it.
+    allow_dirty : bool
+        For tests: write into the clone's own results although its files are not committed.
+
+    Raises
+    ------
+    ValueError
+        Unknown measure, number that is not finite, interval upside down, two rows under one condition, an empty field;
+        or the clone has uncommitted changes and the record would be one of its own, see `refuse_uncommitted`.
+
+    See Also
+    --------
+    read_record, refuse_uncommitted, s2f_lib.io.measures.MEASURES
+    """
+    if flat:  # records that are not converted yet; goes with the last of them
+        return _write_flat(str(target), command=command, n=n, seconds=seconds, seeds=seeds, device=device, notes=notes, **flat)  # fmt: skip  # noqa: E501
+    path = _path(target)
+    name, rows = path.stem if path == Path(target) else str(target), [_row(row) for row in rows]
+    if not re.fullmatch(r"[a-z0-9_]+", name):
+        raise ValueError(f"a record's name has lower-case letters, digits and '_' only, got {name!r}")
+    if not command.strip() or not rows:
+        raise ValueError(f"record {name!r} needs its command and at least one row")
+    seen = Counter(tuple((k, v) for k, v in sorted(row.items()) if k not in NUMBERS) for row in rows)
+    if twice := [dict(condition) for condition, times in seen.items() if times > 1]:
+        raise ValueError(f"record {name!r} has two rows under one condition: {twice[0]}; say how they differ")
+    if not allow_dirty:
+        refuse_uncommitted(path)
+    record = {
+        "name": name,
+        "command": command,
+        "commit": current_commit(),
+        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "device": device or describe_cpu(),
+        "seconds": round(_number(seconds, "seconds"), 2),
+        "seeds": [int(seed) for seed in seeds],
+        "n": int(n),
+        "notes": notes,
+    }
+    with atomic_write(path, "w") as file:
+        file.write(_text(record, rows, tables or {}))
+    return path
+
+
+def _write_flat(
     name: str,
     *,
     command: str,
@@ -43,37 +199,7 @@ def write_record(
     notes: str = "",
     extra: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write ``results/<name>.json``; only the command it names may call this.
-
-    Parameters
-    ----------
-    name : str
-        Lower-case letters, digits and "_".
-    command : str
-        What to type to measure it again.
-    n : int
-        Number of clips, people or pictures behind the numbers.
-    metrics : mapping
-        Name -> finite number.
-    intervals : mapping, optional
-        Name of a metric -> (low, high).
-    seeds : sequence of int
-        Random seeds used.
-    seconds : float
-        How long the command took.
-    device : str, optional
-        What it ran on; by default a description of this CPU.
-    notes : str
-        What a reader must know to judge the numbers.
-    extra : mapping, optional
-        Further fields by name, such as the rows of a table.
-
-    Raises
-    ------
-    ValueError
-        If a number is not finite, an interval belongs to no metric or is upside down, a field is empty, or one of the
-        extra fields has the name of another.
-    """
+    """The old form."""
     intervals = dict(intervals or {})
     if not re.fullmatch(r"[a-z0-9_]+", name):
         raise ValueError(f"a record's name has lower-case letters, digits and '_' only, got {name!r}")
@@ -107,6 +233,69 @@ def write_record(
         json.dump(record | dict(extra or {}), file, indent=2, ensure_ascii=False, allow_nan=False)
         file.write("\n")
     return path
+
+
+def _path(target: str | Path) -> Path:
+    """Where a record is, from its name or its path."""
+    is_path = isinstance(target, Path) or str(target).endswith(".json")
+    return Path(target) if is_path else results_dir() / f"{target}.json"
+
+
+def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row in order: measure, conditions, numbers, unit."""
+    row = {key: value.item() if hasattr(value, "item") else value for key, value in row.items()}
+    row = {key: value for key, value in row.items() if (value is not None and value == value) or key == "value"}
+    measure = row.pop("measure", None)
+    if measure not in MEASURES:
+        raise ValueError(f"unknown measure {measure!r}; s2f_lib/io/measures.py lists all, with unit and words")
+    numbers = {key: _number(row.pop(key), f"{key} of {measure!r}") for key in NUMBERS if key in row}
+    if "value" not in numbers or ("low" in numbers) != ("high" in numbers):
+        raise ValueError(f"a row has a value and both ends of its interval or none, got {measure} {row} {numbers}")
+    if "low" in numbers and numbers["low"] > numbers["high"]:
+        raise ValueError(f"interval of {measure!r} is upside down: {numbers['low']} > {numbers['high']}")
+    unit = MEASURES[measure].unit
+    if row.pop("unit", unit) != unit:
+        raise ValueError(f"the unit of {measure!r} is {unit!r}")
+    return {"measure": measure} | row | numbers | {"unit": unit}
+
+
+def _text(record: dict, rows: list[dict], tables: Mapping[str, Any]) -> str:
+    """A record as JSON with one row a line, so that a change of one number is a change of one line."""
+
+    def line(value: Any) -> str:
+        return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+    parts = [f"  {line(key)}: {line(value)}" for key, value in record.items()]
+    parts.append('  "rows": [\n' + ",\n".join(f"    {line(row)}" for row in rows) + "\n  ]")
+    if tables:
+        inner = ",\n".join(f"    {line(key)}: {line(value)}" for key, value in tables.items())
+        parts.append('  "tables": {\n' + inner + "\n  }")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def read_record(target: str | Path) -> Record | None:
+    """Read ``results/<name>.json``, or the file of that path; None means "not run yet"."""
+    path = _path(target)
+    if not path.exists():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return found if "metrics" in found else Record(**found)
+    except (json.JSONDecodeError, TypeError) as error:
+        raise ValueError(f"{path} is not a record: {error}; run its command again") from error
+
+
+def refuse_uncommitted(target: str | Path) -> None:
+    """Raise ValueError if the clone has uncommitted changes and this record would be one of its ``results/``.
+
+    A long command calls this before it starts. What stands in ``results/`` must follow from a commit that others can
+    check out; a record elsewhere may be made from a tree at work, and says so in its commit ("+changes").
+    """
+    if _path(target).resolve().parent == ROOT / "results" and (current_commit() or "").endswith(CHANGED):
+        raise ValueError(
+            f"{_path(target).name} would be recorded from uncommitted changes, so that nobody could check it; commit "
+            "first, or write it elsewhere (--out, $S2F_RESULTS)"
+        )
 
 
 def command_of(
@@ -162,17 +351,6 @@ def _word(value: object) -> str:
     return shlex.quote(os.path.relpath(text) if os.path.isabs(text) else text)
 
 
-def read_record(name: str) -> dict | None:
-    """Read ``results/<name>.json``; None means "not run yet"."""
-    path = results_dir() / f"{name}.json"
-    if not path.exists():
-        return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{path} is not a record: {error}; run its command again") from error
-
-
 def _number(value: float, what: str) -> float | int:
     """A finite plain number, also from numpy or torch scalars."""
     value = value.item() if hasattr(value, "item") else value
@@ -190,7 +368,7 @@ def current_commit() -> str | None:
         changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)results")
     except (OSError, subprocess.SubprocessError):
         return None
-    return head + ("+changes" if changed else "")
+    return head + (CHANGED if changed else "")
 
 
 def _git(*arguments: str) -> str:

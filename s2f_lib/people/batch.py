@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from s2f_lib.people import render, things
+from s2f_lib.people import accessories, render
 
 PEOPLE_PER_TASK = 8
 TASKS_AHEAD = 3  # per process: bounds what waits in memory
@@ -57,7 +57,7 @@ def iterate_pictures(
         Processes; 0 or 1 renders in this one.
     return_landmarks : bool
     wear : str or sequence of str, optional
-        Hats, glasses and covers in the wild pictures, see `render.render_wild`.
+        Hats, glasses and occluders in the wild pictures, see `render.render_wild`.
 
     Yields
     ------
@@ -69,7 +69,7 @@ def iterate_pictures(
     ValueError
         If `kind`, `items`, `size` or `wear` is impossible.
     """
-    wear = things.check(wear)
+    wear = accessories.check(wear)
     if wear and kind == "canonical":
         raise ValueError(f"wear is {', '.join(wear)}, but canonical pictures show bare faces; wanted kind='wild'")
     items, size = _check(items, kind), render.check_size(size)

@@ -5,7 +5,7 @@ container image), the cache goes to ``$S2F_HOME/numba`` instead. The choice is m
 here; a ``NUMBA_CACHE_DIR`` that is already set is respected.
 
 numba looks only at the file of the kernel to see whether compiled code is out of date: who changes a helper in `paint`
-removes ``__pycache__/shading.*.nb*`` and ``things/__pycache__/draw.*.nb*``, or sees the old pixels.
+removes ``__pycache__/shading.*.nb*`` and ``accessories/__pycache__/draw.*.nb*``, or sees the old pixels.
 """
 
 import os

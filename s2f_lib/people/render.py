@@ -11,7 +11,7 @@ from functools import cache, lru_cache, partial
 
 import numpy as np
 
-from s2f_lib.people import paint, shading, strands, things
+from s2f_lib.people import accessories, paint, shading, strands
 from s2f_lib.people.head import PIVOT, WILD_STREAM, asset, coefficients, head_model, random_stream
 from s2f_lib.people.look import Appearance, appearance, picture_appearance
 from s2f_lib.people.quotas import whole
@@ -111,7 +111,7 @@ def _shadows(world, hair: strands.Strands, worn, key_dir, size: int) -> tuple[np
 
 
 def _draw(vertices, look: Appearance, scene: Scene, size: int, put_on=None) -> tuple[np.ndarray, np.ndarray]:
-    """Linear RGB and coverage (size, size, 4), and all vertices in pixels (N, 3); `put_on` makes things to wear."""
+    """Linear RGB and coverage (size, size, 4), and all vertices in pixels (N, 3); `put_on` makes accessories."""
     model = head_model()
     masks, box, occlusion = _skin_asset()
     turn, shift = scene.rotation.astype(np.float32), np.asarray(scene.shift, np.float32)
@@ -219,9 +219,9 @@ def render_wild(
     restyle : float, optional
         Chance, 0 to 1, of another hair style than the person's usual one; by default 0.1 for men, 0.2 for women.
     wear : str or sequence of str, optional
-        Things on the head or before the face, by default none: one hat (``cap``, ``woollen_hat``), one pair of glasses
-        (``glasses``, ``sunglasses``) and one cover (``mask``, ``scarf``, ``microphone``), alone or together; or
-        ``"any"``, which draws them for each picture (`things.SHARES`). The rest of the picture stays as it is without.
+        Accessories on the head or before the face, by default none: one hat (``cap``, ``woollen_hat``), one pair of
+        glasses (``glasses``, ``sunglasses``) and one occluder (``mask``, ``scarf``, ``microphone``), alone or together;
+        or ``"any"``, which draws them for each picture (`accessories.SHARES`). The rest of the picture stays as it is.
 
     Returns
     -------
@@ -244,9 +244,9 @@ def render_wild(
     scene = wild_scene(rng)
     look = picture_appearance(person, usual, rng, restyle)
     put_on = None
-    if worn := things.of_picture(person, item, wear):
-        put_on = partial(things.put_on, worn, person, int(item))
-        look = replace(look, glasses=0.0) if set(worn) & set(things.GLASSES) else look
+    if worn := accessories.of_picture(person, item, wear):
+        put_on = partial(accessories.put_on, worn, person, int(item))
+        look = replace(look, glasses=0.0) if set(worn) & set(accessories.GLASSES) else look
     rgb, cover, landmarks = _picture(head_model().express(vertices, scene.expression), look, scene, size, put_on)
     image = _lens(rgb + (1 - cover) * background(rng, size), rng)
     return (image, landmarks) if return_landmarks else image

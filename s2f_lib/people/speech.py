@@ -19,12 +19,14 @@ import numpy as np
 
 from s2f_lib.people import channel as channel_module
 from s2f_lib.people import habits, score
+from s2f_lib.people import manner as manners
 from s2f_lib.people.causes import NODES
 from s2f_lib.people.quotas import whole
 from s2f_lib.people.source_filter import HOP, LEVEL, SAMPLE_RATE, render
 from s2f_lib.people.tracks import FRAME, articulate
 
 SECONDS = (1.0, 12.0)  # shortest and longest clip
+FREE = "free"  # sentences that nobody wrote, in a manner of their own
 CHUNK = 16  # people a worker speaks for at a time
 
 
@@ -67,7 +69,8 @@ def speak(
     item : int
         Number of the clip, 0 or more: other sentences, another room.
     sentences : str
-        ``"train"`` (18 per language) or ``"test"`` (6); the two share none.
+        ``"train"`` (18 per language) or ``"test"`` (6); the two share none. ``"free"``: invented utterances, never the
+        same twice, in a manner that is new for every clip (`manner`).
     channel : bool or float
         Room, microphone and background noise; a number between 0 and 1 sets their strength.
     return_tracks : bool
@@ -93,11 +96,16 @@ def speak(
     """
     check(item, seconds, channel, voice)
     language = person.language if language is None else language
-    score.sentences(language, sentences)  # both are known, or this says what is
+    if sentences != FREE:
+        score.sentences(language, sentences)  # both are known, or this says what is
     voice = {**person.voice, **(voice or {})}
     order = np.random.default_rng([person.seed, person.id, zlib.crc32(sentences.encode())])
     rng = np.random.default_rng([person.seed, person.id, item, zlib.crc32(sentences.encode())])
-    chosen = score.choose(language, sentences, item, seconds, voice["rate"], order)
+    if sentences == FREE:
+        voice = manners.applied(manners.draw(rng), voice)
+        chosen = manners.utterances(language, seconds, voice["rate"], rng)
+    else:
+        chosen = score.choose(language, sentences, item, seconds, voice["rate"], order)
     personal = habits.draw(voice["idiolect"])
     samples, frames = round(seconds * SAMPLE_RATE), int(np.ceil(seconds * SAMPLE_RATE / HOP))
     tracks = articulate(chosen, voice, personal, rng)

@@ -40,7 +40,7 @@ class Strands:
     segments: tuple
 
     def under(self, worn) -> "Strands":
-        """The strands with a hat on them (see `things.Things`)."""
+        """The strands with a hat on them (see `accessories.Accessories`)."""
         points, row = self.points.copy(), 0
         for kind, name, _ in self.groups:
             n = int(np.prod(shape(name)))

@@ -15,10 +15,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from s2f_lib import audio, hub
+from s2f_lib import audio, hub, io
 from s2f_lib.evaluate.similarity import unit
 from s2f_lib.losses import info_nce
-from s2f_lib.published.cache import cached
 from s2f_lib.published.heads import RidgeHead
 from s2f_lib.published.layout import Part
 from s2f_lib.published.matching import folds_by_speaker
@@ -42,9 +41,9 @@ def own_features(part: Part, progress: bool = True) -> np.ndarray:
     """Hidden feature (N, H) of every recording of a part, NaN where a file cannot be read; kept by checksum."""
     from tqdm import tqdm
 
-    recipe = f"own-{hub.describe(NAME)['sha256'][:12]}"
+    kind = f"published/own-{hub.describe(NAME)['sha256'][:12]}"
     bar = tqdm(part, desc=f"{part.name} own encoder", unit="clip", disable=not progress)
-    return np.stack([cached(recipe, clip.sound, _measure)["feature"] for clip in bar]).astype(float)
+    return np.stack([io.cache.of_file(kind, clip.sound, _measure)["feature"] for clip in bar]).astype(float)
 
 
 def sounds(part: Part) -> np.ndarray:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from s2f_lib.published.cache import cached
+from s2f_lib import io
 from s2f_lib.published.layout import Part
 
 RECIPE = "picture-1"  # part of the cache's key; raise it when the measurement changes
@@ -86,7 +86,7 @@ def pictures(part: Part, kind: str, progress: bool = True) -> Pictures:
     if kind not in part.kinds:
         raise ValueError(f"this copy of {part.name} has no pictures {kind!r}; it has {', '.join(part.kinds)}")
     bar = tqdm(part, desc=f"{part.name} {kind}", unit="picture", disable=not progress)
-    rows = [cached(RECIPE, clip.pictures[kind], measure_picture) for clip in bar]
+    rows = [io.cache.of_file(f"published/{RECIPE}", clip.pictures[kind], measure_picture) for clip in bar]
     return Pictures(
         np.array([STATUS[int(row["status"])] for row in rows]),
         *(np.stack([row[name] for row in rows]) for name in ("landmarks", "feature", "female", "age")),

@@ -159,7 +159,7 @@ def missing(head: str | Path | None = None) -> str:
 
     entry = next((entry for entry in hub.available() if entry["name"] == DECODER), None)
     if entry is None or not entry["present"]:
-        return f"the decoder {DECODER!r} is not among the weights here: python -m s2f_lib.faces.train_decoder --help"
+        return f"the decoder {DECODER!r} is not among the weights here: python -m tools.train_decoder --help"
     try:
         load(head)
     except FileNotFoundError as error:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from s2f_lib.published.cache import cached
+from s2f_lib import io
 from s2f_lib.published.layout import Part
 
 RECIPE = "voice-1"  # part of the cache's key; raise it when the measurement changes
@@ -88,7 +88,7 @@ def voices(part: Part, progress: bool = True) -> Voices:
     from tqdm import tqdm
 
     bar = tqdm(part, desc=f"{part.name} voices", unit="clip", disable=not progress)
-    rows = [cached(RECIPE, clip.sound, measure_voice) for clip in bar]
+    rows = [io.cache.of_file(f"published/{RECIPE}", clip.sound, measure_voice) for clip in bar]
     return Voices(
         np.array([STATUS[int(row["status"])] for row in rows]), np.stack([row["feature"] for row in rows]).astype(float)
     )

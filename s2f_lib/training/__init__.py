@@ -1,6 +1,6 @@
 """The parts of training: settings, sources of batches, the loop, checkpoints, cached targets, sweeps.
 
-Most readers need only `s2f_lib.train`, which puts them together.
+Most readers need only what is named here: ``training.run(config, source)``.
 
 Notes
 -----
@@ -18,3 +18,13 @@ What the runs taught, and why some settings are as they are:
 - bfloat16 doubles the speed of a CPU that has it (AVX-512 BF16) and is slow on others. On a busy machine give a run one
   thread: two wait for each other.
 """
+
+from s2f_lib.losses import LossConfig
+from s2f_lib.training.api import frozen_layers, layers_for, make_config, run, table
+from s2f_lib.training.data import ArraySource, IterableSource, Plan
+from s2f_lib.training.loop import Run, TrainingError
+from s2f_lib.training.settings import TrainConfig
+from s2f_lib.training.synthetic import PeopleSet
+
+__all__ = ["ArraySource", "IterableSource", "LossConfig", "PeopleSet", "Plan", "Run", "TrainConfig", "TrainingError"]
+__all__ += ["frozen_layers", "layers_for", "make_config", "run", "table"]

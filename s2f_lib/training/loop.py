@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from s2f_lib import config as settings
 from s2f_lib import hub, io, voice_encoder
+from s2f_lib.audio import degrade
 from s2f_lib.losses import VoiceLoss, gradient_magnitudes, rederive_weights
-from s2f_lib.training import augment, checkpoint, data, heap, memory, validate
+from s2f_lib.training import checkpoint, data, heap, memory, validate
 from s2f_lib.training.log import RunLog
 from s2f_lib.training.settings import TrainConfig
 from s2f_lib.voice_encoder import VoiceEncoder
@@ -108,7 +109,7 @@ def make_encoder(config: TrainConfig, source) -> VoiceEncoder:
 
 
 class Trainer:
-    """State of one run and what can be done with it; `s2f_lib.train.run` is the short way."""
+    """State of one run and what can be done with it; `s2f_lib.training.run` is the short way."""
 
     def __init__(self, config: TrainConfig, source, *, f_dec=None, f_vgg=None, validation=None, folder=None):
         from accelerate import Accelerator
@@ -237,10 +238,13 @@ class Trainer:
         with torch.no_grad():
             if not waveform.is_floating_point():
                 waveform = waveform.float() / 32_768
-            waveform = augment.change_sound(waveform, names, generator)
+            if "room" in names:
+                waveform = degrade.random_room(waveform, generator)
+            if "noise" in names:
+                waveform = degrade.random_noise(waveform, generator)
             if "spec" not in names:
                 return waveform
-            return augment.mask_bands(self.encoder.spectrogram(waveform), generator)
+            return degrade.mask_bands(self.encoder.spectrogram(waveform), generator)
 
     def _rederive(self, v_s: Tensor, batch: data.Batch) -> None:
         """Balance the terms by the paper's rule, on this batch, with the same weights in every process."""

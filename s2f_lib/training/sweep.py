@@ -84,17 +84,17 @@ def run_job(job: Job, study: Study) -> dict:
         return found
     import torch
 
-    from s2f_lib import train
+    from s2f_lib import training
     from s2f_lib.training.loop import OutOfMemory
 
     torch.set_num_threads(1)
     source, validation, layers = material(study)
     try:
-        run = train.run(job.config, source, validation=validation, out_dir=job.folder, **layers)
+        run = training.run(job.config, source, validation=validation, out_dir=job.folder, **layers)
         lines, failed = run.lines, ""
     except OutOfMemory:
         raise
-    except train.TrainingError as error:
+    except training.TrainingError as error:
         from s2f_lib.training import log
 
         lines, failed = log.read(job.folder), str(error)
@@ -251,12 +251,12 @@ _cache: dict = {}
 def material(study: Study) -> tuple:
     """Training and validation clips and the frozen layers, once per process."""
     if study not in _cache:
-        from s2f_lib import train
+        from s2f_lib import training
         from s2f_lib.training import synthetic
 
         recogniser = hub.load(RECOGNISER)
         seen = synthetic.PeopleSet(study.people, 1)
         unseen = synthetic.PeopleSet(study.validation, 1, seed=synthetic.VALIDATION_SEED, sentences="test")
         sources = [synthetic.source(which, recogniser) for which in (seen, unseen)]
-        _cache[study] = (*sources, train.frozen_layers(recogniser))
+        _cache[study] = (*sources, training.frozen_layers(recogniser))
     return _cache[study]

@@ -167,7 +167,7 @@ def main(name: str, only: list[str] | None, workers: int, study: Study | None = 
         print(f"{len(results)} runs; the record is left as it is, since it holds every variant")
         return 0
     sweep_scores.write_tables(name, results, folder, validation)
-    command = f"python -m s2f_lib.train --sweep {name}"
+    command = f"s2f train --sweep {name}"
     seconds = sum(r.get("seconds", 0.0) for r in results) or time.perf_counter() - begun
     path = write(results, search, study, start, target, seconds, command)
     print(f"{len(results)} runs of {len({r['variant'] for r in results})} variants → {path}")

@@ -15,7 +15,7 @@ import torch
 from benchmarks import gpu_corpus, gpu_numerics, gpu_run, gpu_speed
 from benchmarks.gpu_common import Session, Trial, make_trainer, random_clips
 from benchmarks.gpu_worker import Failed, Worker
-from s2f_lib import io, train
+from s2f_lib import io, training
 from s2f_lib.training import checkpoint, synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -200,7 +200,7 @@ def test_no_set_shares_people_or_sentences_with_training():
 
 def config(**changes):
     small = {"encoder_changes": {"channels": [4] * 9, "hidden": 8}, "batch_size": 2, "max_steps": 4, "seconds": 3.0}
-    return train.make_config("quick", "normalized", **(small | {"log_every": 1, "evaluate_every": 2} | changes))
+    return training.make_config("quick", "normalized", **(small | {"log_every": 1, "evaluate_every": 2} | changes))
 
 
 def test_a_run_out_of_time_goes_on_bit_for_bit(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from pathlib import Path
@@ -15,116 +14,6 @@ from s2f_lib.book import pages
 from s2f_lib.book.parameters import PageError, Parameter, check_value, parse_value, read_parameters
 
 ROOT = Path(__file__).resolve().parents[2]
-BOOK = sorted((ROOT / "book").glob("*.ipynb"))
-by_stem = pytest.mark.parametrize("page", BOOK, ids=lambda p: p.stem)
-
-
-def cells(page: Path, kind: str | None = None) -> list[dict]:
-    found = json.loads(page.read_text(encoding="utf-8"))["cells"]
-    return [cell for cell in found if kind in (None, cell["cell_type"])]
-
-
-def tags(cell: dict) -> set[str]:
-    return set(cell["metadata"].get("tags", []))
-
-
-def text(cell: dict) -> str:
-    return "".join(cell["source"])
-
-
-# --- clean pages
-
-
-@by_stem
-def test_a_page_is_a_valid_notebook(page):
-    nbformat.validate(nbformat.read(page, as_version=4))
-
-
-@by_stem
-def test_only_compared_cells_store_an_output(page):
-    stored = [i for i, cell in enumerate(cells(page, "code")) if cell["outputs"] and "keep_output" not in tags(cell)]
-    assert stored == []
-    for cell in cells(page, "code"):
-        if "keep_output" in tags(cell):
-            assert "nbval-check-output" in tags(cell)
-            assert len(json.dumps(cell["outputs"])) < 4000
-        if "nbval-check-output" in tags(cell):
-            assert cell["outputs"], "a compared cell without a stored output compares nothing"
-
-
-@by_stem
-def test_the_parameters_are_constants_with_type_and_help(page):
-    found = pages.parameters(page)
-    assert found
-    assert [p.name for p in found if not p.help] == []
-    (cell,) = (cell for cell in cells(page, "code") if "parameters" in tags(cell))
-    bare = [node.lineno for node in ast.parse(text(cell)).body if not isinstance(node, ast.AnnAssign)]
-    assert bare == [], "a parameter without its type"
-
-
-@by_stem
-def test_code_cells_fit_on_a_screen(page):
-    assert [i for i, cell in enumerate(cells(page, "code")) if len(text(cell).splitlines()) > 25] == []
-
-
-@by_stem
-def test_a_page_tells_more_than_it_computes(page):
-    words = sum(len(text(cell).split()) for cell in cells(page, "markdown"))
-    lines = sum(bool(line.strip()) for cell in cells(page, "code") for line in text(cell).splitlines())
-    assert words / lines >= 5, f"{words} words for {lines} lines of code"
-
-
-@by_stem
-def test_a_page_opens_with_its_question_and_ends_with_exercises(page):
-    prose = [text(cell) for cell in cells(page, "markdown")]
-    assert prose[0].startswith("# ")
-    opening = "\n".join(prose[:2])
-    for word in ("**Question**", "**Needs**", "**Runs on**", "**Writes**"):
-        assert word in opening
-    whole = "\n".join(prose)
-    assert "## What we learned" in whole
-    assert "does not show" in whole
-    exercises = whole.split("## Exercises")[1]
-    assert 2 <= exercises.count("<details>") <= 4
-
-
-@by_stem
-def test_a_page_keeps_numbers_for_the_table_of_a_sweep(page):
-    assert sum("plotting.keep(" in text(cell) for cell in cells(page, "code")) == 1
-
-
-@by_stem
-def test_a_page_links_its_difficult_words_to_the_glossary(page):
-    prose = "\n".join(text(cell) for cell in cells(page, "markdown"))
-    linked = [re.sub(r"\s+", " ", term) for term in re.findall(r"\{term\}`(?:[^`<]*<)?([^`>]+)>?`", prose)]
-    assert linked
-    assert len(linked) == len(set(linked)), "once a page is enough"
-    known = re.findall(r"^(\S.*)\n  \S", (ROOT / "book/glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert set(linked) <= set(known)
-
-
-@by_stem
-def test_no_machine_path_no_star_import_no_drive(page):
-    source = "\n".join(text(cell) for cell in cells(page))
-    assert not re.search(r"(?<![\w.:])/(work|tmp|root|home)/\w", source)
-    assert "import *" not in source
-    assert "drive.mount" not in source
-
-
-@by_stem
-def test_figures_have_caption_and_alt_text(page):
-    for cell in cells(page, "code"):
-        figure = cell["metadata"].get("mystnb", {}).get("figure")
-        if figure:
-            assert figure.get("caption")
-            assert cell["metadata"]["mystnb"].get("image", {}).get("alt")
-            if re.search(r"face_grid|mark_face|render_|contact_sheet|explorer|laboratory", text(cell)):
-                assert "computer-made" in figure["caption"].lower(), figure["caption"]
-
-
-@by_stem
-def test_a_page_is_small(page):
-    assert page.stat().st_size < 100_000
 
 
 # --- records in words

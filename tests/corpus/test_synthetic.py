@@ -62,7 +62,7 @@ def test_the_command_passes_on_what_is_worn(tmp_path, capsys):
     options = ["--people", "2", "--pictures", "1", "--clips", "1", "--size", "16", "--quiet"]
     assert make_synthetic.main([str(tmp_path / "a"), *options, "--wear", "cap, glasses"]) == 0
     assert "cap+glasses" in (tmp_path / "a" / "manifest.csv").read_text()
-    with pytest.raises(ValueError, match="unknown thing to wear 'sombrero'; known: cap"):
+    with pytest.raises(ValueError, match="unknown accessory 'sombrero'; known: cap"):
         make_synthetic.main([str(tmp_path / "b"), *options, "--wear", "sombrero"])
     assert not (tmp_path / "b").exists()
 

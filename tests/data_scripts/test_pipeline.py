@@ -140,12 +140,12 @@ def test_shards_hold_what_training_wants(made):
 
 def test_a_quick_encoder_trains_on_the_shards(made, tmp_path, capsys):
     """The command of the book, with the paper's loss, three steps of two clips of 3 s."""
-    from s2f_lib import train, voice_encoder
+    from s2f_lib import training, voice_encoder
 
     small = json.dumps({"channels": [4] * 9, "hidden": 8})
     settings = {"encoder_changes": small, "seconds": 3.0, "batch_size": 2, "max_steps": 3, "log_every": 1}
     changes = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
-    assert train.main(["--corpus", str(made / "corpus"), "--preset", "quick", "--out", str(tmp_path), *changes]) == 0
+    assert training.main(["--corpus", str(made / "corpus"), "--preset", "quick", "--out", str(tmp_path), *changes]) == 0
     assert "for 3 steps" in capsys.readouterr().out
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     steps_done = [line for line in lines if line["kind"] == "train"]

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from s2f_lib import io
+from s2f_lib.audio import degrade
 from s2f_lib.evaluate import __main__ as evaluation
-from s2f_lib.evaluate import material, robustness, study, synthetic
+from s2f_lib.evaluate import material, study, synthetic
 
 
 def test_baselines_are_ordered(small_study):
@@ -80,7 +81,7 @@ def test_a_wrong_pair_of_networks_is_refused(stand_ins):
 
 def test_short_clips_are_repeated_from_the_beginning():
     x = np.arange(96_000, dtype=np.float32)[None]
-    cut = material.first_seconds(2.5)(x)
+    cut = degrade.first_seconds(2.5)(x)
     assert cut.shape == x.shape
     np.testing.assert_array_equal(cut[0, 40_000:80_000], x[0, :40_000])
 
@@ -127,7 +128,7 @@ def test_the_record_of_a_folder_names_the_folder_and_no_seeds(tmp_path):
 SOUND = (0.1 * np.sin(np.arange(96_000) * 2 * np.pi * 220 / 16_000)[None]).astype(np.float32)
 
 
-@pytest.mark.parametrize("change", robustness.standard_set(), ids=lambda c: c.name)
+@pytest.mark.parametrize("change", degrade.standard_set(), ids=lambda c: c.name)
 def test_changes_keep_shape_and_range_and_repeat(change):
     once = change(SOUND)
     assert once.shape == SOUND.shape
@@ -137,21 +138,21 @@ def test_changes_keep_shape_and_range_and_repeat(change):
 
 def test_a_name_tells_other_seeds_and_lengths_apart():
     """The name is the key of the cache: two changes of one name would be heard once."""
-    for make in (lambda s: robustness.noise(10.0, seed=s), lambda s: robustness.room(seed=s), robustness.whisper):
+    for make in (lambda s: degrade.noise(10.0, seed=s), lambda s: degrade.room(seed=s), degrade.whisper):
         assert make(1).name != make(0).name == make(0).name.split(", seed")[0]
-    assert robustness.without_speech("noise", seed=1).name != robustness.without_speech("noise").name == "noise only"
-    assert robustness.beginning(2.0).name == robustness.beginning(2.0, 6.0).name == "only the first 2 s"
-    assert robustness.beginning(2.0, shortest=3.0).name != robustness.beginning(2.0).name
+    assert degrade.without_speech("noise", seed=1).name != degrade.without_speech("noise").name == "noise only"
+    assert degrade.truncate(2.0).name == degrade.truncate(2.0, 6.0).name == "only the first 2 s"
+    assert degrade.truncate(2.0, shortest=3.0).name != degrade.truncate(2.0).name
 
 
 def test_noise_has_the_level_it_says():
-    noisy = robustness.noise(10.0)(SOUND)
+    noisy = degrade.noise(10.0)(SOUND)
     measured = 10 * np.log10((SOUND**2).mean() / ((noisy - SOUND) ** 2).mean())
     assert measured == pytest.approx(10, abs=0.1)
 
 
 def test_a_shift_of_pitch_moves_the_peak_by_so_many_semitones():
-    spectrum = np.abs(np.fft.rfft(robustness.pitch_shift(12.0)(SOUND)[0]))
+    spectrum = np.abs(np.fft.rfft(degrade.pitch_shift(12.0)(SOUND)[0]))
     assert spectrum.argmax() / 6 == pytest.approx(440, abs=1)
 
 
@@ -163,12 +164,12 @@ def test_a_whisper_has_no_pitch():
         return power[1315:1326].sum() / power.sum()  # 220 Hz, 1/6 Hz bins
 
     assert share(SOUND) > 0.99
-    assert share(robustness.whisper()(SOUND)) < 0.2
+    assert share(degrade.whisper()(SOUND)) < 0.2
 
 
 def test_probes_without_speech_hold_nothing_of_the_clip():
     np.testing.assert_array_equal(
-        robustness.without_speech("noise")(SOUND), robustness.without_speech("noise")(0 * SOUND)
+        degrade.without_speech("noise")(SOUND), degrade.without_speech("noise")(0 * SOUND)
     )
 
 
@@ -178,9 +179,9 @@ def test_durations_are_heard_at_their_own_length(small_study, stand_ins):
     assert (table["n"] == 8).all()
     assert (table["angle_low"] <= table["angle_deg"]).all()
     sound = np.arange(192_000, dtype=np.float32)[None].repeat(3, axis=0)
-    assert robustness.beginning(9.0)(sound).shape == (3, 144_000)
-    repeated = robustness.beginning(2.0)(sound)
+    assert degrade.truncate(9.0)(sound).shape == (3, 144_000)
+    repeated = degrade.truncate(2.0)(sound)
     assert repeated.shape == (3, 96_000)
     np.testing.assert_array_equal(repeated[:, 32_000:64_000], sound[:, :32_000])
     with pytest.raises(ValueError, match="positive"):
-        robustness.beginning(0.0)
+        degrade.truncate(0.0)

@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from s2f_lib import hub
-from s2f_lib.faces import train_decoder
 from s2f_lib.faces.decoder import DecoderShape, FaceDecoder, load_decoder, to_mean_shape
 from s2f_lib.faces.decoder_quality import craniofacial_correlations, decode, texture_error, to_pictures
 from s2f_lib.faces.pictures import PictureSet
 from s2f_lib.faces.recogniser import to_tensor
-from s2f_lib.faces.train_decoder import (
+from tools import train_decoder
+from tools.face_training import ship
+from tools.train_decoder import (
     DecoderConfig,
     Examples,
     _ridge,
@@ -20,7 +21,6 @@ from s2f_lib.faces.train_decoder import (
     start_from_statistics,
     train,
 )
-from s2f_lib.faces.training import ship
 
 
 def test_first_layer_is_the_papers_f_dec():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from s2f_lib import io
-from s2f_lib.published import cache, contest, findings, layout, measure, own_encoder, pictures, similarity, voices
+from s2f_lib.published import contest, findings, layout, measure, own_encoder, pictures, similarity, voices
 from s2f_lib.published.__main__ import main
 
 
@@ -57,30 +57,6 @@ def test_a_damaged_or_silent_recording_is_a_status(tmp_path):
         voices.voice_feature(np.zeros(16_000))
     with pytest.raises(ValueError, match=r"at least 0.5 s"):
         voices.voice_feature(np.ones(100))
-
-
-def test_a_file_is_measured_once_and_again_when_it_changes(home, tmp_path):
-    calls = []
-
-    def count(path):
-        calls.append(path)
-        return {"x": np.arange(3)}
-
-    file = tmp_path / "a.bin"
-    file.write_bytes(b"one")
-    (tmp_path / "copy.bin").write_bytes(b"one")
-    for path in (file, file, tmp_path / "copy.bin"):
-        np.testing.assert_array_equal(cache.cached("test-1", path, count)["x"], [0, 1, 2])
-    assert len(calls) == 1
-    file.write_bytes(b"two")
-    cache.cached("test-1", file, count)
-    cache.cached("test-2", file, count)
-    assert len(calls) == 3
-    stored = next((home / "home/published/test-1").rglob("*.npz"))
-    stored.write_bytes(stored.read_bytes()[:20])
-    cache.cached("test-1", file, count)
-    cache.cached("test-1", tmp_path / "copy.bin", count)
-    assert len(calls) == 4
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from torch import nn
 
-from s2f_lib import train
+from s2f_lib import training
 from s2f_lib.training.data import ArraySource
 
 TINY = {"channels": [4] * 9, "hidden": 8}
@@ -33,6 +33,6 @@ def settings():
 
     def make(loss="normalized", **changes):
         small = {"encoder_changes": TINY, "batch_size": 4, "max_steps": 6, "log_every": 2, "checkpoint_every": 3}
-        return train.make_config("quick", loss, **(small | {"evaluate_every": 6, "seconds": 3.0} | changes))
+        return training.make_config("quick", loss, **(small | {"evaluate_every": 6, "seconds": 3.0} | changes))
 
     return make

@@ -6,9 +6,9 @@ import types
 import numpy as np
 import pytest
 
-from s2f_lib import hub, train
+from s2f_lib import hub, training
 from s2f_lib.config import SEEDS
-from s2f_lib.training import features, synthetic
+from s2f_lib.training import command, features, synthetic
 from s2f_lib.training.data import ArraySource
 
 
@@ -23,18 +23,18 @@ def test_another_world_does_not_go_on_with_the_run_of_the_first(clips, tmp_path,
 
     monkeypatch.setattr(synthetic, "source", source)
     small = {"encoder_changes": json.dumps({"channels": [4] * 9, "hidden": 8}), "max_steps": 1, "batch_size": 4}
-    command = ["--loss", "normalized", "--out", str(tmp_path)]
-    command += [word for name, value in small.items() for word in ("--set", f"{name}={value}")]
-    assert train.main(command) == 0
-    assert train.main([*command, "--people", "8000", "--world", "null"]) == 1
+    words = ["--loss", "normalized", "--out", str(tmp_path)]
+    words += [word for name, value in small.items() for word in ("--set", f"{name}={value}")]
+    assert command.main(words) == 0
+    assert command.main([*words, "--people", "8000", "--world", "null"]) == 1
     assert "other clips, with people = 512, not 8000" in capsys.readouterr().err
-    assert train.main([*command, "--people", "8000", "--world", "null", "--restart"]) == 0
+    assert command.main([*words, "--people", "8000", "--world", "null", "--restart"]) == 0
 
 
 @pytest.mark.parametrize("seed", [SEEDS["recogniser"], SEEDS["decoder"], SEEDS["test"], synthetic.VALIDATION_SEED])
 def test_people_kept_for_something_else_are_not_trained_on(seed, monkeypatch, capsys):
     monkeypatch.setattr(synthetic, "source", None)
-    assert train.main(["--population-seed", str(seed)]) == 1
+    assert command.main(["--population-seed", str(seed)]) == 1
     assert f"--population-seed {seed}: these people are kept for" in capsys.readouterr().err
 
 
@@ -51,10 +51,10 @@ def test_a_set_of_people_says_who_they_are_and_whose_features_they_have(tmp_path
 
 def test_the_layers_are_those_of_the_recogniser_that_made_the_features():
     checksum = hub.describe("synthetic-vgg")["sha256"]
-    layers = train.layers_for(features_of("synthetic-vgg", checksum), train.LossConfig())
+    layers = training.layers_for(features_of("synthetic-vgg", checksum), training.LossConfig())
     assert (layers["f_vgg"].in_features, layers["f_vgg"].out_features) == (4096, 1000)
     assert "f_dec" in layers
-    assert train.layers_for(types.SimpleNamespace(), train.LossConfig(0, 1, 0)) == {}, "none is needed"
+    assert training.layers_for(types.SimpleNamespace(), training.LossConfig(0, 1, 0)) == {}, "none is needed"
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,9 @@ def test_the_layers_are_those_of_the_recogniser_that_made_the_features():
 )
 def test_features_of_another_recogniser_never_meet_the_wrong_layers(source, message):
     with pytest.raises(ValueError, match=message):
-        train.layers_for(source, train.LossConfig())
+        training.layers_for(source, training.LossConfig())
 
 
 def test_a_decoder_of_another_recogniser_is_refused():
     with pytest.raises(ValueError, match="decoder-synthetic-vgg reads features of synthetic-vgg, not of vgg-face"):
-        train.frozen_layers("vgg-face")
+        training.frozen_layers("vgg-face")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_lib import io, train, voice_encoder
+from s2f_lib import io, training, voice_encoder
 from s2f_lib.training import checkpoint, log
 from s2f_lib.training.data import NOTE, ArraySource
 from s2f_lib.training.loop import OutOfMemory, Trainer, TrainingError, learning_rate
@@ -28,21 +28,21 @@ def same(a, b):
 def test_it_learns_four_clips_by_heart(clips, settings):
     config = settings(max_steps=60, learning_rate=1e-2, random_start=False, start_from_mean=False)
     few = clips.subset(np.arange(4))
-    run = train.run(replace(config, encoder_changes={"channels": [8] * 9, "hidden": 16}), few, validation=few)
+    run = training.run(replace(config, encoder_changes={"channels": [8] * 9, "hidden": 16}), few, validation=few)
     losses = run.curve("loss")[1]
     assert losses[-1] < 0.1 * losses[0]
 
 
 def test_the_seed_decides_everything(clips, settings):
-    a, b = (train.run(settings(), clips) for _ in range(2))
+    a, b = (training.run(settings(), clips) for _ in range(2))
     assert same(weights_of(a), weights_of(b))
-    other = train.run(settings(seed=1), clips)
+    other = training.run(settings(seed=1), clips)
     assert not same(weights_of(a), weights_of(other))
 
 
 def test_a_killed_run_goes_on_bit_for_bit(clips, settings, layers, tmp_path):
     config = settings("paper", max_steps=8, checkpoint_every=4, log_every=3, rederive_at=2)
-    whole = train.run(config, clips, **layers, out_dir=tmp_path / "whole")
+    whole = training.run(config, clips, **layers, out_dir=tmp_path / "whole")
 
     class Killed(Exception):
         pass
@@ -60,15 +60,15 @@ def test_a_killed_run_goes_on_bit_for_bit(clips, settings, layers, tmp_path):
         trainer.fit()
     assert checkpoint.load(tmp_path / "killed")["step"] == 4
     torch.manual_seed(123)  # whatever happened in between must not matter
-    again = train.run(config, clips, **layers, out_dir=tmp_path / "killed")
+    again = training.run(config, clips, **layers, out_dir=tmp_path / "killed")
     assert same(weights_of(whole), weights_of(again))
     keep = lambda lines: [{k: v for k, v in line.items() if k not in ("seconds", "clips_per_s")} for line in lines]  # noqa: E731
     assert keep(whole.lines) == keep(again.lines) == keep(log.read(tmp_path / "killed"))
 
 
 def test_a_finished_run_is_not_run_again(clips, settings, tmp_path):
-    first = train.run(settings(), clips, out_dir=tmp_path)
-    again = train.run(settings(), clips, out_dir=tmp_path)
+    first = training.run(settings(), clips, out_dir=tmp_path)
+    again = training.run(settings(), clips, out_dir=tmp_path)
     assert same(weights_of(first), weights_of(again))
     assert again.lines == first.lines
 
@@ -76,7 +76,7 @@ def test_a_finished_run_is_not_run_again(clips, settings, tmp_path):
 def test_batch_norm_settles_on_the_average_clip(clips, settings):
     """Four batches are all sixteen clips here: afterwards the first layer knows their mean, and no weight has moved."""
     config = settings(max_steps=8, seconds=6.0, random_start=False)
-    plain, settled = train.run(config, clips), train.run(replace(config, settle_batches=4), clips)
+    plain, settled = training.run(config, clips), training.run(replace(config, settle_batches=4), clips)
     kept = {key for key, value in weights_of(plain).items() if torch.equal(value, weights_of(settled)[key])}
     assert kept == {key for key, _ in plain.encoder.named_parameters()}
     first = next(m for m in settled.encoder.modules() if isinstance(m, torch.nn.BatchNorm2d))
@@ -89,12 +89,12 @@ def test_batch_norm_settles_on_the_average_clip(clips, settings):
 
 
 def test_another_runs_folder_is_refused(clips, settings, tmp_path):
-    train.run(settings(max_steps=2), clips, out_dir=tmp_path)
+    training.run(settings(max_steps=2), clips, out_dir=tmp_path)
     with pytest.raises(ValueError, match="batch_size = 4, not 8"):
-        train.run(settings(max_steps=2, batch_size=8), clips, out_dir=tmp_path)
+        training.run(settings(max_steps=2, batch_size=8), clips, out_dir=tmp_path)
     (tmp_path / checkpoint.NAME).write_bytes(b"half a file")
     with pytest.raises(ValueError, match="delete it"):
-        train.run(settings(max_steps=2), clips, out_dir=tmp_path)
+        training.run(settings(max_steps=2), clips, out_dir=tmp_path)
 
 
 def test_a_run_does_not_go_on_with_other_clips(clips, settings, tmp_path):
@@ -102,27 +102,29 @@ def test_a_run_does_not_go_on_with_other_clips(clips, settings, tmp_path):
         told = {"people": 8, "world": world, "recogniser": {"name": "r", "checksum": "abc"}}
         return ArraySource(clips.waveforms, clips.v_f, about=told)
 
-    first = train.run(settings(), of("physiology"), out_dir=tmp_path)
+    first = training.run(settings(), of("physiology"), out_dir=tmp_path)
     assert json.loads((tmp_path / NOTE).read_text()) == of("physiology").about
     with pytest.raises(ValueError, match=r"other clips, with world = 'physiology', not 'null'; .*--restart"):
-        train.run(settings(), of("null"), out_dir=tmp_path)
-    assert train.run(settings(), of("physiology"), out_dir=tmp_path).lines == first.lines
-    assert train.run(settings(), clips, out_dir=tmp_path).lines == first.lines, "arrays say nothing, so nothing differs"
+        training.run(settings(), of("null"), out_dir=tmp_path)
+    assert training.run(settings(), of("physiology"), out_dir=tmp_path).lines == first.lines
+    assert training.run(settings(), clips, out_dir=tmp_path).lines == first.lines, (
+        "arrays say nothing, so nothing differs"
+    )
     assert checkpoint.load(tmp_path)["data"] == of("physiology").about
     assert json.loads((tmp_path / NOTE).read_text()) == of("physiology").about
 
 
 def test_a_checkpoint_of_older_code_says_nothing_of_its_clips_and_is_taken(clips, settings, tmp_path):
     clips.about = {"people": 8}
-    first = train.run(settings(), clips, out_dir=tmp_path)
+    first = training.run(settings(), clips, out_dir=tmp_path)
     state = checkpoint.load(tmp_path)
     del state["data"], state["random"]
     checkpoint.save(tmp_path, state)
-    assert train.run(settings(), clips, out_dir=tmp_path).lines == first.lines
+    assert training.run(settings(), clips, out_dir=tmp_path).lines == first.lines
 
 
 def test_a_run_that_begins_again_forgets_the_one_before(clips, settings, tmp_path, monkeypatch):
-    train.run(settings(), clips, out_dir=tmp_path)
+    training.run(settings(), clips, out_dir=tmp_path)
 
     def killed(self, batch):
         raise KeyboardInterrupt
@@ -130,14 +132,14 @@ def test_a_run_that_begins_again_forgets_the_one_before(clips, settings, tmp_pat
     with monkeypatch.context() as patched:
         patched.setattr(Trainer, "train_step", killed)
         with pytest.raises(KeyboardInterrupt):
-            train.run(settings(), clips, out_dir=tmp_path, resume=False)
+            training.run(settings(), clips, out_dir=tmp_path, resume=False)
     assert not Trainer(settings(), clips, folder=tmp_path).resume()
 
 
 def test_a_loss_that_is_not_finite_names_term_and_clip(clips, settings, tmp_path):
     clips.v_f[11, 2] = np.nan
     with pytest.raises(TrainingError, match=r"term 'normalized', clip 11\..*learning_rate"):
-        train.run(settings(max_steps=20, start_from_mean=False), clips, out_dir=tmp_path)
+        training.run(settings(max_steps=20, start_from_mean=False), clips, out_dir=tmp_path)
     assert not any(math.isnan(line["loss"]) for line in log.read(tmp_path))
 
 
@@ -147,12 +149,12 @@ def test_out_of_memory_names_a_batch_size(clips, settings, monkeypatch):
 
     monkeypatch.setattr(Trainer, "train_step", full)
     with pytest.raises(OutOfMemory, match=r"batch_size 4 of preset 'quick' needs about .* Set batch_size=\d+"):
-        train.run(settings(), clips)
+        training.run(settings(), clips)
 
 
 def test_it_stops_when_patience_is_lost(clips, settings):
     config = settings(max_steps=50, evaluate_every=1, patience=3, learning_rate=1e-12, schedule="constant")
-    run = train.run(config, clips, validation=clips)
+    run = training.run(config, clips, validation=clips)
     assert run.stopped == "patience"
     assert run.lines[-1]["step"] < 20
 
@@ -166,7 +168,7 @@ def test_frozen_means_frozen(clips, settings, layers):
 
 
 def test_lambdas_are_derived_again_at_the_given_step(clips, settings, layers):
-    run = train.run(settings("paper", rederive_at=3), clips, **layers)
+    run = training.run(settings("paper", rederive_at=3), clips, **layers)
     (line,) = [line for line in run.lines if line["kind"] == "rederived"]
     assert line["step"] == 3
     pulls = [line["weights"][term] * size for term, size in line["gradient_magnitudes"].items()]
@@ -185,7 +187,7 @@ def test_a_run_starts_at_the_mean_face_and_fc1_stays_awake(clips, settings):
 
 
 def test_a_run_goes_on_from_a_trained_encoder(clips, settings, tmp_path):
-    first = train.run(settings(), clips).encoder
+    first = training.run(settings(), clips).encoder
     file = tmp_path / "encoder.safetensors"
     voice_encoder.save(first, file, half=False)
     sound = torch.from_numpy(clips.waveforms[:4])
@@ -201,11 +203,11 @@ def test_a_run_goes_on_from_a_trained_encoder(clips, settings, tmp_path):
     with torch.no_grad():
         assert not torch.allclose(went_on.encoder(sound), answer, atol=1e-5)
     with pytest.raises(ValueError, match="hidden 8 instead of 12"):
-        train.run(settings(start_from=str(file), encoder_changes={"channels": [4] * 9, "hidden": 12}), clips)
+        training.run(settings(start_from=str(file), encoder_changes={"channels": [4] * 9, "hidden": 12}), clips)
 
 
 def test_the_learning_rate_of_the_paper():
-    config = train.make_config("paper")
+    config = training.make_config("paper")
     assert (config.batch_size, config.beta1, config.epsilon, config.max_steps) == (8, 0.5, 1e-4, 637_500)
     assert learning_rate(config, 0) == 1e-3
     assert learning_rate(config, 10_000) == pytest.approx(0.95e-3)
@@ -218,11 +220,11 @@ def test_the_learning_rate_of_the_paper():
     "change", [{"mixed_precision": "bf16"}, {"augment": ["noise", "room", "spec"]}, {"gradient_checkpointing": True}]
 )
 def test_options_run_and_stay_close_or_learn(clips, settings, change):
-    plain, changed = train.run(settings(), clips), train.run(settings(**change), clips)
+    plain, changed = training.run(settings(), clips), training.run(settings(**change), clips)
     assert np.isfinite(changed.curve("loss")[1]).all()
     if "augment" in change:
         assert changed.final("loss", "train") != plain.final("loss", "train")
-        assert same(weights_of(changed), weights_of(train.run(settings(**change), clips)))
+        assert same(weights_of(changed), weights_of(training.run(settings(**change), clips)))
     else:
         assert changed.final("loss", "train") == pytest.approx(plain.final("loss", "train"), rel=0.05)
 
@@ -237,13 +239,13 @@ def test_wrong_settings_are_refused(settings):
 TWO_PROCESSES = """
 import json, sys
 import numpy as np, torch
-from s2f_lib import io, train, voice_encoder
+from s2f_lib import io, training, voice_encoder
 from s2f_lib.training.data import ArraySource
 rng = np.random.default_rng(0)
 clips = ArraySource((3000 * rng.standard_normal((8, 48_000))).astype(np.int16), rng.random((8, 6), dtype=np.float32))
 changes = {"channels": [4] * 9, "hidden": 8, "batch_norm": False}
-config = train.make_config("quick", "normalized", encoder_changes=changes, batch_size=4, max_steps=3, seconds=3.0)
-run = train.run(config, clips, validation=clips)
+config = training.make_config("quick", "normalized", encoder_changes=changes, batch_size=4, max_steps=3, seconds=3.0)
+run = training.run(config, clips, validation=clips)
 from accelerate import PartialState
 if PartialState().is_main_process:
     torch.save((PartialState().num_processes, run.encoder.state_dict()), sys.argv[1])
@@ -283,7 +285,7 @@ def test_the_command_runs_in_two_processes_and_one_of_them_speaks(tmp_path):
     ]
     options += ["--set", "max_steps=1", "--set", "batch_size=4"]
     environment = _environment(root) | {"S2F_HOME": str(tmp_path / "home")}  # so the clips have to be made, by one
-    command = [*launcher, "-m", "s2f_lib.train", *options]
+    command = [*launcher, "-m", "s2f_lib.training.command", *options]
     done = subprocess.run(command, cwd=root, check=True, timeout=300, env=environment, capture_output=True, text=True)
     assert done.stdout.count("trained 'quick' for 1 steps") == 1
     assert (tmp_path / "run" / "voice_encoder.safetensors").exists()

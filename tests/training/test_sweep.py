@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from s2f_lib import config, train, voice_encoder
+from s2f_lib import config, training, voice_encoder
 from s2f_lib.faces.decoder import DecoderShape, FaceDecoder
-from s2f_lib.training import sweep, sweep_report, sweep_scores, validate
+from s2f_lib.training import command, sweep, sweep_report, sweep_scores, validate
 from s2f_lib.training.loop import OutOfMemory
 
 
@@ -21,7 +21,7 @@ def differing(a, b):
 
 def test_the_full_variant_is_the_published_loss():
     full = sweep.variants()["full"]
-    assert full.loss == train.LossConfig()
+    assert full.loss == training.LossConfig()
     assert not full.rederive_at
 
 
@@ -34,7 +34,7 @@ def test_a_variant_changes_one_thing(name):
 def test_the_published_optimiser_sees_as_many_clips():
     variants = sweep.variants()
     published, full = variants["published_optimiser"], variants["full"]
-    paper = train.make_config("paper")
+    paper = training.make_config("paper")
     for key in ("batch_size", "beta1", "beta2", "epsilon", "schedule", "weight_decay"):
         assert getattr(published, key) == getattr(paper, key), key
     assert published.batch_size * published.max_steps == full.batch_size * full.max_steps
@@ -105,13 +105,13 @@ def test_a_study_runs_resumes_and_reports(clips, layers, settings, tmp_path, mon
     def never(*args, **kwargs):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(train, "run", never)
+    monkeypatch.setattr(training, "run", never)
     again, _ = sweep.run_study(study, tmp_path / "runs", workers=1)
     assert again == results
     start = sweep_report.mean_feature_angle(clips.mean_feature, clips.v_f)
     target = sweep_report.target_angle(results, start)
     timed = sweep_report.add_speed(results, target, {name: c.max_steps for name, c in tiny.items()})
-    path = sweep_report.write(timed, search, study, start, target, 1.0, "python -m s2f_lib.train --sweep loss_ablation")
+    path = sweep_report.write(timed, search, study, start, target, 1.0, "s2f train --sweep loss_ablation")
     record = json.loads(path.read_text())
     assert {"full.final_angle_deg", "l1.gradient_norm_cv", "verdict_l1_slower"} <= set(record["metrics"])
     mean = np.mean([r["final_angle_deg"] for r in results if r["variant"] == "l1"])
@@ -149,7 +149,7 @@ def test_a_result_of_an_older_version_is_refused(job, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "error", [train.TrainingError("the loss is not finite"), OutOfMemory("batch_size 4 needs 9 GB")]
+    "error", [training.TrainingError("the loss is not finite"), OutOfMemory("batch_size 4 needs 9 GB")]
 )
 def test_a_loss_that_fails_is_a_result_and_a_small_machine_is_none(job, tmp_path, monkeypatch, error):
     def fails(*args, **kwargs):
@@ -157,7 +157,7 @@ def test_a_loss_that_fails_is_a_result_and_a_small_machine_is_none(job, tmp_path
         (tmp_path / "run" / "log.jsonl").write_text("")
         raise error
 
-    monkeypatch.setattr(train, "run", fails)
+    monkeypatch.setattr(training, "run", fails)
     if isinstance(error, OutOfMemory):
         with pytest.raises(OutOfMemory, match="batch_size 4"):
             sweep.run_job(job, sweep.Study())
@@ -172,7 +172,7 @@ def test_a_loss_that_fails_is_a_result_and_a_small_machine_is_none(job, tmp_path
 )
 def test_a_choice_that_cannot_be_reported_is_refused_before_training(only, message, monkeypatch, capsys):
     monkeypatch.setattr(sweep, "run_study", None)
-    assert train.main(["--sweep", "loss_ablation", "--only", only]) == 1
+    assert command.main(["--sweep", "loss_ablation", "--only", only]) == 1
     assert message in capsys.readouterr().err
 
 

@@ -1,4 +1,4 @@
-"""Which things there are, which ones a picture shows, and how they come onto a head and into its picture."""
+"""Which accessories there are, which ones a picture shows, and how they come onto a head and into its picture."""
 
 import zlib
 from collections.abc import Iterable
@@ -6,45 +6,45 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from s2f_lib.people.accessories import draw, glasses, hats, occluders
+from s2f_lib.people.accessories.mesh import Mesh, join
 from s2f_lib.people.head import PIVOT, WILD_STREAM, head_model
 from s2f_lib.people.raster import draw_depth, draw_triangles
-from s2f_lib.people.things import covers, draw, glasses, hats
-from s2f_lib.people.things.mesh import Mesh, join
 
 HATS = {"cap": hats.cap, "woollen_hat": hats.woollen_hat}
 GLASSES = {"glasses": glasses.clear, "sunglasses": glasses.dark}
-COVERS = {"mask": covers.cloth_mask, "scarf": covers.scarf, "microphone": covers.microphone}
-KINDS = (HATS, GLASSES, COVERS)
-THINGS = tuple(name for kind in KINDS for name in kind)
+OCCLUDERS = {"mask": occluders.cloth_mask, "scarf": occluders.scarf, "microphone": occluders.microphone}
+KINDS = (HATS, GLASSES, OCCLUDERS)
+ACCESSORIES = tuple(name for kind in KINDS for name in kind)
 ANY = "any"
 SHARES = (0.30, 0.35, 0.20)  # of pictures with "any" that get a hat, glasses, something before the face
-STREAM = 31  # fourth entry of the seed of the random numbers of things
+STREAM = 31  # fourth entry of the seed of the random numbers of accessories
 
 
 def check(wear) -> tuple[str, ...]:
-    """The names of a `wear` option in the order of `THINGS`; ``("any",)`` for things that the picture decides.
+    """The names of a `wear` option in the order of `ACCESSORIES`; ``("any",)`` where the picture decides.
 
     Raises
     ------
     ValueError
-        For an unknown thing, or two things that have one place on a head; the message says what there is.
+        For an unknown accessory, or two that have one place on a head; the message says what there is.
     """
     if wear is None:
         return ()
     names = (wear,) if isinstance(wear, str) else tuple(wear) if isinstance(wear, Iterable) else (wear,)
-    unknown = [name for name in names if not isinstance(name, str) or name not in (*THINGS, ANY)]
+    unknown = [name for name in names if not isinstance(name, str) or name not in (*ACCESSORIES, ANY)]
     if unknown:
-        raise ValueError(f"unknown thing to wear {unknown[0]!r}; known: {', '.join(THINGS)}, or {ANY!r}")
+        raise ValueError(f"unknown accessory {unknown[0]!r}; known: {', '.join(ACCESSORIES)}, or {ANY!r}")
     if ANY in names and len(set(names)) > 1:
         raise ValueError(f"wear is {', '.join(names)}; {ANY!r} stands alone")
     for kind in KINDS:
         if len(twice := [name for name in kind if name in names]) > 1:
             raise ValueError(f"{' and '.join(twice)} cannot be worn at once; take one of {', '.join(kind)}")
-    return (ANY,) if ANY in names else tuple(name for name in THINGS if name in names)
+    return (ANY,) if ANY in names else tuple(name for name in ACCESSORIES if name in names)
 
 
 def of_picture(person, item: int, wear) -> tuple[str, ...]:
-    """The things in picture number `item` of a person; for ``"any"`` they are drawn by `SHARES`."""
+    """The accessories in picture number `item` of a person; for ``"any"`` they are drawn by `SHARES`."""
     names = check(wear)
     if names != (ANY,):
         return names
@@ -54,8 +54,8 @@ def of_picture(person, item: int, wear) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Things:
-    """Things on a head, in the frame of the camera.
+class Accessories:
+    """Accessories on a head, in the frame of the camera.
 
     Attributes
     ----------
@@ -83,7 +83,7 @@ class Things:
         return _to_camera(hats.tuck(at_home, self.seat, self.room), self.turn, self.shift)
 
     def cast_shadow(self, from_light, shadow_map: np.ndarray) -> None:
-        """Add the things to the depth map of the key light; `from_light` turns points into its coordinates."""
+        """Add the accessories to the depth map of the key light; `from_light` turns points into its coordinates."""
         for part in (self.solid, self.lenses):
             if part is not None and (part is self.solid or part.colour.mean() < 0.5):
                 draw_depth(from_light(part.points), part.triangles, shadow_map)
@@ -93,7 +93,7 @@ class Things:
         side = len(depth)
         if self.solid is not None:
             found = _nearest(project(self.solid.points), self.solid.triangles, side)
-            draw.shade_things(
+            draw.shade_solids(
                 *found, depth, image, self.solid.triangles, self.solid.normals(), self.solid.colour, self.solid.gloss,
                 light, frame, shadow_map, camera,
             )  # fmt: skip
@@ -116,8 +116,8 @@ def _to_camera(points: np.ndarray, turn: np.ndarray, shift: np.ndarray) -> np.nd
     return ((points - PIVOT) @ turn.T + shift).astype(np.float32)
 
 
-def put_on(names: tuple[str, ...], person, item: int, vertices, turn, shift) -> Things | None:
-    """Make the named things for one picture.
+def put_on(names: tuple[str, ...], person, item: int, vertices, turn, shift) -> Accessories | None:
+    """Make the named accessories for one picture.
 
     Parameters
     ----------
@@ -143,9 +143,9 @@ def put_on(names: tuple[str, ...], person, item: int, vertices, turn, shift) -> 
             lenses = lenses.moved(_to_camera(lenses.points, turn, shift))
         elif name == "microphone":
             mouth = _to_camera(vertices[head_model().lm68[[62, 66]]].mean(axis=0), turn, shift)
-            solid.append(COVERS[name](mouth, rng))
+            solid.append(OCCLUDERS[name](mouth, rng))
             continue
         else:
-            made = COVERS[name](vertices, rng)
+            made = OCCLUDERS[name](vertices, rng)
         solid.append(made.moved(_to_camera(made.points, turn, shift)))
-    return Things(join(solid), lenses, seat, room, "mask" in names, turn, shift)
+    return Accessories(join(solid), lenses, seat, room, "mask" in names, turn, shift)

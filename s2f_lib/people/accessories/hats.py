@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from s2f_lib.people.accessories.mesh import Mesh, ball, grid, join, shell, smoothed
 from s2f_lib.people.head import head_model
 from s2f_lib.people.look import linear_rgb
-from s2f_lib.people.things.mesh import Mesh, ball, grid, join, shell, smoothed
 
 CLOTH_SRGB = (
     (30, 34, 52), (32, 32, 34), (120, 30, 36), (62, 78, 60), (196, 190, 178), (160, 140, 108), (52, 84, 128),

@@ -1,4 +1,4 @@
-"""Triangle meshes of things: grids, tubes, balls, and surfaces that lie on a head without cutting into it."""
+"""Triangle meshes of accessories: grids, tubes, balls, and surfaces that lie on a head without cutting into it."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,6 @@
 """Turn a finished run into weights of the hub: a small file, and a description that says where it comes from.
 
-python -m s2f_lib.training.ship runs/synthetic-standard --people 30000
+python -m s2f_lib.training.publish runs/synthetic-standard --people 30000
 
 Where the run went on from other weights, the description counts their clips too and says how they were made.
 """
@@ -13,9 +13,10 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from s2f_lib import config, hub, io, train, voice_encoder
+from s2f_lib import config, hub, io, voice_encoder
 from s2f_lib.losses import LossConfig
 from s2f_lib.training import checkpoint
+from s2f_lib.training.api import make_config
 from s2f_lib.training.settings import TrainConfig
 from s2f_lib.training.synthetic import PeopleSet
 from s2f_lib.voice_encoder import VoiceEncoder
@@ -38,7 +39,7 @@ def _state(folder: str | Path) -> dict:
     """The checkpoint of a run, which must be there."""
     state = checkpoint.load(folder)
     if state is None:
-        raise FileNotFoundError(f"{folder} holds no {checkpoint.NAME}; train first: python -m s2f_lib.train")
+        raise FileNotFoundError(f"{folder} holds no {checkpoint.NAME}; train first: s2f train")
     return state
 
 
@@ -53,7 +54,7 @@ def _of_checkpoint(state: dict) -> tuple[VoiceEncoder, TrainConfig, list[dict]]:
     return encoder.eval(), settings, state["lines"]
 
 
-def ship(
+def publish(
     folder: str | Path,
     people: int,
     name: str = NAME,
@@ -163,7 +164,7 @@ def _origin(lines: list[dict]) -> dict:
 
 def _command(settings: TrainConfig, which: PeopleSet) -> str:
     """The two commands that make such weights, with every setting that is not the preset's."""
-    usual = config.to_dict(train.make_config("synthetic-standard", "paper"))
+    usual = config.to_dict(make_config("synthetic-standard", "paper"))
     mine = config.to_dict(settings)
     changed = [key for key in mine if key not in ("loss", "seed") and usual[key] != mine[key]]
     seed = [f"--population-seed {which.seed}"] if which.seed != PeopleSet.seed else []
@@ -171,10 +172,10 @@ def _command(settings: TrainConfig, which: PeopleSet) -> str:
     heard = [*people, f"--clips {which.clips}"] + [f"--world {which.world}"] * (which.world != PeopleSet.world)
     own = _loss(settings.loss) + ([f"--seed {settings.seed}"] if settings.seed else [])
     own += [f"--set {key}={_text(mine[key])}" for key in changed]
-    first = " ".join(["python -m s2f_lib.train --preset synthetic-standard", *heard, *own])
+    first = " ".join(["s2f train --preset synthetic-standard", *heard, *own])
     second = " ".join([*people] + [f"--clips {which.clips}"] * (which.clips != 1))
     out = "runs/synthetic-standard"
-    return f"{first} --out {out} && python -m s2f_lib.training.ship {out} {second}"
+    return f"{first} --out {out} && python -m s2f_lib.training.publish {out} {second}"
 
 
 def _loss(loss: LossConfig) -> list[str]:
@@ -194,7 +195,7 @@ def _text(value) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m s2f_lib.training.ship", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m s2f_lib.training.publish", description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of a run")
     parser.add_argument("--people", type=int, required=True, help="speakers it was trained on")
     parser.add_argument("--population-seed", type=int, default=PeopleSet.seed, help="which speakers")
@@ -203,7 +204,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--about", default="", help="a sentence on how it was trained")
     parser.add_argument("--device", default="", help="what it was trained on (default: this CPU)")
     options = parser.parse_args(arguments)
-    path = ship(
+    path = publish(
         options.run, options.people, options.name, about=options.about, device=options.device,
         population_seed=options.population_seed, clips=options.clips,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Draws things into the picture of a head: hidden where the head is nearer, and lit by the same lamps."""
+"""Draws accessories into the picture of a head: hidden where the head is nearer, and lit by the same lamps."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ BIAS = 0.07  # decimetres: cloth this near to the surface that the lamp sees is 
 
 
 @jit
-def shade_things(
+def shade_solids(
     triangle_id, bary, near, depth, image, triangles, normals, colours, gloss, light, frame, shadow_map, camera
 ):
     """Colour the pixels in which a thing is nearer than what is there; `depth` is brought up to date.
@@ -18,7 +18,7 @@ def shade_things(
     Parameters
     ----------
     triangle_id, bary, near : buffers (H, W), (H, W, 3), (H, W)
-        From `raster.draw_triangles` on the things alone.
+        From `raster.draw_triangles` on the accessories alone.
     depth, image : float32 (H, W), (H, W, 4), written
         Of the picture so far.
     normals, colours, gloss : float32 (N, 3), (N, 3), (N,)

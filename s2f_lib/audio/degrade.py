@@ -1,7 +1,9 @@
-"""Clips made worse on purpose: shorter, noisier, in a room, over the telephone, coded, whispered, without speech.
+"""Sound made worse on purpose: to test a voice encoder with (numpy, named), and to train it with (torch, random).
 
-A change takes waveforms (B, samples) at 16 kHz in [-1, 1] and gives waveforms of the same shape. The probes without
-speech must lead to the average face: a person seen in noise would be an artefact.
+A `Corruption` takes waveforms (B, samples) at 16 kHz in [-1, 1] and gives waveforms of the same shape; its name says
+all that it does, because results are kept by that name. The probes without speech must lead to the average face: a
+person seen in noise would be an artefact. `random_noise`, `random_room` and `mask_bands` are drawn anew for every clip
+of a training batch.
 """
 
 from __future__ import annotations
@@ -10,15 +12,39 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
-from s2f_lib.evaluate.material import SAMPLE_RATE, first_seconds
+from s2f_lib.audio.clip import CLIP_SECONDS, SAMPLE_RATE
 
-SHORTEST = 6.0  # seconds; what is shorter is repeated to it
+__all__ = [
+    "Corruption",
+    "codec",
+    "first_seconds",
+    "mask_bands",
+    "noise",
+    "pitch_shift",
+    "random_noise",
+    "random_room",
+    "room",
+    "standard_set",
+    "telephone",
+    "truncate",
+    "whisper",
+    "without_speech",
+]
+
+EPS = 1e-12  # below this a power is silence
+SNR_DB = (10.0, 40.0)  # of random noise
+REVERBERATION_S = (0.1, 0.5)  # of a random room: until the echo has fallen by 60 dB
+WETNESS = (0.02, 0.25)  # length of the echo beside the direct sound
+MASKS = 2  # of each kind, per clip
+MASK_BINS, MASK_FRAMES = 24, 40  # widest mask
 
 
 @dataclass(frozen=True)
-class Change:
-    """A named change of waveforms; the name says all that it does."""
+class Corruption:
+    """A named corruption of waveforms; the name says all that it does."""
 
     name: str
     apply: Callable[[np.ndarray], np.ndarray]
@@ -29,16 +55,16 @@ class Change:
             raise ValueError(f"waveforms should be (clips, samples), got {waveform.shape}; one clip is waveform[None]")
         out = np.asarray(self.apply(waveform), np.float32)
         if out.shape != waveform.shape:
-            raise ValueError(f"the change {self.name!r} turned {waveform.shape} into {out.shape}")
+            raise ValueError(f"the corruption {self.name!r} turned {waveform.shape} into {out.shape}")
         return np.clip(out, -1, 1)
 
 
-def _other(seed: int) -> str:
+def _seed(seed: int) -> str:
     """What a name says of the seed; nothing of the usual one."""
     return f", seed {seed}" if seed else ""
 
 
-def noise(snr_db: float, colour: str = "pink", seed: int = 0) -> Change:
+def noise(snr_db: float, colour: str = "pink", seed: int = 0) -> Corruption:
     """Add noise at a signal-to-noise ratio in dB; ``colour`` is "white" or "pink" (equal power per octave)."""
     if colour not in ("white", "pink"):
         raise ValueError(f"colour should be white or pink, got {colour!r}")
@@ -48,7 +74,7 @@ def noise(snr_db: float, colour: str = "pink", seed: int = 0) -> Change:
         level = np.sqrt((x**2).mean(axis=1, keepdims=True)) * 10 ** (-snr_db / 20)
         return x + level * hiss
 
-    return Change(f"{colour} noise, {snr_db:g} dB{_other(seed)}", apply)
+    return Corruption(f"{colour} noise, {snr_db:g} dB{_seed(seed)}", apply)
 
 
 def _noise(shape: tuple[int, int], colour: str, seed: int) -> np.ndarray:
@@ -60,7 +86,7 @@ def _noise(shape: tuple[int, int], colour: str, seed: int) -> np.ndarray:
     return hiss / np.sqrt((hiss**2).mean(axis=1, keepdims=True))
 
 
-def room(rt60: float = 0.6, seed: int = 0) -> Change:
+def room(rt60: float = 0.6, seed: int = 0) -> Corruption:
     """Reverberation: exponentially decaying noise as impulse response, ``rt60`` seconds to fall by 60 dB."""
 
     def apply(x: np.ndarray) -> np.ndarray:
@@ -71,12 +97,12 @@ def room(rt60: float = 0.6, seed: int = 0) -> Change:
         tail *= 0.5 / np.sqrt((tail**2).sum())
         tail[0] += 1
         y = fftconvolve(x, tail[None], axes=1)[:, : x.shape[1]]
-        return y * np.sqrt((x**2).mean(axis=1, keepdims=True) / ((y**2).mean(axis=1, keepdims=True) + 1e-12))
+        return y * np.sqrt((x**2).mean(axis=1, keepdims=True) / ((y**2).mean(axis=1, keepdims=True) + EPS))
 
-    return Change(f"room, RT60 {rt60:g} s{_other(seed)}", apply)
+    return Corruption(f"room, RT60 {rt60:g} s{_seed(seed)}", apply)
 
 
-def telephone() -> Change:
+def telephone() -> Corruption:
     """Band of 300 to 3400 Hz and eight bits on a logarithmic scale (mu-law), as an old telephone line."""
 
     def apply(x: np.ndarray) -> np.ndarray:
@@ -88,10 +114,10 @@ def telephone() -> Change:
         coded = np.round(coded * 127) / 127
         return np.sign(coded) * peak * (256 ** np.abs(coded) - 1) / 255
 
-    return Change("telephone (300-3400 Hz, mu-law)", apply)
+    return Corruption("telephone (300-3400 Hz, mu-law)", apply)
 
 
-def codec(container: str = "mp3", kilobits: int = 16) -> Change:
+def codec(container: str = "mp3", kilobits: int = 16) -> Corruption:
     """Through a real lossy codec and back, by PyAV: ``container`` "mp3" or "ogg" (Opus)."""
     encoder = {"mp3": "libmp3lame", "ogg": "libopus"}.get(container)
     if encoder is None:
@@ -100,7 +126,7 @@ def codec(container: str = "mp3", kilobits: int = 16) -> Change:
     def apply(x: np.ndarray) -> np.ndarray:
         return np.stack([_through_codec(row, container, encoder, kilobits) for row in x])
 
-    return Change(f"{container} at {kilobits} kbit/s", apply)
+    return Corruption(f"{container} at {kilobits} kbit/s", apply)
 
 
 def _through_codec(row: np.ndarray, container: str, encoder: str, kilobits: int) -> np.ndarray:
@@ -138,7 +164,7 @@ def _align(out: np.ndarray, row: np.ndarray, most: int = 4000) -> np.ndarray:
     return out[lag : lag + size]
 
 
-def pitch_shift(semitones: float) -> Change:
+def pitch_shift(semitones: float) -> Corruption:
     """Play faster or slower, which moves pitch *and* formants: a small person, a large one; length is kept."""
 
     def apply(x: np.ndarray) -> np.ndarray:
@@ -147,10 +173,10 @@ def pitch_shift(semitones: float) -> Change:
         where = (np.arange(n) * factor) % (n - 1)
         return np.stack([np.interp(where, np.arange(n), row) for row in x])
 
-    return Change(f"played {semitones:+g} semitones", apply)
+    return Corruption(f"played {semitones:+g} semitones", apply)
 
 
-def whisper(seed: int = 0) -> Change:
+def whisper(seed: int = 0) -> Corruption:
     """Keep the spectral envelope of each 25 ms and replace the voice by noise: no pitch, the formants stay."""
 
     def apply(x: np.ndarray) -> np.ndarray:
@@ -164,12 +190,12 @@ def whisper(seed: int = 0) -> Change:
         envelope = np.exp(np.fft.rfft(cepstrum, axis=1).real)
         y = istft(envelope * hiss, SAMPLE_RATE, nperseg=400, noverlap=300, nfft=512)[1]
         y = np.pad(y, ((0, 0), (0, max(0, x.shape[1] - y.shape[1]))))[:, : x.shape[1]]
-        return y * np.sqrt((x**2).mean(axis=1, keepdims=True) / ((y**2).mean(axis=1, keepdims=True) + 1e-12))
+        return y * np.sqrt((x**2).mean(axis=1, keepdims=True) / ((y**2).mean(axis=1, keepdims=True) + EPS))
 
-    return Change(f"whispered (noise excitation){_other(seed)}", apply)
+    return Corruption(f"whispered (noise excitation){_seed(seed)}", apply)
 
 
-def without_speech(kind: str = "noise", seed: int = 0) -> Change:
+def without_speech(kind: str = "noise", seed: int = 0) -> Corruption:
     """No speech at all: pink "noise", or "silence" (a hiss 80 dB down, as a microphone gives)."""
     if kind not in ("noise", "silence"):
         raise ValueError(f"kind should be noise or silence, got {kind!r}")
@@ -178,34 +204,41 @@ def without_speech(kind: str = "noise", seed: int = 0) -> Change:
     def apply(x: np.ndarray) -> np.ndarray:
         return level * _noise(x.shape, "pink", seed)
 
-    return Change(f"{kind} only{_other(seed)}", apply)
+    return Corruption(f"{kind} only{_seed(seed)}", apply)
 
 
-def shortened(seconds: float) -> Change:
-    """The first ``seconds``, repeated to the full length."""
-    return Change(f"first {seconds:g} s", first_seconds(seconds))
-
-
-def beginning(seconds: float, shortest: float = SHORTEST) -> Callable[[np.ndarray], np.ndarray]:
-    """Only the first ``seconds``; what is shorter than ``shortest`` is repeated to it, as the paper does.
-
-    Unlike a `Change` it makes a longer waveform shorter.
-    """
+def first_seconds(seconds: float) -> Callable[[np.ndarray], np.ndarray]:
+    """The beginning of each clip, repeated to the clip's length, as the paper does with short clips."""
     if seconds <= 0:
         raise ValueError(f"a clip needs a positive length, got {seconds} s")
 
     def cut(waveform: np.ndarray) -> np.ndarray:
-        kept = waveform[:, : round(max(seconds, shortest) * SAMPLE_RATE)]
-        return first_seconds(seconds)(kept)
+        kept = waveform[:, : max(1, round(seconds * SAMPLE_RATE))]
+        times = -(-waveform.shape[1] // kept.shape[1])
+        return np.tile(kept, (1, times))[:, : waveform.shape[1]]
 
-    cut.name = f"only the first {seconds:g} s" + ("" if shortest == SHORTEST else f", repeated to {shortest:g} s")
+    cut.name = f"first {seconds:g} s"
     return cut
 
 
-def standard_set() -> tuple[Change, ...]:
-    """The changes of page 5 and of the record, mild to hopeless."""
+def truncate(seconds: float, shortest: float = CLIP_SECONDS) -> Callable[[np.ndarray], np.ndarray]:
+    """Only the first ``seconds``; what is shorter than ``shortest`` is repeated to it, as the paper does.
+
+    Unlike `first_seconds` it makes a longer waveform shorter.
+    """
+    repeated = first_seconds(seconds)
+
+    def cut(waveform: np.ndarray) -> np.ndarray:
+        return repeated(waveform[:, : round(max(seconds, shortest) * SAMPLE_RATE)])
+
+    cut.name = f"only the first {seconds:g} s" + ("" if shortest == CLIP_SECONDS else f", repeated to {shortest:g} s")
+    return cut
+
+
+def standard_set() -> tuple[Callable[[np.ndarray], np.ndarray], ...]:
+    """The corruptions of page 5 and of the record, mild to hopeless."""
     return (
-        *(shortened(s) for s in (1.0, 2.0, 3.0)),
+        *(first_seconds(s) for s in (1.0, 2.0, 3.0)),
         *(noise(snr) for snr in (20.0, 10.0, 0.0)),
         room(),
         telephone(),
@@ -216,3 +249,48 @@ def standard_set() -> tuple[Change, ...]:
         without_speech("noise"),
         without_speech("silence"),
     )
+
+
+def random_noise(waveform: Tensor, generator: torch.Generator) -> Tensor:
+    """White noise at a random level between `SNR_DB`."""
+    noise = torch.randn(waveform.shape, generator=generator, device=waveform.device)
+    snr = _uniform(len(waveform), SNR_DB, generator)
+    level = waveform.square().mean(dim=1, keepdim=True).sqrt() * 10 ** (-snr / 20)
+    return waveform + noise * level
+
+
+def random_room(waveform: Tensor, generator: torch.Generator) -> Tensor:
+    """An exponentially dying random echo behind the direct sound; the loudness of the clip stays."""
+    length = round(REVERBERATION_S[1] * SAMPLE_RATE)
+    time = torch.arange(length, device=waveform.device) / SAMPLE_RATE
+    decay = torch.exp(-6.9 * time / _uniform(len(waveform), REVERBERATION_S, generator))  # -60 dB at the end
+    echo = torch.randn(decay.shape, generator=generator, device=waveform.device) * decay
+    echo = echo / echo.norm(dim=1, keepdim=True) * _uniform(len(waveform), WETNESS, generator)
+    echo[:, 0] += 1
+    size = waveform.shape[1] + length
+    wet = torch.fft.irfft(torch.fft.rfft(waveform, size) * torch.fft.rfft(echo, size), size)[:, : waveform.shape[1]]
+    return wet * (waveform.norm(dim=1, keepdim=True) / wet.norm(dim=1, keepdim=True).clamp_min(EPS))
+
+
+def mask_bands(spectrogram: Tensor, generator: torch.Generator) -> Tensor:
+    """SpecAugment without warping: silence random bands and stretches of each clip, (B, 2, T, F).
+
+    Source: Park et al. (2019).
+    """
+    keep = torch.ones_like(spectrogram[:, :1])
+    for dim, widest in ((2, MASK_FRAMES), (3, MASK_BINS)):
+        size = spectrogram.shape[dim]
+        position = torch.arange(size, device=spectrogram.device)
+        for _ in range(MASKS):
+            width = _uniform(len(spectrogram), (0, widest), generator)
+            begin = _uniform(len(spectrogram), (0, 1), generator) * (size - width)
+            band = (position >= begin) & (position < begin + width)  # (B, size)
+            shape = (-1, 1, size, 1) if dim == 2 else (-1, 1, 1, size)
+            keep = keep * (~band).view(shape)
+    return spectrogram * keep
+
+
+def _uniform(n: int, limits: tuple[float, float], generator: torch.Generator) -> Tensor:
+    """One number per clip, (n, 1)."""
+    low, high = limits
+    return low + (high - low) * torch.rand((n, 1), generator=generator, device=generator.device)

@@ -22,7 +22,6 @@ __all__ = [
     "command_line",
     "command_of",
     "cosine_schedule",
-    "load_half",
     "optimise",
     "provenance",
     "ship",
@@ -256,14 +255,3 @@ def provenance(record: str, entry: dict, seconds: float, n: int, device: str = "
     )
     written = io.read_record(record)
     return {key: written[key] for key in ("commit", "date", "device", "seconds")} | {"record": f"results/{record}.json"}
-
-
-def load_half(path: Path) -> tuple[dict[str, torch.Tensor], dict]:
-    """Read what `ship` wrote: tensors in single precision, and the shape."""
-    from safetensors import safe_open
-
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata() or {}
-        if "shape" not in metadata:
-            raise ValueError(f"{path} was not written by s2f_lib: it does not say its shape")
-        return {key: file.get_tensor(key).float() for key in file.keys()}, json.loads(metadata["shape"])  # noqa: SIM118

@@ -1,10 +1,10 @@
 """Train a face decoder: from features of wild pictures to the person's canonical face; then freeze and ship it.
 
-    python -m s2f_lib.faces.train_decoder --people 9000 --steps 11000 --ship
-    python -m s2f_lib.faces.train_decoder --people 9000 --steps 11000 --start-from decoder-synthetic-vgg --ship
-    python -m s2f_lib.faces.train_decoder --recogniser dlib --people 2000 --steps 4000 --first 800 --components 64 \\
+    python -m tools.train_decoder --people 9000 --steps 11000 --ship
+    python -m tools.train_decoder --people 9000 --steps 11000 --start-from decoder-synthetic-vgg --ship
+    python -m tools.train_decoder --recogniser dlib --people 2000 --steps 4000 --first 800 --components 64 \\
         --start-from decoder-synthetic-vgg --ship
-    python -m s2f_lib.faces.train_decoder --people 48 --steps 20 --out runs/tiny    # a minute or two, to see it run
+    python -m tools.train_decoder --people 48 --steps 20 --out runs/tiny    # a minute or two, to see it run
 
 The second command trains a decoder anew, or on if it has the same shape, behind the f_dec it had: the voice encoder's
 loss compares features behind f_dec, so a changed one would want another voice encoder.
@@ -30,11 +30,11 @@ import torch
 from torch import Tensor, nn
 
 from s2f_lib import config, hub, io, people
-from s2f_lib.faces import training
 from s2f_lib.faces.decoder import LANDMARK_UNIT, LOGIT_EPS, DecoderShape, FaceDecoder, to_mean_shape
 from s2f_lib.faces.decoder_quality import quick_quality
 from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.recogniser import FaceRecogniser, extract, to_tensor
+from tools import face_training
 
 __all__ = ["DecoderConfig", "Examples", "decoder_loss", "main", "prepare", "train"]
 
@@ -168,7 +168,7 @@ def _textures(canonical: PictureSet, landmarks: Tensor, mean: Tensor, device: st
     textures = np.empty_like(canonical.pictures[:, 0])
     for start in range(0, len(textures), batch):
         part = slice(start, start + batch)
-        pictures = training.to_device(canonical.pictures[part, 0], device)
+        pictures = face_training.to_device(canonical.pictures[part, 0], device)
         warped = to_mean_shape(pictures, landmarks[part].to(device), mean.to(device))
         textures[part] = (warped * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
     return textures
@@ -291,7 +291,7 @@ def train(settings: DecoderConfig, out: Path, examples: Examples, device: str = 
         v_f, truth = _batch(examples, rng.permutation(chosen), rng, device)
         return decoder_loss(decoder, v_f, truth, critic, settings)
 
-    seconds = training.optimise(decoder, losses, settings, len(examples.landmarks), out)
+    seconds = face_training.optimise(decoder, losses, settings, len(examples.landmarks), out)
     return decoder.cpu().freeze(), seconds
 
 
@@ -308,15 +308,17 @@ def _batch(examples: Examples, who: np.ndarray, rng: np.random.Generator, device
         "identity": torch.from_numpy(examples.identity[who].astype(np.float32)),
     }
     truth = {key: value.to(device) for key, value in truth.items()}
-    return torch.from_numpy(v_f).to(device), truth | {"texture": training.to_device(examples.textures[who], device)}
+    return torch.from_numpy(v_f).to(device), truth | {
+        "texture": face_training.to_device(examples.textures[who], device)
+    }
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
-    parser = training.command_line(__doc__, DecoderConfig, Path("runs/decoder"), "decoder-<recogniser>", 200)
+    parser = face_training.command_line(__doc__, DecoderConfig, Path("runs/decoder"), "decoder-<recogniser>", 200)
     parser.add_argument("--device", default="cpu", help="where the network is trained: cpu, cuda, cuda:1")
     options = parser.parse_args(arguments)
-    settings = training.chosen(options, DecoderConfig)
+    settings = face_training.chosen(options, DecoderConfig)
     torch.set_flush_denormal(True)
     examples = prepare(settings, options.data, options.workers, options.device)
     decoder, seconds = train(settings, options.out, examples, options.device)
@@ -332,9 +334,9 @@ def main(arguments: list[str] | None = None) -> int:
     name = f"decoder-{settings.recogniser}"
     if options.ship:
         record = f"train_{name.replace('-', '_')}"
-        entry |= training.provenance(record, entry, seconds, settings.people, options.device)
+        entry |= face_training.provenance(record, entry, seconds, settings.people, options.device)
     folder = None if options.ship else options.out
-    path = training.ship(name, decoder, shape=dataclasses.asdict(decoder.shape), entry=entry, folder=folder)
+    path = face_training.ship(name, decoder, shape=dataclasses.asdict(decoder.shape), entry=entry, folder=folder)
     print(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB")
     return 0
 
@@ -345,7 +347,7 @@ def _entry(settings: DecoderConfig, metrics: dict[str, float]) -> dict:
         "kind": "face decoder",
         "licence": "CC0-1.0",
         "source": "trained here from scratch on computer-made faces; shows no real person",
-        "command": training.command_of("s2f_lib.faces.train_decoder", settings),
+        "command": face_training.command_of("tools.train_decoder", settings),
         "builder": "s2f_lib.faces.decoder:load_decoder",
         "population_seed": config.SEEDS["decoder"],
         "data": f"{settings.people} people, {settings.items} wild pictures and one canonical picture each",

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_lib import hub, train
-from s2f_lib.training import checkpoint, features, log, ship, synthetic
+from s2f_lib import hub, training
+from s2f_lib.training import checkpoint, command, features, log, publish, synthetic
 
 
 @pytest.fixture
@@ -24,8 +24,8 @@ def weights(tmp_path, monkeypatch):
 
 
 def test_a_shipped_run_loads_by_name_and_says_where_it_comes_from(clips, settings, tmp_path, weights):
-    run = train.run(settings(evaluate_every=3), clips, validation=clips, out_dir=tmp_path / "run")
-    path = ship.ship(tmp_path / "run", people=8, name="voice-test")
+    run = training.run(settings(evaluate_every=3), clips, validation=clips, out_dir=tmp_path / "run")
+    path = publish.publish(tmp_path / "run", people=8, name="voice-test")
     again = hub.load("voice-test")
     with torch.no_grad():
         sound = torch.from_numpy(clips.waveforms[:2])
@@ -41,12 +41,12 @@ def test_a_shipped_run_loads_by_name_and_says_where_it_comes_from(clips, setting
 
 
 def test_weights_that_went_on_from_others_say_so_and_count_both(clips, settings, tmp_path, weights):
-    train.run(settings(evaluate_every=3), clips, validation=clips, out_dir=tmp_path / "first")
-    ship.ship(tmp_path / "first", people=8, name="voice-test")
+    training.run(settings(evaluate_every=3), clips, validation=clips, out_dir=tmp_path / "first")
+    publish.publish(tmp_path / "first", people=8, name="voice-test")
     first = hub.describe("voice-test")
     further = settings(evaluate_every=3, max_steps=9, start_from="voice-test")
-    train.run(further, clips, validation=clips, out_dir=tmp_path / "further")
-    ship.ship(tmp_path / "further", people=9, name="voice-test", population_seed=7)
+    training.run(further, clips, validation=clips, out_dir=tmp_path / "further")
+    publish.publish(tmp_path / "further", people=9, name="voice-test", population_seed=7)
     entry = hub.describe("voice-test")
     assert entry["clips_seen"] == 6 * 4 + 9 * 4
     assert [clips_seen for clips_seen, _, _ in entry["curve"]] == [12, 24, 24 + 12, 24 + 24, 24 + 36]
@@ -56,39 +56,39 @@ def test_weights_that_went_on_from_others_say_so_and_count_both(clips, settings,
     assert "--set start_from=voice-test" in entry["command"]
     assert "start_from" not in first["command"]
     with pytest.raises(ValueError, match="put those weights"):  # the hub has moved on
-        ship.ship(tmp_path / "further", people=9, name="voice-other", population_seed=7)
+        publish.publish(tmp_path / "further", people=9, name="voice-other", population_seed=7)
 
 
 def test_what_is_shipped_is_the_checkpoint_and_not_the_log(clips, settings, tmp_path, weights):
-    train.run(settings(evaluate_every=3), clips, validation=clips, out_dir=tmp_path)
+    training.run(settings(evaluate_every=3), clips, validation=clips, out_dir=tmp_path)
     lines = log.RunLog(tmp_path, log.read(tmp_path))
     lines.add("train", 8, loss=1.0)
     lines.add("validation", 8, angle_deg=1.0, top10_percent=99.0)
-    ship.ship(tmp_path, people=8, name="voice-test")
+    publish.publish(tmp_path, people=8, name="voice-test")
     entry = hub.describe("voice-test")
     assert (entry["steps"], entry["clips_seen"]) == (6, 24)
     assert [clips_seen for clips_seen, _, _ in entry["curve"]] == [12, 24]
 
 
 def test_only_a_run_at_its_end_is_shipped(clips, settings, tmp_path, weights):
-    train.run(settings(), clips, out_dir=tmp_path)
+    training.run(settings(), clips, out_dir=tmp_path)
     state = checkpoint.load(tmp_path)
     checkpoint.save(tmp_path, state | {"step": 3})
     with pytest.raises(ValueError, match="at step 3 of 6; go on"):
-        ship.ship(tmp_path, people=8, name="voice-test")
+        publish.publish(tmp_path, people=8, name="voice-test")
     assert not (weights / "voice-test.safetensors").exists()
     lost = state | {"step": 3, "waited": 2, "config": state["config"] | {"patience": 2}}
     checkpoint.save(tmp_path, lost)
-    ship.ship(tmp_path, people=8, name="voice-test")
+    publish.publish(tmp_path, people=8, name="voice-test")
     assert hub.describe("voice-test")["steps"] == 3
 
 
 def test_other_people_than_those_of_the_run_are_not_put_down(clips, settings, tmp_path, weights):
     clips.about = synthetic.PeopleSet(8, 2, seed=7, world="null").about
-    train.run(settings(), clips, out_dir=tmp_path)
+    training.run(settings(), clips, out_dir=tmp_path)
     with pytest.raises(ValueError, match="people 8, not 9; clips 2, not 1; seed 7, not 3000"):
-        ship.ship(tmp_path, people=9, name="voice-test")
-    ship.ship(tmp_path, people=8, clips=2, population_seed=7, name="voice-test")
+        publish.publish(tmp_path, people=9, name="voice-test")
+    publish.publish(tmp_path, people=8, clips=2, population_seed=7, name="voice-test")
     first, second = hub.describe("voice-test")["command"].split(" && ")
     assert "--people 8 --population-seed 7 --clips 2 --world null" in first
     assert second.endswith("--people 8 --population-seed 7 --clips 2")
@@ -96,28 +96,28 @@ def test_other_people_than_those_of_the_run_are_not_put_down(clips, settings, tm
 
 def test_a_run_of_older_code_is_shipped_with_what_is_said_of_it(clips, settings, tmp_path, weights):
     clips.about = synthetic.PeopleSet(8, 1).about
-    train.run(settings(), clips, out_dir=tmp_path)
+    training.run(settings(), clips, out_dir=tmp_path)
     state = checkpoint.load(tmp_path)
     del state["data"]
     checkpoint.save(tmp_path, state)
-    ship.main([str(tmp_path), "--people", "30000", "--population-seed", "3002", "--name", "voice-test"])
+    publish.main([str(tmp_path), "--people", "30000", "--population-seed", "3002", "--name", "voice-test"])
     assert "--people 30000 --population-seed 3002 --clips 1" in hub.describe("voice-test")["command"]
 
 
 @pytest.mark.parametrize("loss", ["paper", "l1", {"weight_contrastive": 50.0, "weight_decoder": 0.0}])
 def test_the_command_makes_the_settings_again(loss):
     changes = {"seed": 3, "encoder": "quick", "augment": ("noise",), "max_steps": 7}
-    config = train.make_config("synthetic-standard", loss, **changes)
-    first, _ = ship._command(config, synthetic.PeopleSet(8, 1)).split(" && ")
-    options = train._parser().parse_args(shlex.split(first)[3:])
-    changes = dict(train._assignment(text) for text in options.set)
-    made = train.make_config(options.preset, changes.pop("loss", options.loss), seed=options.seed, **changes)
+    config = training.make_config("synthetic-standard", loss, **changes)
+    first, _ = publish._command(config, synthetic.PeopleSet(8, 1)).split(" && ")
+    options = command._parser().parse_args(shlex.split(first)[2:])
+    changes = dict(command._assignment(text) for text in options.set)
+    made = training.make_config(options.preset, changes.pop("loss", options.loss), seed=options.seed, **changes)
     assert made == config
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="train first"):
-        ship.load_run(tmp_path)
+        publish.load_run(tmp_path)
 
 
 def test_voices_are_spoken_once_kept_and_checked(tmp_path):

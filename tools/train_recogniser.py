@@ -3,11 +3,11 @@
 VGG-Face saw 2.6 million photographs, and its features order faces by sex, age, ancestry and shape without having been
 told to. From some ten thousand pictures that does not happen: trained on names alone, this network gives every person
 a direction of its own, and tells people apart by hair and skin. So a second term asks that the direction of v_f also
-says what the person looks like (`s2f_lib.faces.looks`), and it counts more towards the end, because the names shorten
+says what the person looks like (`tools.looks`), and it counts more towards the end, because the names shorten
 the axes of what many people share. Names come from fc8 as in VGG-Face; the axes are not shipped.
 
-    python -m s2f_lib.faces.train_recogniser --out runs/recogniser
-    python -m s2f_lib.faces.train_recogniser --out runs/tiny --people 40 --items 3 --steps 20   # to see it run
+    python -m tools.train_recogniser --out runs/recogniser
+    python -m tools.train_recogniser --out runs/tiny --people 40 --items 3 --steps 20   # to see it run
 
 The people come from the population seed "recogniser" and appear nowhere else. Training continues from the last
 checkpoint in --out. --ship puts the result where ``hub.load("synthetic-vgg")`` finds it.
@@ -24,13 +24,13 @@ import torch
 from torch import Tensor, nn
 
 from s2f_lib import config, people
-from s2f_lib.faces import training
-from s2f_lib.faces.looks import LookAxes, LookConfig, looks_of
 from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.recogniser import extract
 from s2f_lib.faces.recognisers import SYNTHETIC_MEAN, SYNTHETIC_SCALE, synthetic_vgg
 from s2f_lib.faces.verify import matched_pairs, rank_of_own, verification_auc
 from s2f_lib.faces.vgg import VGGFace, VGGShape, fold_batch_norm
+from tools import face_training
+from tools.looks import LookAxes, LookConfig, looks_of
 
 __all__ = ["RecogniserConfig", "augmented", "cosface_loss", "main", "quality", "train"]
 
@@ -116,7 +116,7 @@ def train(
     def losses(chosen: np.ndarray, step: int) -> dict[str, Tensor]:
         who, which = np.divmod(chosen, per_person)
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        pictures = training.to_device(_pick(wild, canonical, who, which), device)
+        pictures = face_training.to_device(_pick(wild, canonical, who, which), device)
         pictures = augmented(pictures, settings.image_size, generator)
         pixels = (pictures * 255 - SYNTHETIC_MEAN) / SYNTHETIC_SCALE
         with torch.autocast(torch.device(device).type, torch.bfloat16):  # a third faster, on CPUs that know it too
@@ -129,7 +129,7 @@ def train(
         }
         return terms | {"loss": terms["identity"] + weight_at(step, settings) * terms["looks"]}
 
-    seconds = training.optimise(both, losses, settings, settings.people * per_person, out)
+    seconds = face_training.optimise(both, losses, settings, settings.people * per_person, out)
     return _finished(network.eval().cpu(), settings, wild), seconds
 
 
@@ -172,10 +172,10 @@ def quality(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
-    parser = training.command_line(__doc__, RecogniserConfig, Path("runs/recogniser"), "synthetic-vgg", 500)
+    parser = face_training.command_line(__doc__, RecogniserConfig, Path("runs/recogniser"), "synthetic-vgg", 500)
     parser.add_argument("--device", default="cpu", help="where the network is trained: cpu, cuda, cuda:1")
     options = parser.parse_args(arguments)
-    settings = training.chosen(options, RecogniserConfig)
+    settings = face_training.chosen(options, RecogniserConfig)
     torch.set_flush_denormal(True)
     size, workers = settings.picture_size, options.workers
     trained_on = people.sample(settings.people, seed=config.SEEDS["recogniser"])
@@ -203,11 +203,13 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{name}: {value:.4f}  ({options.test_people} people)")
     entry = _entry(settings, metrics | {"test_people": options.test_people})
     if options.ship:
-        entry |= training.provenance(
+        entry |= face_training.provenance(
             "train_synthetic_vgg", entry, seconds, settings.people * (settings.items + 1), options.device
         )
     folder = None if options.ship else options.out
-    path = training.ship("synthetic-vgg", network, shape=dataclasses.asdict(network.shape), entry=entry, folder=folder)
+    path = face_training.ship(
+        "synthetic-vgg", network, shape=dataclasses.asdict(network.shape), entry=entry, folder=folder
+    )
     print(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB")
     return 0
 
@@ -218,7 +220,7 @@ def _entry(settings: RecogniserConfig, metrics: dict[str, float]) -> dict:
         "kind": "face recogniser",
         "licence": "CC0-1.0",
         "source": "trained here from scratch on computer-made faces; identifies no real person",
-        "command": training.command_of("s2f_lib.faces.train_recogniser", settings),
+        "command": face_training.command_of("tools.train_recogniser", settings),
         "builder": "s2f_lib.faces.recognisers:load_synthetic_vgg",
         "population_seed": config.SEEDS["recogniser"],
         "data": f"{settings.people} people, {settings.items} wild pictures and one canonical picture each",

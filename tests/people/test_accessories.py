@@ -1,4 +1,4 @@
-"""Hats, glasses and covers: off by default, where they belong, the same every time, and clear errors."""
+"""Hats, glasses and occluders: off by default, where they belong, the same every time, and clear errors."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from s2f_lib import people
-from s2f_lib.people import render, things
+from s2f_lib.people import accessories, render
 from s2f_lib.people.head import coefficients, head_model
 from s2f_lib.people.look import appearance
 from s2f_lib.people.scene import canonical_scene, rotation
@@ -20,8 +20,8 @@ def drawn(person, wear, size=96, turn=None, hair=None):
     look = appearance(person)
     look = replace(look, hair_style=hair) if hair else look
     scene = canonical_scene() if turn is None else replace(canonical_scene(), rotation=rotation(*turn))
-    names = things.check(wear)
-    put_on = (lambda *place: things.put_on(names, person, 0, *place)) if names else None
+    names = accessories.check(wear)
+    put_on = (lambda *place: accessories.put_on(names, person, 0, *place)) if names else None
     image, screen = render._draw(head_model().vertices(coefficients(person)), look, scene, size, put_on)
     return image.copy(), screen[head_model().lm68, :2]
 
@@ -39,7 +39,7 @@ def test_nothing_is_worn_unless_asked_for():
         assert np.array_equal(bare, people.render_wild(POPULATION[1], item, 64, wear=()))
 
 
-@pytest.mark.parametrize("name", things.THINGS)
+@pytest.mark.parametrize("name", accessories.ACCESSORIES)
 def test_a_thing_is_seen_the_same_every_time_and_moves_no_landmark(name):
     bare, truth = people.render_wild(BARE[0], 2, 64, return_landmarks=True)
     first, points = people.render_wild(BARE[0], 2, 64, return_landmarks=True, wear=name)
@@ -49,9 +49,11 @@ def test_a_thing_is_seen_the_same_every_time_and_moves_no_landmark(name):
     assert np.abs(first.astype(int) - bare).max() > 40
 
 
-def test_things_differ_between_people_and_pictures():
+def test_accessories_differ_between_people_and_pictures():
     def colour(person, item):
-        worn = things.put_on(("woollen_hat",), person, item, head_model().vertices(coefficients(person)), np.eye(3), 0)
+        worn = accessories.put_on(
+            ("woollen_hat",), person, item, head_model().vertices(coefficients(person)), np.eye(3), 0
+        )
         return worn.solid.colour.mean(axis=0)
 
     found = [colour(person, item) for person in POPULATION[:2] for item in range(2)]
@@ -102,7 +104,7 @@ def test_eyes_are_seen_through_clear_glasses_and_hardly_through_dark_ones():
         assert dim.std() < 0.5 * bare[here].std()
 
 
-def test_things_turn_with_the_head():
+def test_accessories_turn_with_the_head():
     """The middle of the glasses' pixels follows the bridge of the nose."""
     for yaw in (-30, 0, 30):
         where, points = changed(BARE[2], "sunglasses", turn=(yaw, 0, 0))
@@ -122,7 +124,7 @@ def test_hair_goes_under_a_hat():
 
 def test_a_hat_holds_every_skull():
     """No point of the skull above the rim is outside the hat."""
-    from s2f_lib.people.things import hats
+    from s2f_lib.people.accessories import hats
 
     for person in POPULATION:
         vertices = head_model().vertices(coefficients(person)).astype(float)
@@ -134,12 +136,14 @@ def test_a_hat_holds_every_skull():
         assert (length - limit).max() < 0.06, person.id  # decimetres; hats lie 0.07 and more above this surface
 
 
-def test_things_may_be_combined_and_drawn_for_each_picture():
-    both = things.of_picture(POPULATION[0], 0, ("sunglasses", "cap"))
+def test_accessories_may_be_combined_and_drawn_for_each_picture():
+    both = accessories.of_picture(POPULATION[0], 0, ("sunglasses", "cap"))
     assert both == ("cap", "sunglasses")
-    drawn_ones = [things.of_picture(person, item, "any") for person in people.sample(200, seed=1) for item in range(5)]
-    assert drawn_ones[:5] == [things.of_picture(people.sample(1, seed=1)[0], item, "any") for item in range(5)]
-    for kind, share in zip(things.KINDS, things.SHARES, strict=True):
+    drawn_ones = [
+        accessories.of_picture(person, item, "any") for person in people.sample(200, seed=1) for item in range(5)
+    ]
+    assert drawn_ones[:5] == [accessories.of_picture(people.sample(1, seed=1)[0], item, "any") for item in range(5)]
+    for kind, share in zip(accessories.KINDS, accessories.SHARES, strict=True):
         counts = [sum(name in worn for worn in drawn_ones) for name in kind]
         assert abs(sum(counts) / 1000 - share) < 0.05
         assert min(counts) > 0.7 * max(counts)
@@ -153,12 +157,12 @@ def test_batches_pass_the_things_on():
 @pytest.mark.parametrize(
     "wear, message",
     [
-        ("sombrero", "unknown thing to wear 'sombrero'; known: cap, woollen_hat, glasses, sunglasses"),
+        ("sombrero", "unknown accessory 'sombrero'; known: cap, woollen_hat, glasses, sunglasses"),
         (["cap", "woollen_hat"], "cap and woollen_hat cannot be worn at once; take one of cap, woollen_hat"),
         (("any", "cap"), "'any' stands alone"),
-        (5, "unknown thing to wear 5"),
-        (True, "unknown thing to wear True"),
-        ([None], "unknown thing to wear None"),
+        (5, "unknown accessory 5"),
+        (True, "unknown accessory True"),
+        ([None], "unknown accessory None"),
     ],
 )
 def test_wrong_things_get_clear_answers(wear, message):

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from s2f_lib import people
-from s2f_lib.faces.looks import LookAxes, LookConfig, known_causes, looks_of, principal_components
 from s2f_lib.faces.pictures import PictureSet
-from s2f_lib.faces.train_recogniser import RecogniserConfig, weight_at
+from tools.looks import LookAxes, LookConfig, known_causes, looks_of, principal_components
+from tools.train_recogniser import RecogniserConfig, weight_at
 
 POPULATION = people.sample(112, seed=9)
 

@@ -1,6 +1,6 @@
 """Train `attributes-synthetic`: sex, group and age of a synthetic person, read off the canonical picture.
 
-    python -m s2f_lib.faces.train_attributes --data data/faces --ship
+    python -m tools.train_attributes --data data/faces --ship
 
 It uses the true canonical pictures of the decoder's people (population seed "decoder"), and is tested on people of
 the seed "test". A judge of decoded faces only: nothing is trained against it.
@@ -18,10 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from s2f_lib import config, people
-from s2f_lib.faces import training
 from s2f_lib.faces.attributes import GROUPS, SEXES, AttributeNet
 from s2f_lib.faces.pictures import rendered
 from s2f_lib.faces.recogniser import to_tensor
+from tools import face_training
 
 __all__ = ["AttributeConfig", "agreement", "attribute_loss", "main", "train"]
 
@@ -64,7 +64,7 @@ def train(settings: AttributeConfig, pictures: np.ndarray, population: people.Po
         outputs = network(_varied(small[chosen], generator))
         return {"loss": attribute_loss(outputs, sex[chosen], group[chosen], age[chosen])}
 
-    training.optimise(network, losses, settings, len(pictures))
+    face_training.optimise(network, losses, settings, len(pictures))
     return network.eval().requires_grad_(False)
 
 
@@ -94,9 +94,9 @@ def agreement(network: AttributeNet, images: Tensor, population: people.Populati
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
-    parser = training.command_line(__doc__, AttributeConfig, Path("runs/attributes"), "attributes-synthetic", 500)
+    parser = face_training.command_line(__doc__, AttributeConfig, Path("runs/attributes"), "attributes-synthetic", 500)
     options = parser.parse_args(arguments)
-    settings = training.chosen(options, AttributeConfig)
+    settings = face_training.chosen(options, AttributeConfig)
     how = {"kind": "canonical", "size": settings.picture_size, "workers": options.workers}
     trained_on = people.sample(settings.people, seed=config.SEEDS["decoder"])
     canonical = rendered(options.data / "decoder-canonical", trained_on, **how)
@@ -112,7 +112,7 @@ def main(arguments: list[str] | None = None) -> int:
         "kind": "attribute classifier",
         "licence": "CC0-1.0",
         "source": "trained here from scratch on computer-made faces; for those only",
-        "command": training.command_of("s2f_lib.faces.train_attributes", settings),
+        "command": face_training.command_of("tools.train_attributes", settings),
         "builder": "s2f_lib.faces.attributes:load_attributes",
         "population_seed": config.SEEDS["decoder"],
         "data": f"{settings.people} people, one canonical picture each",
@@ -120,9 +120,9 @@ def main(arguments: list[str] | None = None) -> int:
         "metrics": metrics | {"test_people": options.test_people},
     }
     if options.ship:
-        entry |= training.provenance("train_attributes_synthetic", entry, seconds, settings.people)
+        entry |= face_training.provenance("train_attributes_synthetic", entry, seconds, settings.people)
     folder = None if options.ship else options.out
-    path = training.ship("attributes-synthetic", network, shape={}, entry=entry, folder=folder)
+    path = face_training.ship("attributes-synthetic", network, shape={}, entry=entry, folder=folder)
     print(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB")
     return 0
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from s2f_lib.people.accessories.mesh import Mesh, grid, join, tube
 from s2f_lib.people.head import head_model
 from s2f_lib.people.look import linear_rgb
-from s2f_lib.people.things.mesh import Mesh, grid, join, tube
 
 FRAME_SRGB = (
     (22, 20, 20), (70, 42, 26), (120, 112, 104), (150, 118, 66), (34, 44, 70), (110, 30, 34), (58, 60, 62),

@@ -1,0 +1,101 @@
+"""A clip: six seconds of mono sound at 16 kHz, and how a waveform becomes one."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+__all__ = ["CLIP_SECONDS", "SAMPLE_RATE", "AudioError", "check", "fit_to_clip", "resample", "to_mono"]
+
+SAMPLE_RATE = 16_000  # Hz
+CLIP_SECONDS = 6.0  # s
+MAX_ABS = 4.0  # float samples above this are not sound in [-1, 1] but, most often, integers saved as floats
+
+
+class AudioError(ValueError):
+    """A recording cannot be used; the message says what came in and what was wanted."""
+
+
+def to_mono(samples: np.ndarray) -> np.ndarray:
+    """Average channels and scale integers: (samples,) or (channels, samples), any dtype -> (samples,) float32."""
+    samples = np.asarray(samples)
+    if samples.ndim not in (1, 2) or samples.size == 0:
+        raise AudioError(f"expected (samples,) or (channels, samples) with at least one sample, got {samples.shape}")
+    if samples.ndim == 2 and samples.shape[0] > samples.shape[1] and samples.shape[1] <= 8:
+        raise AudioError(f"expected (channels, samples), got {samples.shape}; transpose it")
+    if samples.dtype == np.uint8:
+        samples = (samples.astype(np.float32) - 128) / 128
+    elif np.issubdtype(samples.dtype, np.signedinteger):
+        samples = samples / -float(np.iinfo(samples.dtype).min)
+    elif not np.issubdtype(samples.dtype, np.floating):
+        raise AudioError(f"expected floating-point or integer samples, got {samples.dtype}")
+    mono = samples if samples.ndim == 1 else samples.mean(axis=0)
+    return np.ascontiguousarray(mono, dtype=np.float32)
+
+
+def resample(waveform: np.ndarray, sample_rate: float) -> np.ndarray:
+    """Bring mono sound to 16 kHz with a windowed-sinc filter (torchaudio); (samples,) -> (samples,) float32."""
+    if sample_rate <= 0:
+        raise AudioError(f"the sample rate must be positive, got {sample_rate} Hz")
+    if round(sample_rate) == SAMPLE_RATE:
+        return np.asarray(waveform, dtype=np.float32)
+    from torchaudio.functional import resample as sinc
+
+    sound = torch.as_tensor(np.ascontiguousarray(waveform, dtype=np.float32))
+    return sinc(sound, round(sample_rate), SAMPLE_RATE, lowpass_filter_width=32).numpy()
+
+
+def fit_to_clip(waveform: np.ndarray | Tensor, seconds: float = CLIP_SECONDS) -> np.ndarray | Tensor:
+    """Cut a waveform to its first six seconds, or repeat it until it is that long.
+
+    Parameters
+    ----------
+    waveform : np.ndarray or Tensor, shape (samples,)
+        Mono sound at 16 kHz, at least one sample, finite.
+    seconds : float
+        Length of the clip.
+
+    Returns
+    -------
+    np.ndarray or Tensor, shape (round(seconds * 16_000),)
+        Of the type that came in. Silence stays silence.
+
+    Raises
+    ------
+    AudioError
+        If it is empty, not mono, or holds NaN or infinite values.
+
+    Examples
+    --------
+    >>> fit_to_clip(np.array([0.1, 0.2, 0.3]), seconds=7 / 16_000)
+    array([0.1, 0.2, 0.3, 0.1, 0.2, 0.3, 0.1])
+    """
+    if waveform.ndim != 1:
+        raise AudioError(f"expected mono sound of shape (samples,), got {tuple(waveform.shape)}; to_mono() averages")
+    wanted, length = round(seconds * SAMPLE_RATE), waveform.shape[0]
+    if length == 0 or wanted < 1:
+        raise AudioError(f"cannot make a clip of {wanted} samples from {length} samples")
+    finite = torch.isfinite(waveform).all() if isinstance(waveform, Tensor) else np.isfinite(waveform).all()
+    if not finite:
+        raise AudioError("the waveform holds NaN or infinite values; the recording is damaged")
+    if length >= wanted:
+        return waveform[:wanted]
+    copies = -(-wanted // length)
+    repeated = waveform.repeat(copies) if isinstance(waveform, Tensor) else np.tile(waveform, copies)
+    return repeated[:wanted]
+
+
+def check(waveform: np.ndarray, name: str) -> np.ndarray:
+    """Refuse what is not sound; cut overshoots at 1."""
+    if waveform.size == 0:
+        raise AudioError(f"{name} holds no sound (0 samples)")
+    peak = float(np.abs(waveform).max())
+    if not np.isfinite(peak):
+        raise AudioError(f"{name} holds NaN or infinite values; the recording is damaged")
+    if peak > MAX_ABS:
+        raise AudioError(
+            f"{name} reaches {peak:.0f}, wanted are samples in [-1, 1]; if they are integers saved as floats, "
+            "divide by 32768"
+        )
+    return np.clip(waveform, -1.0, 1.0).astype(np.float32, copy=False)

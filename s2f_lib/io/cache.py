@@ -1,0 +1,263 @@
+"""One cache of arrays: what is expensive to make is made once, and never mixed up with something else.
+
+An array is kept under a name that is a hash of all that it was made from, so that a stale one is never read: other
+weights, another version of the renderer or another seed is another name. Files are whole or absent, one process at a
+time makes them while others wait, and a damaged file is made anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import warnings
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from s2f_lib.io import files
+
+__all__ = ["StaleCache", "array", "arrays", "grow", "location", "of_file", "several"]
+
+UNREADABLE = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile)  # what a damaged .npy or .npz raises
+
+
+class StaleCache(ValueError):
+    """A folder of arrays was made from something else than what is asked for; the message names the differences."""
+
+
+def location(kind: str, made_from: Any, suffix: str = ".npy") -> Path:
+    """Where an array is kept: ``$S2F_HOME/<kind>-<hash of made_from><suffix>``.
+
+    Parameters
+    ----------
+    kind : str
+        What it is; may hold folders, such as "evaluate/faces".
+    made_from : anything that JSON can hold
+        All that the content depends on: checksums of networks and files, seeds, numbers, versions.
+    suffix : str
+        ".npy" for one array, ".npz" for several with names.
+    """
+    name = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:20]
+    return files.cache_dir() / f"{kind}-{name}{suffix}"
+
+
+def array(kind: str, made_from: Any, make: Callable[[], np.ndarray], mmap: bool = False) -> np.ndarray:
+    """An array from the cache, or made and kept.
+
+    Parameters
+    ----------
+    kind, made_from
+        As for `location`.
+    make : callable
+        Gives the array. An exception passes through, and nothing is kept.
+    mmap : bool
+        Map the file into memory, read-only, for arrays that are larger than one wants to read.
+
+    See Also
+    --------
+    arrays : several arrays with names.
+    of_file : what was measured from a file.
+    several : many arrays of one kind, of which the missing ones are made together.
+    grow : a set that takes hours, and goes on where it was broken off.
+    """
+    mode = "r" if mmap else None
+    return _kept(location(kind, made_from), make, lambda path: np.load(path, mmap_mode=mode), _save)
+
+
+def arrays(kind: str, made_from: Any, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Named arrays from the cache, or made and kept; see `array`."""
+    return _kept(location(kind, made_from, ".npz"), make, _load_all, lambda file, named: np.savez(file, **named))
+
+
+def of_file(kind: str, path: str | Path, measure: Callable[[Path], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Named arrays that were measured from a file, kept by its checksum.
+
+    A renamed copy is found, a changed file measured again; a changed measurement needs another ``kind``.
+    """
+    return arrays(kind, files.sha256(path), lambda: measure(path))
+
+
+def several(
+    kind: str, made_from: Sequence, make: Callable[[list[int]], Sequence[np.ndarray]], mmap: bool = False
+) -> list[np.ndarray]:
+    """Arrays of one kind; ``make`` is called once, with the positions of those that are not in the cache.
+
+    Parameters
+    ----------
+    kind : str
+    made_from : sequence
+        For each array, all that it depends on.
+    make : callable
+        Gets the positions that are missing, gives their arrays in that order.
+    mmap : bool
+        As for `array`.
+    """
+    missing = [i for i, one in enumerate(made_from) if not location(kind, one).exists()]
+    if missing:
+        for i, made in zip(missing, make(missing), strict=True):
+            array(kind, made_from[i], lambda made=made: made)
+    return [array(kind, one, lambda i=i: make([i])[0], mmap) for i, one in enumerate(made_from)]
+
+
+def grow(
+    folder: str | Path,
+    made_from: dict,
+    count: int,
+    rows: dict[str, tuple[Any, tuple[int, ...]]],
+    fill: Callable[[int], Iterable[tuple[np.ndarray, ...]]],
+    every: int = 256,
+) -> dict[str, np.ndarray]:
+    """Large arrays as read-only memory maps, filled piece by piece; a call that was broken off goes on there.
+
+    A set of fewer rows is taken out of a complete larger one.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Holds ``<name>.npy`` and ``set.json``.
+    made_from : dict
+        All that the rows depend on, in JSON's types, but for their number.
+    count : int
+        Rows.
+    rows : dict
+        Name of each array, and the type and shape of one row.
+    fill : callable
+        Called with the number of rows that are there, gives the rest in order: pieces of any length, each a tuple
+        with one array for each name.
+    every : int
+        Rows after which the progress is noted.
+
+    Raises
+    ------
+    StaleCache
+        If the folder holds rows that were made from something else.
+    OSError
+        If the disk cannot hold all of it; nothing is left then.
+    """
+    folder = Path(folder)
+    if (found := _open(folder, made_from, count, rows)) is not None:
+        return found
+    with files.locked(folder, busy="another process is making these arrays"):
+        if (found := _open(folder, made_from, count, rows)) is None:
+            _fill(folder, made_from, count, rows, fill, every)
+            found = _open(folder, made_from, count, rows)
+    if found is None:
+        raise OSError(f"{folder} cannot be read back after it was written; is its disk in order?")
+    return found
+
+
+def _kept(path: Path, make: Callable, load: Callable, save: Callable) -> Any:
+    """What a file holds, or what `make` gives, which is then kept in it."""
+    if (found := _read(path, load)) is None:
+        with files.locked(path, busy="another process is making it"):
+            if (found := _read(path, load)) is None:
+                made = make()
+                with files.atomic_write(path) as file:
+                    save(file, made)
+                found = load(path)
+    return found
+
+
+def _read(path: Path, load: Callable) -> Any:
+    """The content of a file, or None where there is none or it is damaged; a damaged one is said."""
+    try:
+        return load(path)
+    except FileNotFoundError:
+        return None
+    except UNREADABLE as error:
+        warnings.warn(f"{path} is damaged ({error}); it is made anew", stacklevel=5)
+        return None
+
+
+def _save(file: Any, made: np.ndarray) -> None:
+    np.save(file, made, allow_pickle=False)
+
+
+def _load_all(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as stored:
+        return dict(stored)
+
+
+def _note(folder: Path) -> dict:
+    """What a folder says about itself; empty where it says nothing that can be read."""
+    try:
+        note = json.loads((folder / "set.json").read_text(encoding="utf-8"))
+        return note if {"made_from", "count", "done"} <= note.keys() else {}
+    except (FileNotFoundError, NotADirectoryError, ValueError, AttributeError):
+        return {}
+
+
+def _open(folder: Path, made_from: dict, count: int, rows: dict) -> dict[str, np.ndarray] | None:
+    """The arrays of a complete set, mapped; None where it is not there, not complete or damaged."""
+    note = _note(folder)
+    if not note:
+        return None
+    found, wanted = note["made_from"], json.loads(json.dumps(made_from))
+    if found != wanted:
+        keys = [key for key in (*wanted, *found) if found.get(key) != wanted.get(key)]
+        told = "; ".join(f"{key} {found.get(key)!r} instead of {wanted.get(key)!r}" for key in dict.fromkeys(keys))
+        raise StaleCache(f"{folder} holds something else ({told}); give another folder, or delete it")
+    if note["done"] < note["count"] or note["count"] < count:
+        return None
+    opened = {}
+    for name, (kind, shape) in rows.items():
+        path = folder / f"{name}.npy"
+        mapped = _read(path, lambda path: np.load(path, mmap_mode="r"))
+        if mapped is None or mapped.dtype != np.dtype(kind) or mapped.shape != (note["count"], *shape):
+            return None
+        opened[name] = mapped[:count]
+    return opened
+
+
+def _fill(folder: Path, made_from: dict, count: int, rows: dict, fill: Callable, every: int) -> None:
+    """Write what is missing beside the final names, and rename it when it is complete."""
+    partial = {name: folder / f"{name}.partial.npy" for name in rows}
+    note = _note(folder)
+    done = note["done"] if note.get("count") == count and all(path.exists() for path in partial.values()) else 0
+    if not done:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, (kind, shape) in rows.items():
+            _reserve(partial[name], kind, (count, *shape))
+        _write_note(folder, made_from, count, 0)
+    maps = [np.load(path, mmap_mode="r+") for path in partial.values()]
+    noted = done
+    for pieces in fill(done):
+        for mapped, piece in zip(maps, pieces, strict=True):
+            mapped[done : done + len(piece)] = piece
+        done += len(pieces[0])
+        if done - noted >= every:
+            for mapped in maps:
+                mapped.flush()
+            _write_note(folder, made_from, count, done)
+            noted = done
+    if done != count:
+        raise ValueError(f"{folder}: {done} rows were made, {count} were wanted")
+    for mapped in maps:
+        mapped.flush()
+    del maps, mapped
+    for name, path in partial.items():
+        path.replace(folder / f"{name}.npy")
+    _write_note(folder, made_from, count, count)
+
+
+def _reserve(path: Path, kind: Any, shape: tuple[int, ...]) -> None:
+    """An .npy file of zeros whose bytes are on the disk before it is mapped."""
+    try:
+        with open(path, "wb") as file:
+            header = {"descr": np.lib.format.dtype_to_descr(np.dtype(kind)), "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_2_0(file, header)
+            start = file.tell()
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise files.explain(error, path) from error
+    files.allocate(path, start + int(np.prod(shape, dtype=np.int64)) * np.dtype(kind).itemsize)
+
+
+def _write_note(folder: Path, made_from: dict, count: int, done: int) -> None:
+    with files.atomic_write(folder / "set.json", "w") as file:
+        json.dump({"made_from": made_from, "count": count, "done": done}, file)
