@@ -19,6 +19,8 @@ function voice2face() {
 
   const bytesOf = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 
+  const dot = (a, b, from = 0) => { let sum = 0; for (let i = 0; i < b.length; i++) sum += a[from + i] * b[i]; return sum; };
+
   // --- the weights
 
   // What `s2f weights export-web` wrote -> {config, name: Float32Array, ...}. A matrix is stored with one scale and
@@ -66,6 +68,96 @@ function voice2face() {
       out[i] = sum;
     }
     return out;
+  }
+
+  // What may be heard as a voice, as s2f_lib.audio.level has it: the loudest six seconds that hold speech, brought to the
+  // usual level; or a sentence that says what is wrong. The constants come with the weights (`rules`).
+  function prepare(net, recording) { // (n,) at 16 kHz -> {wave: (samples,), start, level, note} or {complaint}
+    const { sample_rate: rate, clip_samples: samples } = net.config.audio, rules = net.config.rules;
+    const seconds = recording.length / rate, searched = recording.subarray(0, rules.searched * rate);
+    if (seconds < rules.shortest) return { complaint: `This is ${seconds.toFixed(1)} s of sound; at least ${rules.shortest} s of speech are needed.` };
+    const start = loudestStart(pieceLevels(searched, rate, rules), rules) * rate;
+    const wave = recording.slice(start, start + samples), levels = pieceLevels(wave, rate, rules);
+    const loudest = levels.reduce((a, b) => Math.max(a, b)), level = levelOf(levels, rules);
+    if (loudest < rules.silent_db) return { complaint: `This is silent: ${loudest < -190 ? "there is nothing in it" : `its loudest moment is at ${loudest.toFixed(0)} dB`}. Is the right microphone chosen, and is it on?` };
+    const clipped = wave.reduce((n, x) => n + (Math.abs(x) >= rules.clipped_at), 0) / wave.length;
+    if (clipped > rules.clipped_share) return { complaint: `This is distorted: ${(100 * clipped).toFixed(0)} % of it hit the limit of the microphone. Speak less loudly, or from further away.` };
+    if (isSteady(wave, levels, rate, rules)) return { complaint: `There is no speech in this, only a steady noise at ${level.toFixed(0)} dB.` };
+    const note = recording.length > samples ? `its loudest six seconds, from ${(start / rate).toFixed(1)} s on` : "";
+    return { wave: fitToClip(leveled(wave, level, rules), samples), start: start / rate, level, note };
+  }
+
+  // Power in the band of speech in every 50 ms, in dB of full scale; a rest at the end is a piece of its own.
+  function pieceLevels(wave, rate, { piece, band, eps }) { // (n,) -> (ceil(n / size),)
+    const size = Math.round(piece * rate), few = 32, strands = size / few, fft = fourier(few); // 800 = 25 strands of 32
+    const cos = Float64Array.from({ length: size }, (_, i) => Math.cos((2 * Math.PI * i) / size));
+    const sin = Float64Array.from({ length: size }, (_, i) => Math.sin((2 * Math.PI * i) / size));
+    const low = Math.ceil(band[0] * piece), high = Math.floor(band[1] * piece); // lines of the spectrum, 20 Hz apart
+    const re = new Float64Array(size), im = new Float64Array(size); // (strands, few), the spectrum of each strand
+    return Float64Array.from({ length: Math.ceil(wave.length / size) }, (_, p) => {
+      for (let r = 0; r < strands; r++) {
+        const [a, b] = fft((i) => wave[p * size + i * strands + r] || 0);
+        re.set(a, r * few); im.set(b, r * few);
+      }
+      let power = 0;
+      for (let k = low; k <= high; k++) {
+        let x = 0, y = 0;
+        for (let r = 0, i = k % few, turn = 0; r < strands; r++, i += few, turn = (turn + k) % size) {
+          x += re[i] * cos[turn] + im[i] * sin[turn];
+          y += im[i] * cos[turn] - re[i] * sin[turn];
+        }
+        power += x * x + y * y;
+      }
+      return 10 * Math.log10((2 * power) / size ** 2 + eps);
+    });
+  }
+
+  function levelOf(levels, { gate_db }) { // of the pieces that are no pauses
+    const floor = levels.reduce((a, b) => Math.max(a, b)) - gate_db, loud = levels.filter((x) => x > floor);
+    return 10 * Math.log10(loud.reduce((sum, x) => sum + 10 ** (x / 10), 0) / loud.length);
+  }
+
+  function leveled(wave, level, { usual_db }) { // without its mean, at the usual level, never above 1
+    const mean = wave.reduce((sum, x) => sum + x, 0) / wave.length, peak = wave.reduce((most, x) => Math.max(most, Math.abs(x - mean)), 0);
+    const gain = Math.min(10 ** ((usual_db - level) / 20), 1 / peak);
+    return wave.map((x) => (x - mean) * gain);
+  }
+
+  function loudestStart(levels, { silent_db, gate_db, piece, clip_s }) { // s; where six seconds stand highest above the pauses
+    const width = Math.round(clip_s / piece), floor = Math.max(silent_db, levels.reduce((a, b) => Math.max(a, b)) - gate_db);
+    const above = levels.map((x) => Math.max(x - floor, 0));
+    let sum = above.subarray(0, width).reduce((a, b) => a + b, 0), most = sum, best = 0;
+    for (let i = 0; i + width < levels.length; i++) {
+      sum += above[i + width] - above[i];
+      if (sum > most + 1e-6) [most, best] = [sum, i + 1];
+    }
+    return best * piece;
+  }
+
+  // Whether a sound neither comes and goes nor has a period, like a hiss.
+  function isSteady(wave, levels, rate, { piece, steady_db, periodic, eps }) {
+    const size = Math.round(piece * rate), count = Math.floor(wave.length / size), whole = levels.slice(0, count).sort();
+    if (count < 10 || percentile(whole, 0.9) - percentile(whole, 0.1) > 2 * steady_db) return false;
+    const strengths = Float64Array.from({ length: count }, (_, p) => {
+      const x = Float64Array.from({ length: size - 1 }, (_, i) => wave[p * size + i + 1] - wave[p * size + i]);
+      const own = Math.max(dot(x, x), eps);
+      let most = -1;
+      for (let lag = 40; lag < 320; lag++) most = Math.max(most, dot(x, x.subarray(0, x.length - lag), lag) / own);
+      return most;
+    });
+    return percentile(strengths.sort(), 0.5) < periodic;
+  }
+
+  function percentile(sorted, share) { // between the two nearest, as numpy does
+    const at = share * (sorted.length - 1), left = Math.floor(at), right = Math.min(left + 1, sorted.length - 1);
+    return sorted[left] + (at - left) * (sorted[right] - sorted[left]);
+  }
+
+  // The recording played faster by `factor`, which moves pitch and vocal tract up together, and only its beginning.
+  function changed(net, wave, factor, seconds) {
+    const { sample_rate: rate, clip_samples: samples } = net.config.audio;
+    const played = factor === 1 ? wave : resample(wave, rate * factor, rate);
+    return fitToClip(played.subarray(0, Math.round(seconds * rate)), samples);
   }
 
   // The first six seconds, or the sound again and again until it is that long; s2f_lib.audio.fit_to_clip.
@@ -321,8 +413,6 @@ function voice2face() {
 
   // --- what else can be read off the 1,000 numbers
 
-  const dot = (a, b, from = 0) => { let sum = 0; for (let i = 0; i < b.length; i++) sum += a[from + i] * b[i]; return sum; };
-
   function readAxes(net, first) { // straight lines: {sex: number, age: number}, as exported
     return Object.fromEntries(net.config.axes.map((name, i) => [name, dot(net["axes.weight"], first, i * first.length) + net["axes.bias"][i]]));
   }
@@ -337,11 +427,11 @@ function voice2face() {
 
   // One clip of six seconds -> all that the page shows of it.
   function face(net, wave) {
-    const first = encode(net, wave);
-    return { first, ...decode(net, first), axes: readAxes(net, first), nearest: nearest(net, first, 3) };
+    const first = encode(net, wave), sound = spectrogram(wave, { ...net.config, parts: 1 });
+    return { sound, first, ...decode(net, first), axes: readAxes(net, first), nearest: nearest(net, first, 3) };
   }
 
-  return { unpack, resample, fitToClip, spectrogram, encode, decode, warp, readAxes, nearest, face };
+  return { unpack, resample, prepare, changed, fitToClip, spectrogram, encode, decode, warp, readAxes, nearest, face };
 }
 
 if (typeof module !== "undefined") module.exports = voice2face();
