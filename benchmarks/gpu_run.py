@@ -17,7 +17,7 @@ from benchmarks import gpu_corpus
 from benchmarks.gpu_common import CUDA, DEVICE, SAVING, Session, Trial, make_trainer, settings
 from benchmarks.gpu_speed import throughput
 from s2f_lib import config, hub, training
-from s2f_lib.evaluate import similarity, statistics
+from s2f_lib.metrics import inference, similarity
 from s2f_lib.training import hearing, synthetic, validate
 from s2f_lib.training.data import ArraySource
 from s2f_lib.training.loop import Trainer
@@ -175,10 +175,13 @@ def score(folder: Path, source: ArraySource, test: ArraySource) -> tuple[dict, d
     """What a finished run is worth on people and sentences nobody trained on, with intervals by bootstrap."""
     encoder, _, _ = load_run(folder)
     v_s, v_f = validate.predict(encoder.to(DEVICE), test, batch_size=50, device=DEVICE), test.v_f.astype(np.float32)
-    angle = statistics.mean_interval(similarity.angle_deg(v_s, v_f))
+    angle = inference.mean_interval(similarity.angle_deg(v_s, v_f))
     metrics = {f"top{k}_percent": validate.top_percent(v_s, v_f, k) for k in (1, 5, 10)}
     constant = np.broadcast_to(source.mean_feature, v_f.shape)
-    metrics |= {"angle_deg": angle.estimate, "mean_feature_angle_deg": similarity.angle_deg(constant, v_f).mean()}
+    metrics |= {
+        "angle_deg": angle.estimate,
+        "mean_feature_angle_deg": similarity.angle_deg(constant, v_f).mean(),
+    }
     known = min(3000, len(source))
     seen = synthetic.PeopleSet(known, 1).population().sex == "male"
     others = synthetic.PeopleSet(len(test), 1, seed=config.SEEDS["test"]).population().sex == "male"

@@ -13,7 +13,7 @@ import time
 import numpy as np
 
 from s2f_lib import io
-from s2f_lib.evaluate import retrieval
+from s2f_lib.metrics import retrieval
 
 
 def timed(function, *arguments, **options) -> tuple[float, object]:

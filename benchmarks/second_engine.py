@@ -17,7 +17,8 @@ import time
 import numpy as np
 
 from s2f_lib import config, hub, io, people
-from s2f_lib.evaluate import material, readers, retrieval, statistics
+from s2f_lib.evaluate import material, readers
+from s2f_lib.metrics import inference, retrieval
 from s2f_lib.people import espeak, speech
 
 NAME = "voice-encoder-synthetic"
@@ -49,9 +50,9 @@ def measure(population) -> tuple[dict, dict]:
         labels = readers.read(reader, material.decode(decoder, v_s)[0])
         right, age = labels["sex"].to_numpy() == population.sex, labels["age"].to_numpy()
         found = {
-            "sex_right": statistics.mean_interval(right.astype(float)),
-            "age_r": statistics.bootstrap(lambda a, b: np.corrcoef(a, b)[0, 1], age, population.age),
-            "top10_percent": statistics.mean_interval(100 * retrieval.rank(v_s, v_f).hit_percent(10)),
+            "sex_right": inference.mean_interval(right.astype(float)),
+            "age_r": inference.bootstrap(lambda a, b: np.corrcoef(a, b)[0, 1], age, population.age),
+            "top10_percent": inference.mean_interval(100 * retrieval.rank(v_s, v_f).hit_percent(10)),
         }
         for name, value in found.items():
             metrics[f"{engine}_{name}"], intervals[f"{engine}_{name}"] = value.estimate, (value.low, value.high)

@@ -18,7 +18,8 @@ import time
 import numpy as np
 
 from s2f_lib import config, hub, io, training
-from s2f_lib.evaluate import ceilings, material, readers, retrieval, similarity, statistics
+from s2f_lib.evaluate import ceilings, material, readers
+from s2f_lib.metrics import inference, retrieval, similarity
 from s2f_lib.training import hearing, synthetic, validate
 
 NAME = "voice-encoder-synthetic"
@@ -93,10 +94,10 @@ def scores(guesses: dict[str, np.ndarray], v_f: np.ndarray) -> tuple[dict, dict]
         ranks = retrieval.rank(guess, v_f)
         tail = "" if name == "voice" else f"_{name}"
         head = "" if name == "voice" else f"{name}_"
-        angle = statistics.mean_interval(similarity.angle_deg(guess, v_f))
+        angle = inference.mean_interval(similarity.angle_deg(guess, v_f))
         metrics[f"angle_deg{tail}"], intervals[f"angle_deg{tail}"] = angle.estimate, (angle.low, angle.high)
         for percent in (1, 5, 10):
-            hits = statistics.mean_interval(100 * ranks.hit_percent(percent))
+            hits = inference.mean_interval(100 * ranks.hit_percent(percent))
             key = f"{head}top{percent}_percent"
             metrics[key], intervals[key] = hits.estimate, (hits.low, hits.high)
         metrics[f"{head}median_rank_percent"] = 100 * ranks.median() / len(v_f)

@@ -18,7 +18,8 @@ import numpy as np
 
 from benchmarks.voice_encoder import read_off
 from s2f_lib import config, hub, io, training
-from s2f_lib.evaluate import ceilings, retrieval, statistics
+from s2f_lib.evaluate import ceilings
+from s2f_lib.metrics import inference, retrieval
 from s2f_lib.training import scaling, synthetic, validate
 
 NAME = "voice-encoder-synthetic"
@@ -107,7 +108,7 @@ def growth(hits: dict) -> tuple[dict, dict]:
     clips = sorted(key for key in hits if key != "listener")
     table = np.column_stack([hits[key] for key in (*clips, "listener")])
     metrics = numbers(clips, table)
-    drawn = [numbers(clips, table[rows]) for rows in statistics.draws(len(table))]
+    drawn = [numbers(clips, table[rows]) for rows in inference.draws(len(table))]
     intervals = {}
     for key in metrics:
         values = np.array([draw[key] for draw in drawn if key in draw])

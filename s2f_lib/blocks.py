@@ -198,6 +198,7 @@ ROOMS = {
     "faces": ("faces",),
     "corpus": ("corpus",),
     "learning": ("voice_encoder", "losses", "train", "training"),
+    "metrics": ("metrics",),
     "evaluate": ("evaluate",),
     "book": ("book", "published", "idea", "blocks", "site", "cli"),
 }

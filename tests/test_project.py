@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TEN = "jupyter-book jupyterlab torch torchaudio torchvision librosa ipywidgets matplotlib nbval papermill".split()
 # A room may import itself and the rooms before it; rooms in one tuple stand side by side.
 ROOMS = (
-    ("io", "config", "hub"),
+    ("io", "config", "hub", "metrics"),
     ("audio", "media"),
     ("people",),
     ("faces",),

@@ -16,7 +16,7 @@ from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
 from s2f_lib.evaluate import command, experiments, material, predictions
 from s2f_lib.evaluate.experiments import RARE, WORLDS, Stage
-from s2f_lib.evaluate.statistics import Interval
+from s2f_lib.metrics.inference import Interval
 
 COMMAND = "python -m s2f_lib.evaluate.audit --out results/ethics.json"  # with default options
 

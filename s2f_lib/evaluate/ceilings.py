@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_lib.evaluate import checks
-from s2f_lib.evaluate.attributes import decade
+from s2f_lib.metrics import checks
+from s2f_lib.metrics.labels import decade
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_lib.evaluate import checks, craniofacial, readers, statistics
-from s2f_lib.evaluate.statistics import Interval
+from s2f_lib import metrics
+from s2f_lib.evaluate import readers
+from s2f_lib.metrics import checks
+from s2f_lib.metrics.inference import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +69,7 @@ def follow(drawn: pd.DataFrame, true: pd.DataFrame, times: int = 300, seed: int 
         take_out = male[:, None] if name == "age" else both
         out[f"{name}_r"] = partial_r(drawn[name].to_numpy(float), true[name].to_numpy(float), take_out, times, seed)
     right = ((drawn["male"].to_numpy(float) > 0.5) == (male > 0.5)).astype(float)
-    out["sex_right"] = statistics.mean_interval(right, times=times, seed=seed)
+    out["sex_right"] = metrics.inference.mean_interval(right, times=times, seed=seed)
     return out
 
 
@@ -77,12 +79,12 @@ def partial_r(x: np.ndarray, y: np.ndarray, take_out: np.ndarray, times: int = 3
     The covariates are taken out once, and pairs of residuals are drawn: with hundreds of people the coefficients of a
     handful of covariates are known well enough.
     """
-    value = craniofacial.pearson(x, y, take_out)[0]
+    value = metrics.craniofacial.pearson(x, y, take_out)[0]
     if not np.isfinite(value):
         return Interval(0.0, 0.0, 0.0, len(x))
     design = np.column_stack([np.ones(len(x)), take_out])
     x, y = (v - design @ np.linalg.lstsq(design, v, rcond=None)[0] for v in (x, y))
-    pick = np.array(statistics.draws(len(x), times=times, seed=seed))
+    pick = np.array(metrics.inference.draws(len(x), times=times, seed=seed))
     a, b = x[pick], y[pick]
     a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
     drawn = (a * b).sum(axis=1) / np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
@@ -104,7 +106,7 @@ def switch(before: np.ndarray, after: np.ndarray, whole_way: float, times: int =
     after = checks.column(after, "after", len(before)).astype(float)
     if whole_way == 0 or not np.isfinite(whole_way):
         raise ValueError(f"the two groups do not differ in this attribute (difference {whole_way})")
-    return statistics.mean_interval((after - before) / whole_way, times=times, seed=seed)
+    return metrics.inference.mean_interval((after - before) / whole_way, times=times, seed=seed)
 
 
 def thin(groups: np.ndarray, group: str, share: float, repair: bool = False, seed: int = 0) -> np.ndarray:

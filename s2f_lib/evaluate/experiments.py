@@ -14,20 +14,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from s2f_lib import metrics
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import (
-    attributes,
-    ceilings,
-    effects,
-    likelihood,
-    listener,
-    material,
-    retrieval,
-    similarity,
-    statistics,
-)
-from s2f_lib.evaluate.statistics import Interval
+from s2f_lib.evaluate import ceilings, effects, listener, material
+from s2f_lib.metrics.inference import Interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,7 +164,7 @@ def rare_group(stage: Stage, world: str = "confounded") -> pd.DataFrame:
     for name, kept in corpora.items():
         model = ceilings.PerfectListener(boosted_components=0)
         v = model.fit(table.iloc[kept].reset_index(drop=True), stage.train_v_f[kept]).predict(people)
-        angle = similarity.angle_deg(v, stage.test_v_f)
+        angle = metrics.similarity.angle_deg(v, stage.test_v_f)
         error = np.abs(stage.draw(v)["skin"].to_numpy() - stage.truth["skin"].to_numpy())
         rows[name] = {
             "skin_error_group": error[inside].mean(),
@@ -193,20 +184,20 @@ def identity(stage: Stage, v_s: np.ndarray) -> dict[str, Interval]:
     train = stage.train("physiology").table()
     told = ceilings.DemographicsOnly().fit(train, stage.train_v_f).predict(people)
     heard = ceilings.DemographicsOnly(("sex", "decade")).fit(train, stage.train_v_f).predict(people)
-    decades = attributes.decade(people["age"].to_numpy(float)).astype(str)
+    decades = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
     cell = np.array([" ".join(x) for x in zip(people["sex"], decades, people["group"], strict=True)])
     cell = np.unique(cell, return_inverse=True)[1]
     predicted = {"voice": v_s, "told": told, "heard": heard}
-    top = {name: retrieval.rank(v, stage.test_v_f).hit_percent(10) for name, v in predicted.items()}
-    alike = retrieval.rank(v_s, stage.test_v_f, query_groups=cell)
+    top = {name: metrics.retrieval.rank(v, stage.test_v_f).hit_percent(10) for name, v in predicted.items()}
+    alike = metrics.retrieval.rank(v_s, stage.test_v_f, query_groups=cell)
     alike = alike.where(alike.size >= 2)
-    cosine = similarity.unit(v_s, "v_s") @ similarity.unit(stage.test_v_f, "v_f").T
+    cosine = metrics.similarity.unit(v_s, "v_s") @ metrics.similarity.unit(stage.test_v_f, "v_f").T
     return {
-        "identity_gain_over_demographics": statistics.mean_interval(top["voice"] - top["told"]),
-        "identity_gain_over_sex_and_decade": statistics.mean_interval(top["voice"] - top["heard"]),
-        "identity_match_1_2": statistics.mean_interval(alike.match(2)),
-        "identity_first_of_all": statistics.mean_interval(retrieval.rank(v_s, stage.test_v_f).hit(1)),
-        "identity_auc_alike": statistics.bootstrap(
+        "identity_gain_over_demographics": metrics.inference.mean_interval(top["voice"] - top["told"]),
+        "identity_gain_over_sex_and_decade": metrics.inference.mean_interval(top["voice"] - top["heard"]),
+        "identity_match_1_2": metrics.inference.mean_interval(alike.match(2)),
+        "identity_first_of_all": metrics.inference.mean_interval(metrics.retrieval.rank(v_s, stage.test_v_f).hit(1)),
+        "identity_auc_alike": metrics.inference.bootstrap(
             lambda who: verify.auc_of_people(cosine, who, cell), np.arange(len(people)), times=300
         ),
     }
@@ -272,23 +263,23 @@ def style(stage: Stage, world: str) -> Interval:
     score, member = probe.decision_function(v), stage.test(world).style[: len(v)]
 
     def auc(score: np.ndarray, member: np.ndarray) -> float:
-        return likelihood.auc(score[member == 1], score[member == 0])
+        return metrics.verification.auc(score[member == 1], score[member == 0])
 
-    return statistics.bootstrap(auc, score, member, times=300)
+    return metrics.inference.bootstrap(auc, score, member, times=300)
 
 
 def errors_by_group(stage: Stage, v_s: np.ndarray) -> dict[str, pd.DataFrame]:
     """Of the shipped encoder: angle and share of right sex labels by sex, decade, group, language and crossings."""
     people = stage.test("physiology").table()
-    angle = similarity.angle_deg(v_s, stage.test_v_f)
+    angle = metrics.similarity.angle_deg(v_s, stage.test_v_f)
     drawn = stage.draw(v_s)
     right = ((drawn["male"].to_numpy() > 0.5) == (people["sex"].to_numpy() == "male")).astype(float)
     keys = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
-    keys["decade"] = attributes.decade(people["age"].to_numpy(float)).astype(str)
+    keys["decade"] = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
     keys["sex_group"] = np.char.add(np.char.add(keys["sex"], "_"), keys["group"])
     tables = {}
     for name, groups in keys.items():
-        share = attributes.by_group(right, groups).rename(columns={"mean": "sex_right", "low": "sex_low"})
+        share = metrics.labels.by_group(right, groups).rename(columns={"mean": "sex_right", "low": "sex_low"})
         share = share.rename(columns={"high": "sex_high"}).drop(columns="n")
-        tables[name] = attributes.by_group(angle, groups).rename(columns={"mean": "angle_deg"}).join(share)
+        tables[name] = metrics.labels.by_group(angle, groups).rename(columns={"mean": "angle_deg"}).join(share)
     return tables

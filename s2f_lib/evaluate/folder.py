@@ -13,7 +13,8 @@ import numpy as np
 
 from s2f_lib import corpus, hub
 from s2f_lib.audio import degrade
-from s2f_lib.evaluate import material, retrieval, similarity
+from s2f_lib.evaluate import material
+from s2f_lib.metrics import retrieval, similarity
 from s2f_lib.training.data import NOTE
 
 MOST = 5000  # clips in the gallery, as the paper

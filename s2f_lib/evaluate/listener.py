@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_lib.evaluate import checks, material
+from s2f_lib.evaluate import material
+from s2f_lib.metrics import checks
 
 if TYPE_CHECKING:
     from s2f_lib.people import Population

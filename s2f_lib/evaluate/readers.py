@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_lib.evaluate import checks
+from s2f_lib.metrics import checks
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,19 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from s2f_lib import metrics
 from s2f_lib.audio import degrade
-from s2f_lib.evaluate import (
-    attributes,
-    ceilings,
-    craniofacial,
-    embedding,
-    likelihood,
-    material,
-    readers,
-    retrieval,
-    similarity,
-    statistics,
-)
+from s2f_lib.evaluate import ceilings, material, readers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,8 +57,8 @@ class Study:
         m = self.material
         return {
             "voice": m.v_s,
-            "mean feature": similarity.mean_feature(m.train_v_f, len(m)),
-            "random pair": m.v_f[similarity.another_person(len(m))],
+            "mean feature": metrics.similarity.mean_feature(m.train_v_f, len(m)),
+            "random pair": m.v_f[metrics.similarity.another_person(len(m))],
             "sex alone": self._told(("sex",)),
             "sex and decade": self._told(("sex", "decade")),
             "demographics": self._told(ceilings.KEYS),
@@ -114,14 +104,16 @@ def similarity_table(study: Study) -> pd.DataFrame:
     m, p = study.material, study.predictions
     rows = {"voice, 6 s": p["voice"], "voice, 3 s": m.v_s_short}
     rows |= {name: p[name] for name in PREDICTORS[1:]}
-    return similarity.table(rows, m.v_f)
+    return metrics.similarity.table(rows, m.v_f)
 
 
-def retrieval_ranks(study: Study, predictor: str = "voice", metric: str = "cosine", **options) -> retrieval.Ranks:
+def retrieval_ranks(
+    study: Study, predictor: str = "voice", metric: str = "cosine", **options
+) -> metrics.retrieval.Ranks:
     """Ranks of a predictor in the gallery of true features."""
     m = study.material
     queries = m.v_s_short if predictor == "voice, 3 s" else study.predictions[predictor]
-    return retrieval.rank(queries, m.v_f, metric=metric, **options)
+    return metrics.retrieval.rank(queries, m.v_f, metric=metric, **options)
 
 
 def retrieval_table(study: Study) -> pd.DataFrame:
@@ -141,7 +133,7 @@ def retrieval_table(study: Study) -> pd.DataFrame:
         ("mean feature", "cosine"),
         ("another picture", "cosine"),
     ):
-        numbers = retrieval.summary(retrieval_ranks(study, name, metric))
+        numbers = metrics.retrieval.summary(retrieval_ranks(study, name, metric))
         label = {"voice": "voice, 6 s"}.get(name, name)
         rows[f"{label} ({metric})"] = {key: row["value"] for key, row in numbers.items()}
     table = pd.DataFrame.from_dict(rows, orient="index")
@@ -154,7 +146,7 @@ def within_table(study: Study) -> pd.DataFrame:
     import pandas as pd
 
     people = study.material.people
-    decades = attributes.decade(people["age"].to_numpy(float)).astype(str)
+    decades = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
     text = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
     galleries = {
         "everybody": None,
@@ -169,7 +161,7 @@ def within_table(study: Study) -> pd.DataFrame:
             kept = ranks.where(ranks.size >= 5)
             if len(kept) < 2:  # too few people for galleries of this kind
                 continue
-            numbers = retrieval.summary(kept)
+            numbers = metrics.retrieval.summary(kept)
             rows[gallery, name] = {
                 "match_1_2": numbers["match_1_2"]["value"],
                 "low": numbers["match_1_2"]["low"],
@@ -196,7 +188,7 @@ def gallery_table(study: Study) -> pd.DataFrame:
         ("S2F pictures among F2F pictures", drawn["S2F"], drawn["F2F"]),
         ("F2F pictures among v_f", drawn["F2F"], m.v_f),
     ):
-        numbers = retrieval.summary(retrieval.rank(queries, gallery))
+        numbers = metrics.retrieval.summary(metrics.retrieval.rank(queries, gallery))
         rows[name] = {key: row["value"] for key, row in numbers.items()}
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -211,13 +203,13 @@ def attribute_table(study: Study) -> pd.DataFrame:
     for what, assigned in truth.items():
         said = {kind: _decades(t["age"]) if what == "decade" else t[what] for kind, t in labels.items()}
         for kind in KINDS:
-            rows[what, f"assigned x {kind}"] = attributes.summary(assigned.to_numpy(), said[kind].to_numpy())
-        rows[what, "F2F x S2F"] = attributes.summary(said["F2F"].to_numpy(), said["S2F"].to_numpy())
+            rows[what, f"assigned x {kind}"] = metrics.labels.summary(assigned.to_numpy(), said[kind].to_numpy())
+        rows[what, "F2F x S2F"] = metrics.labels.summary(said["F2F"].to_numpy(), said["S2F"].to_numpy())
     table = pd.DataFrame.from_dict(rows, orient="index")
     near = {}
     for kind in KINDS:
-        near["decade", f"assigned x {kind}"] = attributes.within_one_decade(people["age"], labels[kind]["age"])
-    near["decade", "F2F x S2F"] = attributes.within_one_decade(labels["F2F"]["age"], labels["S2F"]["age"])
+        near["decade", f"assigned x {kind}"] = metrics.labels.within_one_decade(people["age"], labels[kind]["age"])
+    near["decade", "F2F x S2F"] = metrics.labels.within_one_decade(labels["F2F"]["age"], labels["S2F"]["age"])
     table["within_one"] = pd.Series(near)
     return table
 
@@ -225,23 +217,23 @@ def attribute_table(study: Study) -> pd.DataFrame:
 def _decades(age: pd.Series) -> pd.Series:
     import pandas as pd
 
-    return pd.Series(attributes.decade(age.to_numpy(float)), index=age.index)
+    return pd.Series(metrics.labels.decade(age.to_numpy(float)), index=age.index)
 
 
 def error_by_group(study: Study) -> dict[str, pd.DataFrame]:
     """Angle to the true feature and share of right sex labels on S2F faces, by sex, decade, group and language."""
     m = study.material
-    angle = similarity.angle_deg(m.v_s, m.v_f)
+    angle = metrics.similarity.angle_deg(m.v_s, m.v_f)
     right = (study.labels["S2F"]["sex"].to_numpy() == m.people["sex"].to_numpy()).astype(float)
     top = retrieval_ranks(study).hit_percent(10)
     keys = {k: m.people[k].to_numpy(str) for k in ("sex", "group", "language")}
-    keys["decade"] = attributes.decade(m.people["age"].to_numpy(float)).astype(str)
+    keys["decade"] = metrics.labels.decade(m.people["age"].to_numpy(float)).astype(str)
     keys["sex and group"] = np.char.add(np.char.add(keys["sex"], " "), keys["group"])
     out = {}
     for name, groups in keys.items():
-        table = attributes.by_group(angle, groups).rename(columns={"mean": "angle_deg"})
-        table["sex_right"] = attributes.by_group(right, groups)["mean"]
-        table["top10_percent"] = attributes.by_group(top, groups)["mean"]
+        table = metrics.labels.by_group(angle, groups).rename(columns={"mean": "angle_deg"})
+        table["sex_right"] = metrics.labels.by_group(right, groups)["mean"]
+        table["top10_percent"] = metrics.labels.by_group(top, groups)["mean"]
         out[name] = table
     return out
 
@@ -250,9 +242,9 @@ def craniofacial_tables(study: Study) -> dict[str, pd.DataFrame]:
     """S2F measures against F2F (the paper's question), S2F against truth, F2F against truth (the decoder's ceiling)."""
     people, x = study.material.people, study.measures
     return {
-        "S2F x F2F": craniofacial.correlations(x["S2F"], x["F2F"], people),
-        "S2F x truth": craniofacial.correlations(x["S2F"], x["reference"], people),
-        "F2F x truth": craniofacial.correlations(x["F2F"], x["reference"], people),
+        "S2F x F2F": metrics.craniofacial.correlations(x["S2F"], x["F2F"], people),
+        "S2F x truth": metrics.craniofacial.correlations(x["S2F"], x["reference"], people),
+        "F2F x truth": metrics.craniofacial.correlations(x["F2F"], x["reference"], people),
     }
 
 
@@ -263,21 +255,21 @@ def purity_table(study: Study, untrained: np.ndarray | None = None, times: int =
     m = study.material
     spaces = {"v_f": m.v_f, "v_s": m.v_s} | ({} if untrained is None else {"untrained": untrained})
     labels = {k: m.people[k].to_numpy(str) for k in ("sex", "group", "language")}
-    labels["decade"] = attributes.decade(m.people["age"].to_numpy(float)).astype(str)
+    labels["decade"] = metrics.labels.decade(m.people["age"].to_numpy(float)).astype(str)
     rows = {
-        (space, name): embedding.purity_test(x, label, times=times)
+        (space, name): metrics.embedding.purity_test(x, label, times=times)
         for space, x in spaces.items()
         for name, label in labels.items()
     }
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def consistency(study: Study) -> dict[str, statistics.Interval]:
+def consistency(study: Study) -> dict[str, metrics.inference.Interval]:
     """Angle between v_s of two clips of one person (other sentences, other room), and of two people."""
     m = study.material
-    same = similarity.angle_deg(m.v_s, m.v_s_other)
-    other = similarity.angle_deg(m.v_s, m.v_s_other[similarity.another_person(len(m))])
-    return {"same person": statistics.mean_interval(same), "two people": statistics.mean_interval(other)}
+    same = metrics.similarity.angle_deg(m.v_s, m.v_s_other)
+    other = metrics.similarity.angle_deg(m.v_s, m.v_s_other[metrics.similarity.another_person(len(m))])
+    return {"same person": metrics.inference.mean_interval(same), "two people": metrics.inference.mean_interval(other)}
 
 
 def robustness_table(study: Study, encoder, n: int = 150, changes=None, progress: bool = False) -> pd.DataFrame:
@@ -293,10 +285,10 @@ def robustness_table(study: Study, encoder, n: int = 150, changes=None, progress
     for i, change in enumerate(changes):
         v_s = heard[:, i]
         rows["as recorded" if change is None else change.name] = {
-            "angle_deg": similarity.angle_deg(v_s, m.v_f[:n]).mean(),
-            "top10_percent": retrieval.rank(v_s, m.v_f, truth=np.arange(n)).top_percent(10),
-            "angle_from_average": similarity.angle_deg(v_s, average).mean(),
-            "angle_from_unchanged": similarity.angle_deg(v_s, heard[:, 0]).mean(),
+            "angle_deg": metrics.similarity.angle_deg(v_s, m.v_f[:n]).mean(),
+            "top10_percent": metrics.retrieval.rank(v_s, m.v_f, truth=np.arange(n)).top_percent(10),
+            "angle_from_average": metrics.similarity.angle_deg(v_s, average).mean(),
+            "angle_from_unchanged": metrics.similarity.angle_deg(v_s, heard[:, 0]).mean(),
             "n": n,
         }
     return pd.DataFrame.from_dict(rows, orient="index")
@@ -319,8 +311,10 @@ def duration_table(study: Study, encoder, n: int = 100, seconds=(1.0, 2.0, 3.0, 
     )
     rows = {}
     for i, length in enumerate(seconds):
-        angle = statistics.mean_interval(similarity.angle_deg(longest[:, i], m.v_f[:n]))
-        hit = statistics.mean_interval(retrieval.rank(longest[:, i], m.v_f, truth=np.arange(n)).hit_percent(10))
+        angle = metrics.inference.mean_interval(metrics.similarity.angle_deg(longest[:, i], m.v_f[:n]))
+        hit = metrics.inference.mean_interval(
+            metrics.retrieval.rank(longest[:, i], m.v_f, truth=np.arange(n)).hit_percent(10)
+        )
         rows[length] = {"angle_deg": angle.estimate, "angle_low": angle.low, "angle_high": angle.high}
         rows[length] |= {"top10_percent": hit.estimate, "top10_low": hit.low, "top10_high": hit.high, "n": n}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("seconds")
@@ -334,13 +328,13 @@ def evidence(study: Study, within: str | None = None) -> dict[str, float]:
     m = study.material
     groups = None if within is None else m.people[within].to_numpy(str)
     half = [slice(0, None, 2), slice(1, None, 2)]
-    parts = [likelihood.pair_scores(m.v_s[h], m.v_f[h], None if groups is None else groups[h]) for h in half]
-    fitted = likelihood.calibrate(parts[0][0], parts[0][1])
+    parts = [metrics.verification.pair_scores(m.v_s[h], m.v_f[h], None if groups is None else groups[h]) for h in half]
+    fitted = metrics.verification.calibrate(parts[0][0], parts[0][1])
     same, different = parts[1]
     return {
-        "auc": likelihood.auc(same, different),
-        "equal_error_rate": likelihood.equal_error_rate(same, different),
-        "cllr": likelihood.cllr(fitted(same), fitted(different)),
+        "auc": metrics.verification.auc(same, different),
+        "equal_error_rate": metrics.verification.equal_error_rate(same, different),
+        "cllr": metrics.verification.cllr(fitted(same), fitted(different)),
         "median_likelihood_ratio": float(np.exp(np.median(fitted(same)))),
     }
 

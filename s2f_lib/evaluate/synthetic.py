@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2f_lib.evaluate import craniofacial, retrieval, similarity, statistics
 from s2f_lib.evaluate import study as tables
 from s2f_lib.evaluate.study import Study
+from s2f_lib.metrics import craniofacial, inference, retrieval, similarity
 
 
 def run(study: Study, encoder, untrained: np.ndarray | None = None, spoiled: int = 150) -> tuple[dict, dict]:
@@ -45,7 +45,7 @@ def _similarity_numbers(study: Study, metrics: dict, intervals: dict) -> None:
     m = study.material
     own = similarity.angle_deg(m.v_s, m.v_f)
     for name, other in (("6s_over_3s", m.v_s_short), ("over_sex_alone", study.predictions["sex alone"])):
-        gain = statistics.mean_interval(similarity.angle_deg(other, m.v_f) - own)
+        gain = inference.mean_interval(similarity.angle_deg(other, m.v_f) - own)
         metrics[f"angle_gain_{name}"], intervals[f"angle_gain_{name}"] = gain.estimate, [gain.low, gain.high]
 
 
@@ -72,7 +72,7 @@ def _retrieval_numbers(study: Study, metrics: dict, intervals: dict) -> None:
     own = tables.retrieval_ranks(study).hit_percent(10)
     others = {"over_demographics": "demographics", "over_sex_alone": "sex alone", "6s_over_3s": "voice, 3 s"}
     for name, other in others.items():
-        gain = statistics.mean_interval(own - tables.retrieval_ranks(study, other).hit_percent(10))
+        gain = inference.mean_interval(own - tables.retrieval_ranks(study, other).hit_percent(10))
         metrics[f"top10_gain_{name}"], intervals[f"top10_gain_{name}"] = gain.estimate, [gain.low, gain.high]
 
 

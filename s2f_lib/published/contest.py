@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_lib.evaluate import statistics
+from s2f_lib import metrics
 from s2f_lib.published import matching, own_encoder
 from s2f_lib.published.findings import Findings
 from s2f_lib.published.heads import Average, ContrastiveHead, Head, KernelHead, LikelihoodHead, RidgeHead
@@ -123,7 +123,7 @@ def measure(pairs: Pairs, findings: Findings, repeats: int = matching.REPEATS, p
         for rival in ("authors", "authors_calibrated"):
             for key in ("match_1_2", "top10_percent", "match_1_2_same_gender"):
                 gain = per_clip[name][key] - per_clip[rival][key]
-                findings.add(f"{name}_minus_{rival}_{key}", statistics.mean_interval(gain, pairs.speakers))
+                findings.add(f"{name}_minus_{rival}_{key}", metrics.inference.mean_interval(gain, pairs.speakers))
     findings.tables["gallery"], findings.tables["repeats"] = len(pairs), repeats
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from s2f_lib import io
-from s2f_lib.evaluate.statistics import Interval
+from s2f_lib.metrics.inference import Interval
 
 
 @dataclass

@@ -6,12 +6,12 @@ from itertools import combinations
 
 import numpy as np
 
-from s2f_lib.evaluate import attributes, statistics
+from s2f_lib import metrics
 from s2f_lib.published.findings import Findings
 from s2f_lib.published.pictures import Pictures
 
 SEXES = ("female", "male")
-DECADES = attributes.DECADES
+DECADES = metrics.labels.DECADES
 
 
 def count_matrix(reference: np.ndarray, predicted: np.ndarray, classes: tuple) -> np.ndarray:
@@ -25,7 +25,7 @@ def count_matrix(reference: np.ndarray, predicted: np.ndarray, classes: tuple) -
     return np.array([[int(((reference == i) & (predicted == j)).sum()) for j in classes] for i in classes])
 
 
-def from_counts(counts: np.ndarray, within: int = 0, times: int = 2000, seed: int = 0) -> statistics.Interval:
+def from_counts(counts: np.ndarray, within: int = 0, times: int = 2000, seed: int = 0) -> metrics.inference.Interval:
     """Agreement and its bootstrap interval from a matrix of counts alone.
 
     Parameters
@@ -46,7 +46,7 @@ def from_counts(counts: np.ndarray, within: int = 0, times: int = 2000, seed: in
     n = int(counts.sum())
     draws = np.random.default_rng(seed).binomial(n, counts[near].sum() / n, times) / n
     low, high = np.percentile(draws, [2.5, 97.5])
-    return statistics.Interval(float(counts[near].sum() / n), float(low), float(high), n)
+    return metrics.inference.Interval(float(counts[near].sum() / n), float(low), float(high), n)
 
 
 def balanced(counts: np.ndarray) -> float:
@@ -80,17 +80,17 @@ def measure(
     for a, b in combinations(kinds, 2):
         both = kinds[a].ok & kinds[b].ok
         sexes = kinds[a].sex[both], kinds[b].sex[both]
-        decades = attributes.decade(kinds[a].age[both]), attributes.decade(kinds[b].age[both])
+        decades = metrics.labels.decade(kinds[a].age[both]), metrics.labels.decade(kinds[b].age[both])
         findings.tables[f"gender_{a}_{b}"] = count_matrix(*sexes, SEXES).tolist()
         findings.tables[f"age_{a}_{b}"] = count_matrix(*decades, DECADES).tolist()
         apart = np.abs(decades[0] - decades[1])
         kept = {"gender": sexes[0] == sexes[1], "age_same_decade": apart == 0, "age_within_one": apart <= 10}
         for name, values in kept.items():
-            findings.add(f"{name}_{a}_{b}", statistics.mean_interval(values.astype(float), speakers[both]))
+            findings.add(f"{name}_{a}_{b}", metrics.inference.mean_interval(values.astype(float), speakers[both]))
         findings.add(f"age_r_{a}_{b}", np.corrcoef(kinds[a].age[both], kinds[b].age[both])[0, 1])
     if labels is not None:
         for kind, pictures in kinds.items():
             named, seen = labels[pictures.ok], pictures.sex[pictures.ok]
             findings.tables[f"gender_named_{kind}"] = count_matrix(named, seen, SEXES).tolist()
-            right = statistics.mean_interval((named == seen).astype(float), speakers[pictures.ok])
+            right = metrics.inference.mean_interval((named == seen).astype(float), speakers[pictures.ok])
             findings.add(f"gender_named_{kind}", right)

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from s2f_lib.evaluate import checks, statistics
-from s2f_lib.evaluate.retrieval import Ranks
+from s2f_lib import metrics
+from s2f_lib.metrics import checks
+from s2f_lib.metrics.retrieval import Ranks
 from s2f_lib.published.heads import Head
 
 PERCENTS = (1, 2, 5, 10)
@@ -100,13 +101,15 @@ def measures(found: Iterable[Ranks]) -> dict[str, np.ndarray]:
     return out
 
 
-def intervals(per_clip: dict[str, np.ndarray], speakers: Sequence, seed: int = 0) -> dict[str, statistics.Interval]:
+def intervals(
+    per_clip: dict[str, np.ndarray], speakers: Sequence, seed: int = 0
+) -> dict[str, metrics.inference.Interval]:
     """Mean of each measure with its 95 % bootstrap interval, speakers drawn with all their clips."""
     speakers = np.asarray(speakers)
     out = {}
     for name, values in per_clip.items():
         kept = np.isfinite(values)
-        out[name] = statistics.mean_interval(values[kept], speakers[kept], seed=seed)
+        out[name] = metrics.inference.mean_interval(values[kept], speakers[kept], seed=seed)
     return out
 
 

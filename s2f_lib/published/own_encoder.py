@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 from s2f_lib import audio, hub, io
-from s2f_lib.evaluate.similarity import unit
 from s2f_lib.losses import info_nce
+from s2f_lib.metrics.similarity import unit
 from s2f_lib.published.heads import RidgeHead
 from s2f_lib.published.layout import Part
 from s2f_lib.published.matching import folds_by_speaker

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_lib.evaluate import craniofacial
+from s2f_lib import metrics
 from s2f_lib.published import paper
 from s2f_lib.published.findings import Findings
 from s2f_lib.published.pictures import Pictures
@@ -38,7 +38,7 @@ def table(predicted: Pictures, reference: Pictures, only: tuple[str, ...] | None
     if only is not None:
         sides = [{name: side[name] for name in only} for side in sides]
     people = pd.DataFrame({"sex": reference.sex[both], "age": reference.age[both]})
-    return craniofacial.correlations(*sides, people).assign(n=int(both.sum()))
+    return metrics.craniofacial.correlations(*sides, people).assign(n=int(both.sum()))
 
 
 def fisher_interval(r: float, n: int) -> tuple[float, float]:
@@ -63,9 +63,9 @@ def measure(kinds: dict[str, Pictures], findings: Findings) -> None:
         if kind in kinds:
             found = table(kinds[kind], kinds["f2f"])
             findings.tables[f"craniofacial_f2f_{kind}"] = _plain(found[columns])
-            findings.add(f"craniofacial_median_{kind}", craniofacial.median_r(found, "pooled", faces_extra()))
+            findings.add(f"craniofacial_median_{kind}", metrics.craniofacial.median_r(found, "pooled", faces_extra()))
             findings.add(
-                f"craniofacial_median_adjusted_{kind}", craniofacial.median_r(found, "adjusted", faces_extra())
+                f"craniofacial_median_adjusted_{kind}", metrics.craniofacial.median_r(found, "adjusted", faces_extra())
             )
             for how in ("pooled", "adjusted"):
                 findings.add(f"craniofacial_significant_{how}_{kind}", int((found[f"holm_{how}"] < 0.05).sum()))

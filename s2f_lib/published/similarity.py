@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2f_lib.evaluate import similarity
+from s2f_lib import metrics
 from s2f_lib.published import matching
 from s2f_lib.published.findings import Findings
 from s2f_lib.published.pictures import Pictures
@@ -24,7 +24,10 @@ def centred_cosine(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     Decoded pictures share a look of their own, which shifts all of them the same way; the mean takes that shift out.
     It uses no knowledge of which picture belongs to whom.
     """
-    return similarity.unit(queries - queries.mean(axis=0)) @ similarity.unit(gallery - gallery.mean(axis=0)).T
+    return (
+        metrics.similarity.unit(queries - queries.mean(axis=0))
+        @ metrics.similarity.unit(gallery - gallery.mean(axis=0)).T
+    )
 
 
 def measure(kinds: dict[str, Pictures], speakers: np.ndarray, findings: Findings) -> None:
@@ -34,10 +37,10 @@ def measure(kinds: dict[str, Pictures], speakers: np.ndarray, findings: Findings
             continue
         both = kinds[reference].ok & kinds[query].ok
         a, b, who = kinds[query].feature[both], kinds[reference].feature[both], speakers[both]
-        other = similarity.another_person(len(a), people=who)
+        other = metrics.similarity.another_person(len(a), people=who)
         name = f"{reference}_{query}"
-        findings.add(f"angle_deg_{name}", similarity.angle_deg(a, b).mean())
-        findings.add(f"angle_deg_{name}_random_pair", similarity.angle_deg(a, b[other]).mean())
+        findings.add(f"angle_deg_{name}", metrics.similarity.angle_deg(a, b).mean())
+        findings.add(f"angle_deg_{name}_random_pair", metrics.similarity.angle_deg(a, b[other]).mean())
         findings.add(f"l2_{name}", np.linalg.norm(a - b, axis=1).mean())
         findings.add(f"l2_{name}_random_pair", np.linalg.norm(a - b[other], axis=1).mean())
         found = matching.ranks(centred_cosine(a, b), who)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from s2f_lib.evaluate import ceilings, retrieval, similarity
+from s2f_lib import metrics
+from s2f_lib.evaluate import ceilings
 
 
 @pytest.fixture(scope="module")
@@ -17,9 +18,9 @@ def test_order_of_the_baselines(fitted, crowd, features_of):
     test = crowd[1]
     v_f = features_of(test, seed=5)
     angle = {
-        "mean": similarity.angle_deg(similarity.mean_feature(train_v_f, len(test)), v_f).mean(),
-        "demographics": similarity.angle_deg(demographics.predict(test), v_f).mean(),
-        "listener": similarity.angle_deg(listener.predict(test), v_f).mean(),
+        "mean": metrics.similarity.angle_deg(metrics.similarity.mean_feature(train_v_f, len(test)), v_f).mean(),
+        "demographics": metrics.similarity.angle_deg(demographics.predict(test), v_f).mean(),
+        "listener": metrics.similarity.angle_deg(listener.predict(test), v_f).mean(),
     }
     assert angle["demographics"] < angle["mean"] - 3
     assert angle["listener"] < angle["mean"] - 3
@@ -47,7 +48,7 @@ def test_the_listener_hears_only_voice_and_language(fitted, crowd):
 
 def test_demographics_find_people_above_chance_and_not_within_a_cell(fitted, crowd, features_of):
     test = crowd[1]
-    ranks = retrieval.rank(fitted[0].predict(test), features_of(test, seed=6))
+    ranks = metrics.retrieval.rank(fitted[0].predict(test), features_of(test, seed=6))
     assert ranks.top_percent(10) > 0.2
 
 
@@ -56,7 +57,7 @@ def test_nothing_is_predicted_where_nothing_is_shared(crowd):
     train, test = crowd
     rng = np.random.default_rng(0)
     listener = ceilings.PerfectListener().fit(train, rng.normal(size=(len(train), 32)) + 3)
-    ranks = retrieval.rank(listener.predict(test), (rng.normal(size=(len(test), 32)) + 3).astype(np.float32))
+    ranks = metrics.retrieval.rank(listener.predict(test), (rng.normal(size=(len(test), 32)) + 3).astype(np.float32))
     assert ranks.match(2).mean() == pytest.approx(0.5, abs=0.06)
 
 

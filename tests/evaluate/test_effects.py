@@ -76,14 +76,14 @@ def test_a_face_that_never_changes_follows_nothing():
 
 
 def test_interval_of_a_partial_correlation_is_that_of_the_full_bootstrap():
-    from s2f_lib.evaluate import craniofacial, statistics
+    from s2f_lib import metrics
 
     rng = np.random.default_rng(4)
     z = rng.normal(size=(250, 2))
     x = z @ [1, 1] + rng.normal(size=250)
     y = z @ [1, -1] + 0.5 * x + rng.normal(size=250)
     fast = effects.partial_r(x, y, z, times=400)
-    full = statistics.bootstrap(lambda *v: craniofacial.pearson(*v)[0], x, y, z, times=400)
+    full = metrics.inference.bootstrap(lambda *v: metrics.craniofacial.pearson(*v)[0], x, y, z, times=400)
     assert fast.estimate == full.estimate
     assert fast.low == pytest.approx(full.low, abs=0.02)
     assert fast.high == pytest.approx(full.high, abs=0.02)

@@ -168,9 +168,7 @@ def test_a_whisper_has_no_pitch():
 
 
 def test_probes_without_speech_hold_nothing_of_the_clip():
-    np.testing.assert_array_equal(
-        degrade.without_speech("noise")(SOUND), degrade.without_speech("noise")(0 * SOUND)
-    )
+    np.testing.assert_array_equal(degrade.without_speech("noise")(SOUND), degrade.without_speech("noise")(0 * SOUND))
 
 
 def test_durations_are_heard_at_their_own_length(small_study, stand_ins):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from s2f_lib.evaluate import statistics
+from s2f_lib import metrics
 from s2f_lib.published import labels, paper, shapes, similarity
 from s2f_lib.published.pictures import Pictures
 
@@ -55,7 +55,7 @@ def test_interval_from_counts_is_the_bootstrap_over_clips():
     a = rng.integers(0, 2, 500)
     b = np.where(rng.random(500) < 0.9, a, 1 - a)
     counts = labels.count_matrix(a, b, (0, 1))
-    clips = statistics.mean_interval((a == b).astype(float), times=4000)
+    clips = metrics.inference.mean_interval((a == b).astype(float), times=4000)
     ours = labels.from_counts(counts)
     assert ours.estimate == clips.estimate
     assert (ours.low, ours.high) == pytest.approx((clips.low, clips.high), abs=0.006)

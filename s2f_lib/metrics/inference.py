@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_lib.evaluate import checks
+from s2f_lib.metrics import checks
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_lib.evaluate import checks, statistics
+from s2f_lib.metrics import checks, inference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,7 +108,7 @@ def table(predictions: dict[str, np.ndarray], v_f: np.ndarray, people: np.ndarra
     rows = {}
     for name, predicted in predictions.items():
         d = distances(predicted, v_f)
-        interval = statistics.mean_interval(d["angle_deg"], people)
+        interval = inference.mean_interval(d["angle_deg"], people)
         rows[name] = {
             "angle_deg": interval.estimate,
             "low": interval.low,

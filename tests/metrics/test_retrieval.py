@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from s2f_lib.evaluate import retrieval
-from s2f_lib.evaluate.pairwise import pairwise_distance
+from s2f_lib.metrics import retrieval
+from s2f_lib.metrics.pairwise import pairwise_distance
 
 rng = np.random.default_rng(1)
 FACES = rng.normal(size=(60, 12)).astype(np.float32)

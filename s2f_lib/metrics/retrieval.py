@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_lib.evaluate import checks, statistics
-from s2f_lib.evaluate.pairwise import METRICS, pairwise_distance
+from s2f_lib.metrics import checks, inference
+from s2f_lib.metrics.pairwise import METRICS, pairwise_distance
 
 TIE = 5e-7  # two distances closer than this, relative to the largest, are a tie: below it is float32 rounding
 
@@ -195,7 +195,7 @@ def summary(ranks: Ranks, people: np.ndarray | None = None, percents=(1, 2, 5, 1
 
     def add(name: str, per_query: np.ndarray, chance: float) -> None:
         kept = np.isfinite(per_query)
-        interval = statistics.mean_interval(per_query[kept], None if people is None else people[kept])
+        interval = inference.mean_interval(per_query[kept], None if people is None else people[kept])
         out[name] = {"value": interval.estimate, "low": interval.low, "high": interval.high, "chance": chance}
 
     for percent in percents:
@@ -206,7 +206,7 @@ def summary(ranks: Ranks, people: np.ndarray | None = None, percents=(1, 2, 5, 1
     for n in (2, 10):
         if (ranks.size >= n).any():
             add(f"match_1_{n}", ranks.match(n), 1 / n)
-    median = statistics.bootstrap(np.median, ranks.expected, people=people, times=500)
+    median = inference.bootstrap(np.median, ranks.expected, people=people, times=500)
     chance = float(np.median((ranks.size + 1) / 2))
     out["median_rank"] = {"value": median.estimate, "low": median.low, "high": median.high, "chance": chance}
     return out

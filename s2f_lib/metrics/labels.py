@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_lib.evaluate import checks, statistics
+from s2f_lib.metrics import checks, inference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +106,7 @@ def within_one_decade(reference: np.ndarray, predicted: np.ndarray) -> float:
 def summary(reference: Sequence, predicted: Sequence, people: np.ndarray | None = None) -> dict[str, float]:
     """Agreement with interval, balanced accuracy, constant guess, N: the row a reader needs."""
     reference, predicted = np.asarray(reference), np.asarray(predicted)
-    right = statistics.mean_interval((reference == predicted).astype(float), people)
+    right = inference.mean_interval((reference == predicted).astype(float), people)
     return {
         "agreement": right.estimate,
         "low": right.low,
@@ -129,7 +129,7 @@ def by_group(values: np.ndarray, groups: Sequence, people: np.ndarray | None = N
         mask = groups == group
         row = {"mean": values[mask].mean(), "low": np.nan, "high": np.nan, "n": int(mask.sum())}
         if mask.sum() > 1:
-            interval = statistics.mean_interval(values[mask], None if people is None else people[mask])
+            interval = inference.mean_interval(values[mask], None if people is None else people[mask])
             row.update(low=interval.low, high=interval.high)
         rows[group] = row
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from s2f_lib.evaluate import embedding
+from s2f_lib.metrics import embedding
 
 rng = np.random.default_rng(0)
 LABELS = np.repeat([0, 1, 2], 60)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_lib.evaluate import checks
+from s2f_lib.metrics import checks
 
 
 def cllr(same: np.ndarray, different: np.ndarray) -> float:
@@ -79,7 +79,7 @@ def pair_scores(v_s: np.ndarray, v_f: np.ndarray, groups: np.ndarray | None = No
     -------
     same, shape (N,), and different, shape (up to N * (N - 1),)
     """
-    from s2f_lib.evaluate.similarity import unit
+    from s2f_lib.metrics.similarity import unit
 
     v_s, v_f = checks.paired(v_s, v_f)
     cosine = unit(v_s, "v_s") @ unit(v_f, "v_f").T

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from s2f_lib.evaluate import similarity
+from s2f_lib.metrics import similarity
 
 rng = np.random.default_rng(0)
 A, B = rng.normal(size=(50, 16)), rng.normal(size=(50, 16))

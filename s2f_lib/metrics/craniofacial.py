@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_lib.evaluate import checks, statistics
+from s2f_lib.metrics import checks, inference
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +119,7 @@ def correlations(
     for how in ("pooled", "female", "male", "adjusted"):
         p = table[f"p_{how}"].to_numpy()
         tested = np.isfinite(p)
-        for name, correct in (("holm", statistics.holm), ("bh", statistics.benjamini_hochberg)):
+        for name, correct in (("holm", inference.holm), ("bh", inference.benjamini_hochberg)):
             out = np.full(len(p), np.nan)
             if tested.any():
                 out[tested] = correct(p[tested])

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from s2f_lib.evaluate import craniofacial
+from s2f_lib.metrics import craniofacial
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2f_lib.evaluate import checks, statistics
-from s2f_lib.evaluate.similarity import unit
+from s2f_lib.metrics import checks, inference
+from s2f_lib.metrics.similarity import unit
 
 
 def tsne(features: np.ndarray, seed: int = 0, perplexity: float = 30.0, components: int = 50) -> np.ndarray:
@@ -49,4 +49,4 @@ def purity_test(
     """
     rows = neighbours(features, k)
     codes = np.unique(checks.column(labels, "labels", len(rows)), return_inverse=True)[1]
-    return statistics.permutation_test(lambda shuffled: purity(rows, shuffled), codes, times, seed)
+    return inference.permutation_test(lambda shuffled: purity(rows, shuffled), codes, times, seed)

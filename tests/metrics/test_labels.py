@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from s2f_lib.metrics import labels
+
+rng = np.random.default_rng(0)
+TRUE = rng.choice(["A", "B", "C", "D"], 300, p=[0.5, 0.3, 0.1, 0.1])
+GUESS = np.where(rng.random(300) < 0.6, TRUE, rng.choice(["A", "B", "C", "D"], 300))
+
+
+def test_confusion_and_balanced_accuracy_are_those_of_sklearn():
+    from sklearn import metrics
+
+    np.testing.assert_allclose(labels.confusion(TRUE, GUESS), metrics.confusion_matrix(TRUE, GUESS, normalize="true"))
+    assert labels.balanced_accuracy(TRUE, GUESS) == pytest.approx(metrics.balanced_accuracy_score(TRUE, GUESS))
+    assert labels.agreement(TRUE, GUESS) == pytest.approx(metrics.accuracy_score(TRUE, GUESS))
+
+
+def test_the_papers_layout_has_the_first_label_at_the_bottom():
+    matrix = np.array([[0.94, 0.06], [0.06, 0.94]]) + [[0, 0], [0.01, -0.01]]
+    np.testing.assert_array_equal(labels.paper_layout(matrix)[0], matrix[1])
+
+
+def test_constant_guess():
+    assert labels.constant_predictor(["m", "f", "m"]) == ("m", pytest.approx(2 / 3))
+    row = labels.summary(TRUE, np.full(300, "A"))
+    assert row["agreement"] == row["constant"]
+    assert row["balanced"] == pytest.approx(0.25)
+
+
+def test_decades_and_neighbours():
+    assert labels.decade(np.array([18.0, 20.0, 39.9, 85.0, 99.0])).tolist() == [10, 20, 30, 80, 80]
+    assert labels.within_one_decade(np.array([35.0, 35.0, 35.0]), np.array([44.0, 51.0, 20.0])) == pytest.approx(2 / 3)
+
+
+def test_an_empty_class_is_named():
+    with pytest.raises(ValueError, match="class D has no clip"):
+        labels.confusion(["A", "B", "C"], ["A", "B", "D"])
+    with pytest.raises(ValueError, match="labels Q are not among"):
+        labels.confusion(["A"], ["Q"], labels=["A", "B"])
+
+
+def test_groups_have_their_own_interval_and_a_group_of_one_has_none():
+    table = labels.by_group(np.r_[np.ones(20), np.zeros(20), 1.0], np.r_[np.repeat(["x", "y"], 20), ["z"]])
+    assert table.loc["x", "mean"] == 1
+    assert table.loc["y", "n"] == 20
+    assert np.isnan(table.loc["z", "low"])
+
+
+def test_mismatched_lengths_and_nan():
+    with pytest.raises(ValueError, match="2 entries for 3"):
+        labels.agreement(["a", "b", "c"], ["a", "b"])
+    with pytest.raises(ValueError, match="NaN"):
+        labels.decade(np.array([30.0, np.nan]))
