@@ -19,6 +19,7 @@ from pathlib import Path
 from docutils import nodes
 
 from s2f_lib import blocks
+from s2f_lib.book import web, web_page
 
 ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
 BOX = re.compile(r"^> \*\*(This page)\*\*\n((?:>.*(?:\n|\Z))+)", re.MULTILINE)
@@ -151,8 +152,18 @@ def drop_font_preloads(app, exception):
             path.write_text(quiet, encoding="utf-8")
 
 
+def add_networks(app, config):
+    """Put the scripts of the page "Try it" among the static files, with the networks in it, made where they are not."""
+    if not Path(app.confdir, "book/try_it.md").exists():
+        return
+    networks = web.export_web()
+    web.check(networks)  # what does not fit the weights that are here is not published
+    config.html_static_path += [str(web_page.STATIC), str(networks.parent)]
+
+
 def setup(app):
     """Register with Sphinx; late, so that the other extensions have added theirs."""
+    app.connect("config-inited", add_networks, priority=100)  # before Sphinx looks whether the folders are there
     app.connect("source-read", read_page)
     app.connect("doctree-read", note_anchors)
     app.connect("autodoc-process-docstring", mark_commands, priority=100)

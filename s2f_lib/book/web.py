@@ -2,17 +2,16 @@
 
     s2f weights export-web -o voice2face_weights.js
 
-``static/voice2face.js`` computes what `VoiceEncoder` and `FaceDecoder` do; this module writes the weights for it. fc2 and
-the decoder's first layer have no nonlinearity between them and become one matrix, exactly; large matrices keep 8 bits a
-number with one scale per row. With them go what the page "Try it" shows beside a face: synthetic people with similar
-voices, voices to try, what can be read off linearly and how well. The file names the checksums of its sources.
+``static/voice2face.js`` computes what `VoiceEncoder` and `FaceDecoder` do; this module writes the weights for it. fc2
+and the decoder's first layer have no nonlinearity between them and become one matrix, exactly; large matrices keep 8
+bits a number with one scale per row. With them goes what the page "Try it" shows beside a face (see `web_page`).
+The file names the checksums of its sources.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
-import dataclasses
 import functools
 import gzip
 import hashlib
@@ -26,17 +25,31 @@ import torch
 
 from s2f_lib import audio, hub, io
 from s2f_lib.audio import _fast
-from s2f_lib.book import try_it
+from s2f_lib.book import web_page
 from s2f_lib.faces import decoder as face_decoder
 from s2f_lib.faces import warp
-from s2f_lib.voice_encoder import EncoderConfig, VoiceEncoder
+from s2f_lib.voice_encoder import VoiceEncoder
 
 ENCODER, DECODER = "voice-encoder-synthetic", "decoder-synthetic-vgg"
 FILE = "voice2face_weights.js"
 FORMAT = 1  # of the file; voice2face.js refuses others
 WHOLE, HALF = 4_096, 60_000  # numbers; arrays up to these are stored with 32 and 16 bits, larger matrices with 8
 SENSITIVE = ("landmark_line.weight",)  # 16 bits nevertheless: its rounding alone moves a point by 0.08 pixels
-RULES = {"shortest": 1.0, "clipped_at": 0.999, "clipped_share": 0.02, "piece": 0.05, "band": [100.0, 4000.0], "usual_db": -25.0, "silent_db": -90.0, "gate_db": 30.0, "searched": 600.0, "steady_db": 1.5, "periodic": 0.5, "eps": 1e-20, "clip_s": 6.0}
+RULES = {
+    "shortest": 1.0,
+    "clipped_at": 0.999,
+    "clipped_share": 0.02,
+    "piece": 0.05,
+    "band": [100.0, 4000.0],
+    "usual_db": -25.0,
+    "silent_db": -90.0,
+    "gate_db": 30.0,
+    "searched": 600.0,
+    "steady_db": 1.5,
+    "periodic": 0.5,
+    "eps": 1e-20,
+    "clip_s": 6.0,
+}
 
 
 def export_web(encoder: str = ENCODER, decoder: str = DECODER, out: str | Path | None = None) -> Path:
@@ -66,10 +79,10 @@ def export_web(encoder: str = ENCODER, decoder: str = DECODER, out: str | Path |
         return path
     listener, drawer = hub.load(encoder).eval(), hub.load(decoder).eval()
     arrays, settings = _networks(listener, drawer)
-    beside, more = try_it.beside(listener, drawer)
+    shown, more = web_page.material(listener, drawer)
     packed, index = _pack(arrays | more)
     page = {"format": FORMAT, "sources": key, "packed_sha256": hashlib.sha256(packed.encode()).hexdigest()}
-    page |= {"config": settings | {"axes": list(beside["axes"])}, "page": beside, "arrays": index, "packed": packed}
+    page |= {"config": settings | {"axes": list(shown["axes"])}, "page": shown, "arrays": index, "packed": packed}
     with io.atomic_write(path, "w") as file:
         file.write(f"globalThis.S2F_WEIGHTS = {json.dumps(page, ensure_ascii=False)};\n")
     return path
@@ -106,7 +119,7 @@ def _header(path: Path) -> dict[str, Any]:
 def _sources(encoder: str, decoder: str) -> dict[str, str]:
     """Checksums of all that a file is made from: the weights by their name, and the modules."""
     weights = {name: hub.describe(name)["sha256"] for name in (encoder, decoder)}
-    made_by = b"".join(Path(module).read_bytes() for module in (__file__, try_it.__file__))
+    made_by = b"".join(Path(module).read_bytes() for module in (__file__, web_page.__file__))
     return weights | {"exporter": hashlib.sha256(made_by).hexdigest()[:16]}
 
 
@@ -160,6 +173,19 @@ def _pack(arrays: Mapping[str, np.ndarray]) -> tuple[str, dict[str, list]]:
         else:
             blob += array.astype("<f4" if kind == "f" else "<f2").tobytes()
     return base64.b64encode(gzip.compress(bytes(blob), 9, mtime=0)).decode(), index
+
+
+def try_it(encoder: str = ENCODER, decoder: str = DECODER):
+    """The page "Try it" in a cell of a notebook (JupyterLab, Colab): record, drop or choose a voice, see the face.
+
+    Returns
+    -------
+    IPython.display.HTML
+        It holds the networks (6 MB) and needs no kernel once it is shown.
+    """
+    from IPython.display import HTML
+
+    return HTML(web_page.cell(export_web(encoder, decoder)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

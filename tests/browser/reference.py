@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from s2f_lib import audio, hub, people
-from s2f_lib.book import try_it, web
+from s2f_lib.book import web, web_page
 
 NODE = shutil.which("node")
 SCRIPT = Path(__file__).with_name("voice2face_node.js")
@@ -49,7 +49,7 @@ def by_node(clips: np.ndarray, weights: Path, folder: Path, size: int = 112) -> 
     """The script of the page, run by node."""
     sound, answers = folder / "clips.f32", folder / "answers.f32"
     sound.write_bytes(clips.astype("<f4").tobytes())
-    command = [NODE, str(SCRIPT), str(try_it.STATIC / "voice2face.js"), str(weights), str(sound), str(answers)]
+    command = [NODE, str(SCRIPT), str(web_page.STATIC / "voice2face.js"), str(weights), str(sound), str(answers)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"node failed: {done.stderr[-2000:]}")

@@ -27,7 +27,7 @@ LEARNED_FROM, TRIED_ON, GALLERY = 600, 300, 160  # people; the gallery is the fi
 AGES = (25, 42, 58, 75)  # years, of the voices to try: a woman and a man each
 
 
-def beside(encoder: VoiceEncoder, decoder: FaceDecoder) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def material(encoder: VoiceEncoder, decoder: FaceDecoder) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """What the page shows beside the face: read-outs and their reliability, similar voices, voices to try, words."""
     learn, test = people.sample(LEARNED_FROM, seed=LEARN_SEED), people.sample(TRIED_ON, seed=TEST_SEED)
     x, y = _heard(encoder, decoder, learn), _heard(encoder, decoder, test)
@@ -46,10 +46,10 @@ def beside(encoder: VoiceEncoder, decoder: FaceDecoder) -> tuple[dict[str, Any],
     rows = y[:GALLERY] - mean
     arrays = {"axes.weight": np.array(weight), "axes.bias": np.array(bias), "gallery.mean": mean}
     arrays["gallery.voices"] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    beside = {"axes": axes, "mark": plotting.FACE_MARK, "note": plotting.FACE_NOTE, "magma": _colours("magma")}
-    beside["people"] = [{"label": _label(p), "picture": _picture(p)} for p in gallery]
-    beside["voices"] = [{"label": _label(p), "sound": _sound(p)} for p in _voices(list(test)[GALLERY:])]
-    return beside, {name: array.astype(np.float32) for name, array in arrays.items()}
+    shown = {"axes": axes, "mark": plotting.FACE_MARK, "note": plotting.FACE_NOTE, "magma": _colours("magma")}
+    shown["people"] = [{"label": _label(p), "picture": _picture(p)} for p in gallery]
+    shown["voices"] = [{"label": _label(p), "sound": _sound(p)} for p in _voices(list(test)[GALLERY:])]
+    return shown, {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
 @torch.no_grad()
@@ -118,9 +118,12 @@ def cell(weights: Path) -> str:
     weights : Path
         What `s2f_lib.book.web.export_web` wrote.
     """
-    style, code, page = ((STATIC / n).read_text(encoding="utf-8") for n in ("try_it.css", "voice2face.js", "try_it.js"))
-    scripts = "".join(f"<script>{text}</script>" for text in (weights.read_text(encoding="utf-8"), code, page))
-    whole = f"<!doctype html><meta charset=utf-8><style>{style}</style><body class=s2f-alone><div data-s2f-try-it></div>{scripts}"
+    files = (STATIC / "try_it.css", weights, STATIC / "voice2face.js", STATIC / "try_it.js")
+    style, *scripts = (path.read_text(encoding="utf-8") for path in files)
+    whole = (
+        f"<!doctype html><meta charset=utf-8><style>{style}</style><body class=s2f-alone><div data-s2f-try-it></div>"
+    )
+    whole += "".join(f"<script>{text}</script>" for text in scripts)
     return (
         f'<iframe srcdoc="{html.escape(whole)}" allow="microphone" title="your voice to a face, in this page" '
         'style="width: 100%; height: 1250px; border: 0"></iframe>'
