@@ -70,7 +70,7 @@
     home.replaceChildren(
       make("div", { class: "s2f-doors" }, recordButton, fileDoor), meterRow,
       make("p", { class: "s2f-or" }, "No microphone at hand? Take a made-up voice:"), voices, status,
-      make("p", { class: "s2f-private" }, "🔒 Your sound stays in this page: it is worked on here, sent to nobody and kept nowhere. Close the page and it is gone."), results);
+      make("p", { class: "s2f-private" }, "Your sound stays in this page: it is worked on here, sent to nobody and kept nowhere. Close the page and it is gone."), results);
     home.addEventListener("dragover", (e) => { e.preventDefault(); home.classList.add("s2f-over"); });
     home.addEventListener("dragleave", () => home.classList.remove("s2f-over"));
     home.addEventListener("drop", (e) => { e.preventDefault(); home.classList.remove("s2f-over"); useFile(e.dataTransfer.files[0]); });
@@ -136,7 +136,9 @@
     page.voices.forEach((voice) => voices.append(make("button", { type: "button", onclick: () => useVoice(voice) }, voice.label)));
     filePicker.disabled = false;
     recordButton.disabled = !canRecord();
-    say(canRecord() ? "Ready." : "Ready, but a microphone cannot be used here: browsers allow it from https and from files of your own, and only newer ones can record. A file or a made-up voice will do.");
+    const trouble = "A microphone cannot be used here: browsers allow it from https and from files of your own, and only newer ones can record. A file or a made-up voice will do.";
+    await useVoice(page.voices[0]); // something to look at before one speaks
+    say(`Ready. Below, as an example, ${status.dataset.name}. ${canRecord() ? "Now you." : trouble}`);
   }
 
   // --- sound in
@@ -154,9 +156,8 @@
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: raw });
       context = new AudioContext();
-      const address = URL.createObjectURL(new Blob([RECORDER], { type: "text/javascript" }));
-      await context.audioWorklet.addModule(address);
-      URL.revokeObjectURL(address);
+      context.resume(); // not waited for: without a sound card it never comes, see `silent` in listen()
+      await context.audioWorklet.addModule(`data:text/javascript,${encodeURIComponent(RECORDER)}`); // from a folder no blob
       const wave = await listen(context, context.createMediaStreamSource(stream));
       stream.getTracks().forEach((track) => track.stop());
       await use(await toClipRate(wave, context.sampleRate), "your recording");
@@ -183,8 +184,10 @@
     let filled = 0, loudest = 0;
     meterRow.hidden = false;
     say("Recording: speak for six seconds.");
-    return new Promise((done) => {
+    return new Promise((done, failed) => {
+      let silent = setTimeout(() => failed(new Error("the microphone sends nothing")), 5000);
       node.port.onmessage = ({ data }) => {
+        if (silent) silent = clearTimeout(silent);
         const piece = data.subarray(0, wanted - filled), before = Math.floor((20 * filled) / wanted);
         wave.set(piece, filled);
         filled += piece.length;
@@ -205,8 +208,9 @@
   async function toClipRate(wave, rate) { // the browser's own resampling
     const length = Math.ceil((wave.length * config.audio.sample_rate) / rate);
     const context = new OfflineAudioContext(1, length, config.audio.sample_rate), source = context.createBufferSource();
-    source.buffer = context.createBuffer(1, wave.length, rate);
-    source.buffer.copyToChannel(wave, 0);
+    const buffer = context.createBuffer(1, wave.length, rate);
+    buffer.copyToChannel(wave, 0); // before it is the source's: Firefox takes the samples at that moment
+    source.buffer = buffer;
     source.connect(context.destination);
     source.start();
     return (await context.startRendering()).getChannelData(0);
@@ -245,6 +249,7 @@
     resetSliders(false);
     await show();
     results.hidden = false;
+    status.dataset.name = name;
     say(`Here is ${name}${heard.note ? `: ${heard.note}` : ""}.`);
   }
 
@@ -281,6 +286,7 @@
     showTurn(mine.first, answer.first, shift === 0 && part === RECORD_SECONDS);
     URL.revokeObjectURL(player.src);
     player.src = URL.createObjectURL(wavFile(changed, config.audio.sample_rate));
+    home.dispatchEvent(new CustomEvent("s2f-face", { detail: { wave: changed, ...answer } })); // for who listens: the tests
   }
 
   function nameSliders(shift, part) {
