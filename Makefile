@@ -1,16 +1,18 @@
 # Two commands: `make test` and `make book`. Both make what they need first: a virtual environment with the exact pins.
 # Needs Python >= 3.11 and make; no compiler, no system library. Another place for the environment: make book VENV=/some/path;
-# JOBS is the number of pages that `make test` runs at once.
+# JOBS is the number of pages that run at once. Paths may hold spaces.
 
 VENV ?= .venv
 JOBS ?= 2
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
     $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
-BIN := $(abspath $(VENV))/bin
+BIN := $(if $(filter /%,$(firstword $(VENV))),$(VENV),$(CURDIR)/$(VENV))/bin
 PINS := $(shell cat requirements.txt requirements-no-deps.txt pyproject.toml | cksum | cut -d' ' -f1)
-INSTALLED := $(VENV)/.installed-$(PINS)
+SPACE := $(subst ,, )
+INSTALLED := $(subst $(SPACE),\$(SPACE),$(VENV))/.installed-$(PINS)
 PAGES := $(sort $(wildcard book/*.ipynb))
-PYTEST := $(BIN)/python -m pytest
+S2F := "$(BIN)/python" -m s2f_lib
+PYTEST := "$(BIN)/python" -m pytest
 
 export PATH := $(BIN):$(PATH)
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
@@ -34,54 +36,54 @@ install: $(INSTALLED)
 $(INSTALLED):
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it: make PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "Installing the pinned packages into $(VENV) with $(PYTHON) (about 5 minutes, 7 GB) ..."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	@test -x "$(BIN)/python" || "$(PYTHON)" -m venv "$(VENV)" || \
 	    { echo "could not make $(VENV); on Debian and Ubuntu the module venv is in the package python3-venv"; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-no-deps.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@rm -f $(VENV)/.installed-*
-	@touch $@
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-no-deps.txt
+	@"$(BIN)/python" -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@rm -f "$(VENV)"/.installed-*
+	@touch "$@"
 
-# Executed pages are kept in _build/.jupyter_cache by the text of their cells; what the cells call is not part of that
-# key, so `s2f_lib.book.pages cache` empties it when the library, its weights or the recorded results have changed.
+# First every page is executed into _build/.jupyter_cache, from which Jupyter Book then takes what it shows.
 book: $(INSTALLED)
-	@$(BIN)/python -m s2f_lib.book.pages cache
-	$(BIN)/jupyter-book build . -W -n --keep-going
+	$(S2F) pages execute --jobs $(JOBS)
+	"$(BIN)/jupyter-book" build . -W -n --keep-going
 	@echo "The book: file://$(CURDIR)/_build/html/index.html"
 
 test: $(INSTALLED)
-	$(BIN)/ruff check .
+	"$(BIN)/ruff" check .
 	$(PYTEST) -q tests --durations=10
 	$(PYTEST) -q --doctest-modules s2f_lib data_scripts
-	printf '%s\n' $(PAGES) | OMP_NUM_THREADS=1 xargs -n 1 -P $(JOBS) $(PYTEST) -q --nbval-lax --nbval-cell-timeout=900
+	printf '%s\n' $(PAGES) | OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive xargs -n 1 -P $(JOBS) $(PYTEST) -q --nbval-lax --nbval-cell-timeout=7200
 
 # Looks at the built book: links, descriptions, sizes; with Chromium also requests, complaints, contrast, sliders, sound.
 browser: $(INSTALLED)
 	$(PYTEST) tests/browser
 
 lab: $(INSTALLED)
-	$(BIN)/jupyter lab book
+	"$(BIN)/jupyter" lab book
 
 sweep: $(INSTALLED)
-	OMP_NUM_THREADS=1 $(BIN)/python -m s2f_lib.book.pages run 04_loss_ablation --grid seed=[0,1,2] --jobs $(JOBS) -o runs/seeds
-	$(BIN)/python -m s2f_lib.book.pages table runs/seeds
+	OMP_NUM_THREADS=1 $(S2F) pages run 04_loss_ablation --grid seed=[0,1,2] --jobs $(JOBS) -o runs/seeds
+	$(S2F) pages table runs/seeds
 
 published: $(INSTALLED)
-	$(BIN)/python -m data_scripts.fetch_published_examples data/published
-	$(BIN)/python -m s2f_lib.book.pages run 06_published_results -p examples=data/published -o runs/published
+	$(S2F) published fetch data/published
+	$(S2F) pages run 06_published_results -p examples=data/published -o runs/published
 
 bench: $(INSTALLED)
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for name in $(notdir $(basename $(wildcard benchmarks/[a-z]*.py))); do \
+	    echo "== $$name"; "$(BIN)/python" -m benchmarks.$$name; done
 
 links: $(INSTALLED)
-	$(BIN)/jupyter-book build . --builder linkcheck
+	"$(BIN)/jupyter-book" build . --builder linkcheck
 
 wheel: $(INSTALLED)
-	$(BIN)/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
+	"$(BIN)/python" -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 clean:
 	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV)
+	rm -rf "$(VENV)"

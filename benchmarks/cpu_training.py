@@ -22,7 +22,7 @@ from torch import nn
 from s2f_lib import io, training
 from s2f_lib.losses import VoiceLoss
 from s2f_lib.training.data import ArraySource, Plan
-from s2f_lib.training.loop import Trainer, make_encoder
+from s2f_lib.training.voice import VoiceTrainer, make_encoder
 
 FEATURE_DIM, CLASSES, DECODER = 4096, 512, 1000
 
@@ -75,7 +75,7 @@ def quick_numbers(repeats: int) -> tuple[dict, dict]:
 
 def training_rate(config: training.TrainConfig, source: ArraySource) -> float:
     """Clips per second of whole training, after a first round that chooses kernels."""
-    trainer = Trainer(config, source, **layers())
+    trainer = VoiceTrainer(config, source, **layers())
     trainer.fit()
     trainer.step, trainer.seconds, begun = 0, 0.0, time.perf_counter()
     trainer.fit()
@@ -87,7 +87,7 @@ def step_ratio(preset: str, batch_size: int, repeats: int) -> tuple[float, float
     source = random_clips(2 * batch_size)
     config = settings(preset, batch_size)
     batches = list(itertools.islice(source.batches(Plan(batch_size)), 2))
-    trainer = Trainer(config, source, **layers())
+    trainer = VoiceTrainer(config, source, **layers())
     trainer.network.train()
     plain = plain_loop(config, source)
     for step in (trainer.train_step, plain):

@@ -23,7 +23,8 @@ from s2f_lib.faces.attributes import label_photo
 from s2f_lib.faces.decoder_quality import craniofacial_correlations, decode, texture_error, to_pictures
 from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.recogniser import extract, to_tensor
-from s2f_lib.faces.verify import matched_pairs, rank_of_own, verification_auc
+from s2f_lib.metrics.retrieval import rank
+from s2f_lib.metrics.verification import auc_of_pictures, matched_pairs
 from s2f_lib.published import portrait
 
 SIZE = 112  # pixels of all pictures
@@ -34,9 +35,9 @@ def recogniser_metrics(v_f: np.ndarray, gallery: np.ndarray, population: people.
     """Verification among wild pictures, and finding the canonical picture from one wild one."""
     matched = matched_pairs(population.sex, population.group, population.age)
     return {
-        "verification_auc": verification_auc(v_f),
-        "verification_auc_matched": verification_auc(v_f, matched),
-        "rank1_of_500": float((rank_of_own(v_f[:, 0], gallery) == 1).mean()),
+        "verification_auc": auc_of_pictures(v_f),
+        "verification_auc_matched": auc_of_pictures(v_f, matched),
+        "rank1_of_500": rank(v_f[:, 0], gallery).recall(1),
     }
 
 
@@ -49,12 +50,12 @@ def decoder_metrics(
     dlib = hub.load("dlib")
     truth = to_tensor(canonical.pictures[:, 0])
     seen, _ = extract(dlib, to_pictures(decoded.image))
-    rank = rank_of_own(seen, known, metric="euclidean")
+    found = rank(seen, known, metric="l2")
     labels, true_labels = judge.label(decoded.image), judge.label(truth)
     correlations = craniofacial_correlations(decoded.landmarks.numpy(), canonical.landmarks[:, 0])
     return {
-        "decoder_dlib_rank1_of_500": float((rank == 1).mean()),
-        "decoder_dlib_top10_of_500": float((rank <= 10).mean()),
+        "decoder_dlib_rank1_of_500": found.recall(1),
+        "decoder_dlib_top10_of_500": found.recall(10),
         "decoder_sex_kept": float((labels.sex == true_labels.sex).mean()),
         "decoder_group_kept": float((labels.group == true_labels.group).mean()),
         "decoder_age_mae": float(np.abs(labels.age - population.age).mean()),

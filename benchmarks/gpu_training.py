@@ -1,108 +1,141 @@
-"""The paper's network on one GPU: numerics, speed, and a real run. Works on a bare machine (torch, numpy, numba).
+"""How fast the paper's network trains here, and what share of the device's peak that is.
 
-    python -m benchmarks.gpu_training --minutes 60            # all of it in one go
-    python -m benchmarks.gpu_training --dry-run               # the same path on a CPU, tiny; a minute; records nothing
+    python -m benchmarks.gpu_training                       # a GPU; some minutes; writes results/gpu_training.json
+    python -m benchmarks.gpu_training --preset quick --batch-size 8 --steps 3 --out speed.json   # on a CPU
 
-Where a command may last ten minutes only, three of them, on one machine, in this order; the corpus grows in the
-background of the first. Numbers, corpus and checkpoints lie in ``runs/gpu``, each part's numbers are written as soon as
-they are there, and a call that is killed or out of time is taken up by the next::
-
-    mkdir -p runs/gpu; OMP_NUM_THREADS=1 setsid nice python -m benchmarks.gpu_training --only corpus --workers 12 \\
-        --minutes 8 > runs/gpu/corpus.log 2>&1 &
-    python -m benchmarks.gpu_training --only floor speed profile numerics --minutes 8.5
-    python -m benchmarks.gpu_training --only run --minutes 9
-    python -m benchmarks.gpu_training --only run standard ablation --minutes 9
-
-Writes ``results/gpu_training.json`` (speed, numerics) and ``results/gpu_run.json`` (curves and scores of the runs),
-or both into the folder that the variable S2F_RESULTS names.
-
-What to expect. About 89 GMAC forward a clip, 0.53 TFLOP for a training step of one clip; at a peak of 800 TFLOP/s
-that is 0.67 ms. ReLU and BN behind the first three convolutions, which run at full resolution, are bound by memory: at
-3 TB/s their passes take 0.28 ms a clip if every input is read once, and 0.84 ms with one kernel per operation
-(`s2f_lib.training.costs`, printed with the measured ceilings before the sweep). So some 1,000 clips/s are the end for
-every schedule, 650 for an eager one, and fusing (torch.compile) decides; the formats and the batch come after it.
+Three things are measured: whole training steps from sound in memory to the optimiser, the matrix product and the copy
+that bound them (`s2f_lib.training.costs`), and the data pipeline alone. Clips are noise: how long a step takes does
+not depend on what is said.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from benchmarks import gpu_corpus, gpu_numerics, gpu_run, gpu_speed
-from benchmarks.gpu_common import CUDA, Session
-from s2f_lib import io
-
-PARTS = ("floor", "speed", "profile", "corpus", "numerics", "run", "standard", "ablation")
-RESERVE = {"profile": 45, "numerics": 100}  # s that the sweep leaves to the parts behind it
-SWEEP = 360.0  # s, the longest sweep
-CORPUS_SHARE = 0.3  # of the time left, where a run comes after it
+from benchmarks.cpu_training import layers, random_clips
+from s2f_lib import io, training, voice_encoder
+from s2f_lib.training import costs, data
+from s2f_lib.training.loop import choose_device
+from s2f_lib.training.voice import VoiceTrainer
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the parts asked for and write the records."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS), help="parts to run (default: all)")
-    parser.add_argument("--minutes", type=float, default=9.0, help="length of this call (default 9)")
-    parser.add_argument("--run-minutes", type=float, default=13.0, help="length of the real run over all calls")
-    parser.add_argument("--ablation-minutes", type=float, default=3.0, help="length of the three runs of the ablation")
-    parser.add_argument("--learning-rate", type=float, default=5e-4, help="of the runs (default 5e-4)")
-    parser.add_argument("--people", type=int, default=100_000, help="most speakers the corpus can hold: 200 kB each")
-    parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes that speak and render")
-    parser.add_argument("--folder", type=Path, default=Path("runs/gpu"), help="what the next call goes on from")
-    parser.add_argument("--dry-run", action="store_true", help="tiny network, few steps, no record")
+    """Measure, print and write the record."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.gpu_training",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--preset", default="paper", help="of the voice encoder (default %(default)s)")
+    parser.add_argument("--batch-size", type=int, default=256, help="clips of a step (default %(default)s)")
+    parser.add_argument("--steps", type=int, default=20, help="steps that count (default %(default)s)")
+    parser.add_argument("--eager", action="store_true", help="do not compile the network")
+    parser.add_argument("--out", type=Path, default=Path("gpu_training"), help="record to write (default results/)")
     options = parser.parse_args(arguments)
-    if options.dry_run:
-        dry_run(options)
-        return
-    if not CUDA and options.only != ["corpus"]:
-        raise SystemExit("no GPU here: use --dry-run to check that every part works, or run this on a GPU machine")
+    io.refuse_uncommitted(options.out)
     torch.set_float32_matmul_precision("high")
-    session = Session(options.folder, 60 * options.minutes)
-    for i, name in enumerate(options.only):
-        do(name, session, options, rest=options.only[i + 1 :])
+    begun, device = time.perf_counter(), choose_device()
+    rows = measure(options.preset, options.batch_size, options.steps, not options.eager, device)
+    path = io.write_record(
+        options.out,
+        rows=rows,
+        command=io.command_of(parser, options, left_out=("out",)),
+        n=options.batch_size * options.steps,
+        seconds=time.perf_counter() - begun,
+        seeds=(0,),
+        device=torch.cuda.get_device_name() if device.type == "cuda" else None,
+        notes="bf16, channels last; peaks are those of a large bf16 product and a large copy on the same device. The "
+        "counted floor: products at the matrix peak and fused passes over memory.",
+    )
+    print(io.read_record(path).table.to_string())
+    print(f"→ {path}")
 
 
-def do(name: str, session: Session, options: argparse.Namespace, rest: list[str]) -> bool:
-    """One part; False where it is not finished. `rest` are the parts that come after it in this call."""
-    print(f"--- {name}, {session.left():.0f} s left", flush=True)
-    if name == "speed":
-        reserve = sum(RESERVE.get(other, 0) for other in rest)
-        gpu_speed.speed(session, max(reserve, session.left() - SWEEP))
-    elif name == "corpus":
-        share = CORPUS_SHARE if set(rest) & set(gpu_run.RUNS) else 1.0
-        gpu_run.corpus(session, options.people, options.workers, share)
-    elif name in gpu_run.RUNS:
-        if not gpu_corpus.done(session.folder / "corpus", "train"):
-            raise SystemExit("there is no corpus to train on: run the part 'corpus' first")
-        plan = gpu_run.make_plan(session, options.run_minutes, options.ablation_minutes, options.learning_rate)
-        return gpu_run.run(session, name, plan)
-    else:
-        {"floor": gpu_speed.floor, "profile": gpu_speed.profile, "numerics": gpu_numerics.numerics}[name](session)
-    return True
+def measure(preset: str, batch_size: int, steps: int, compiled: bool, device: torch.device) -> list[dict]:
+    """Rows of the record."""
+    on_gpu, encoder = device.type == "cuda", voice_encoder.preset(preset)
+    peak, copy = matmul_peak(8192 if on_gpu else 1024, device), copy_speed(1 << (30 if on_gpu else 24), device)
+    rate, memory = throughput(preset, batch_size, steps, compiled, device)
+    pipeline = pipeline_rate(batch_size, on_gpu)
+    floor = costs.step_floor(encoder, batch_size, peak, copy)
+    share = rate * costs.training_flops(encoder) / peak
+    of = {"preset": preset, "batch_size": batch_size, "precision": "bf16"}
+    rows = [
+        {"measure": "rate", "value": rate, "what": "clips", **of},
+        {
+            "measure": "share_of_peak",
+            "value": share,
+            "of": "matrix products",
+            **of,
+        },
+        {"measure": "share_of_peak", "value": rate / floor.clips_per_s, "of": "counted floor", **of},
+        {"measure": "rate", "value": pipeline, "what": "clips", "step": "data pipeline", **of},
+        {"measure": "headroom", "value": pipeline / rate, **of},
+        {"measure": "tflops", "value": peak / 1e12, "of": "matrix products"},
+        {"measure": "bandwidth", "value": copy / 1e9, "of": "copy"},
+    ]
+    return rows + ([{"measure": "memory", "value": memory / 1e6, **of}] if on_gpu else [])
 
 
-def dry_run(options: argparse.Namespace) -> None:
-    """Every part on tiny sizes in a folder that is thrown away, the run in two calls; results/ stays untouched."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["S2F_RESULTS"] = folder
-        options.people, options.workers = 8, 1
-        session = Session(Path(folder) / "runs", 3600, dry=True)
-        for i, name in enumerate(options.only):
-            if name == "run":
-                gone = Session(session.folder, 0, dry=True)
-                if do(name, gone, options, []):
-                    raise SystemExit("a run whose time was over went on to its end")
-                session = Session(session.folder, 3600, dry=True)
-            if not do(name, session, options, options.only[i + 1 :]):
-                raise SystemExit(f"the part {name!r} did not finish")
-        for name in ("gpu_training", "gpu_run"):
-            record = io.read_record(name)
-            print(f"{name}: {len(record['metrics']) if record else 0} numbers, by {record and record['command']}")
-    print("dry run: every part worked; nothing was recorded")
+def matmul_peak(n: int, device: torch.device) -> float:
+    """FLOP/s of a bf16 product of two random (n, n) matrices; zeros would be faster than any real data."""
+    a, b = (torch.randn(n, n, device=device, dtype=torch.bfloat16) for _ in range(2))
+    return 2 * n**3 / timed(lambda: a @ b, 20, device)
+
+
+def copy_speed(size: int, device: torch.device) -> float:
+    """Bytes per second, read plus written, of a copy on the device."""
+    here, there = (torch.randint(255, (size,), dtype=torch.uint8, device=device) for _ in range(2))
+    return 2 * size / timed(lambda: there.copy_(here), 20, device)
+
+
+def throughput(preset: str, batch_size: int, steps: int, compiled: bool, device: torch.device) -> tuple[float, float]:
+    """Clips per second over whole steps, and the peak of memory in bytes (0 without a GPU)."""
+    changes = {"encoder": preset, "batch_size": batch_size, "compile": compiled, "log_every": 1000}
+    config = training.make_config("paper-gpu", **changes, max_steps=3, start_from_mean=False)
+    torch.backends.cudnn.benchmark = True
+    trainer = VoiceTrainer(config, random_clips(2 * batch_size), **layers())
+    trainer.fit()  # compiles, and chooses kernels
+    trainer.config = replace(config, max_steps=3 + steps)
+    wait(device)
+    begun = time.perf_counter()
+    trainer.fit()
+    wait(device)
+    memory = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else 0.0
+    return steps * batch_size / (time.perf_counter() - begun), memory
+
+
+def pipeline_rate(batch_size: int, pin: bool) -> float:
+    """Clips per second that the data pipeline alone gives, into pinned memory where there is a GPU."""
+    source = random_clips(2 * batch_size)
+    batches = data.prefetch(source.batches(data.Plan(batch_size, random_start=True)), pin=pin)
+    try:
+        return batch_size / timed(lambda: next(batches), 20, torch.device("cpu"))
+    finally:
+        batches.close()
+
+
+def timed(step, repeats: int, device: torch.device) -> float:
+    """Mean seconds of a call, after two calls that do not count."""
+    for _ in range(2):
+        step()
+    wait(device)
+    begun = time.perf_counter()
+    for _ in range(repeats):
+        step()
+    wait(device)
+    return (time.perf_counter() - begun) / repeats
+
+
+def wait(device: torch.device) -> None:
+    """Let a GPU finish what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,11 @@ import time
 
 import numpy as np
 
+from benchmarks import espeak
 from s2f_lib import config, hub, io, people
-from s2f_lib.evaluate import material, readers
+from s2f_lib.evaluate import appearance, data
 from s2f_lib.metrics import inference, retrieval
-from s2f_lib.people import espeak, speech
+from s2f_lib.people import speech
 
 NAME = "voice-encoder-synthetic"
 ENGINES = {"espeak": espeak.speak, "own": speech.speak}
@@ -42,12 +43,12 @@ def measure(population) -> tuple[dict, dict]:
     """Sex, age and retrieval by engine, and their intervals over people."""
     encoder, decoder = hub.load(NAME), hub.load("decoder-synthetic-vgg")
     reader, recogniser = hub.load("attributes-synthetic"), hub.load("synthetic-vgg")
-    v_f = material.face_features(recogniser, population)[:, 0]
+    v_f = data.face_features(recogniser, population)[:, 0]
     metrics, intervals = {}, {}
     for engine, speak in ENGINES.items():
         clips = np.array([speak(person, sentences="test", channel=True) for person in population])
-        v_s = material.encode(encoder, clips)
-        labels = readers.read(reader, material.decode(decoder, v_s)[0])
+        v_s = data.encode(encoder, clips)
+        labels = appearance.read(reader, data.decode(decoder, v_s)[0])
         right, age = labels["sex"].to_numpy() == population.sex, labels["age"].to_numpy()
         found = {
             "sex_right": inference.mean_interval(right.astype(float)),

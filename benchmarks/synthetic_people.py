@@ -22,10 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import anthropometry
 from s2f_lib import io, people
 from s2f_lib.config import SEEDS
-from s2f_lib.faces.verify import auc
-from s2f_lib.people import accessories, anthropometry
+from s2f_lib.metrics.verification import auc
+from s2f_lib.people import accessories
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 COMMAND = "python benchmarks/synthetic_people.py"

@@ -26,8 +26,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from s2f_lib.config import SEEDS
-from s2f_lib.faces.verify import auc_of_people
 from s2f_lib.metrics.inference import bootstrap
+from s2f_lib.metrics.verification import auc_of_people
 from s2f_lib.people import habits, tracks
 from s2f_lib.people.phones import NEUTRAL
 from s2f_lib.people.population import sample

@@ -18,9 +18,10 @@ import time
 import numpy as np
 
 from s2f_lib import config, hub, io, training
-from s2f_lib.evaluate import ceilings, material, readers
+from s2f_lib.evaluate import appearance, baselines, data
 from s2f_lib.metrics import inference, retrieval, similarity
-from s2f_lib.training import hearing, synthetic, validate
+from s2f_lib.studies import probing
+from s2f_lib.training import synthetic, validate
 
 NAME = "voice-encoder-synthetic"
 
@@ -45,22 +46,22 @@ def main() -> None:
     begun = time.perf_counter()
     recogniser, encoder = hub.load("synthetic-vgg"), hub.load(NAME)
     shipped = hub.describe(NAME)
-    people = options.people or shipped["people"]
-    seen = synthetic.PeopleSet(people, 1, shipped.get("population_seed", synthetic.PeopleSet.seed))
+    people = options.people or shipped["data"]["people"]
+    seen = synthetic.PeopleSet(people, 1, shipped["data"]["seed"])
     unseen = synthetic.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
-    known = synthetic.face_targets(seen, recogniser, synthetic.folder_of(seen), options.workers)
+    known = synthetic.face_targets(seen, recogniser, workers=options.workers)
     test = synthetic.source(unseen, recogniser, workers=options.workers)
     v_f, known_v_f = test.v_f.astype(np.float32), known.v_f.astype(np.float32)
     guesses = {
         "voice": validate.predict(encoder, test),
         "mean_feature": similarity.mean_feature(known_v_f, len(v_f)),
-        **baselines(seen, unseen, known_v_f),
+        **reference_guesses(seen, unseen, known_v_f),
     }
     metrics, intervals = scores(guesses, v_f)
     tables = seen.population().table(), unseen.population().table()
     metrics |= read_off(guesses["voice"], v_f, known_v_f, *tables)
     metrics |= decoded(guesses["voice"], v_f, tables[1])
-    metrics["clips_seen"] = shipped["clips_seen"]
+    metrics["clips_seen"] = shipped["examples_seen"]
     metrics |= {f"validation_top10_at_{clips}_clips": top10 for clips, _, top10 in shipped.get("curve", [])}
     if options.null:
         metrics |= null_world(options.null, options.test_people, recogniser, options.workers)
@@ -78,11 +79,11 @@ def main() -> None:
     print(f"→ {path}")
 
 
-def baselines(seen: synthetic.PeopleSet, unseen: synthetic.PeopleSet, v_f: np.ndarray) -> dict[str, np.ndarray]:
+def reference_guesses(seen: synthetic.PeopleSet, unseen: synthetic.PeopleSet, v_f: np.ndarray) -> dict[str, np.ndarray]:
     """What demographics alone and a perfect listener predict for the test people."""
     people, others = seen.population().table(), unseen.population().table()
-    demographics = ceilings.DemographicsOnly().fit(people, v_f)
-    listener = ceilings.PerfectListener().fit(people, v_f)
+    demographics = baselines.DemographicsOnly().fit(people, v_f)
+    listener = baselines.PerfectListener().fit(people, v_f)
     print(f"perfect listener: {listener.chosen_}, {listener.scores_}", flush=True)
     return {"demographics": demographics.predict(others), "perfect_listener": listener.predict(others)}
 
@@ -113,7 +114,7 @@ def read_off(v_s: np.ndarray, v_f: np.ndarray, known: np.ndarray, people, others
     """
     out = {}
     for name, truth in (("sex", people["sex"] == "male"), ("age", people["age"])):
-        axis = hearing.axis_of(known[:3000], truth.to_numpy(float)[:3000])
+        axis = probing.axis_of(known[:3000], truth.to_numpy(float)[:3000])
         for tail, feature in (("", v_s), ("_face", v_f)):
             guess = axis.read(feature)
             if name == "sex":
@@ -128,7 +129,7 @@ def decoded(v_s: np.ndarray, v_f: np.ndarray, people) -> dict[str, float]:
     decoder, reader = hub.load("decoder-synthetic-vgg"), hub.load("attributes-synthetic")
     out = {}
     for tail, feature in (("", v_s), ("_f2f", v_f)):
-        labels = readers.read(reader, material.decode(decoder, feature)[0])
+        labels = appearance.read(reader, data.decode(decoder, feature)[0])
         out[f"sex_right{tail}"] = float((labels["sex"].to_numpy() == people["sex"].to_numpy()).mean())
         out[f"age_r{tail}"] = float(np.corrcoef(labels["age"], people["age"])[0, 1])
     return out

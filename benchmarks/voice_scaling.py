@@ -18,9 +18,10 @@ import numpy as np
 
 from benchmarks.voice_encoder import read_off
 from s2f_lib import config, hub, io, training
-from s2f_lib.evaluate import ceilings
+from s2f_lib.evaluate import baselines
 from s2f_lib.metrics import inference, retrieval
-from s2f_lib.training import scaling, synthetic, validate
+from s2f_lib.studies import scaling_law
+from s2f_lib.training import synthetic, validate
 
 NAME = "voice-encoder-synthetic"
 STEPS = (200, 400, 800, 1600, 3200, 6400, 12000)
@@ -54,12 +55,12 @@ def main() -> None:
     if options.train_only:
         return
     shipped = hub.describe(NAME)
-    if shipped.get("started_from"):
+    if shipped.get("init_from"):
         raise SystemExit(f"{NAME} went on from another run, but every point here is a run of its own from the start")
-    encoders[shipped["clips_seen"]] = hub.load(NAME)
+    encoders[shipped["examples_seen"]] = hub.load(NAME)
     unseen = synthetic.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
     test = synthetic.source(unseen, recogniser, workers=options.workers)
-    listener = ceilings.PerfectListener().fit(seen.population().table(), source.v_f.astype(np.float32))
+    listener = baselines.PerfectListener().fit(seen.population().table(), source.v_f.astype(np.float32))
     guesses = {clips: validate.predict(encoder, test) for clips, encoder in sorted(encoders.items())}
     tables = seen.population().table(), unseen.population().table()
     labels = labels_read(guesses, test.v_f.astype(np.float32), source.v_f.astype(np.float32), *tables)
@@ -70,8 +71,8 @@ def main() -> None:
     path = io.write_record(
         "voice_scaling", command=io.command_of(parser(), options), n=options.test_people, metrics=metrics,
         intervals=intervals, seeds=[0], seconds=time.perf_counter() - begun,
-        notes=f"{options.people} speakers, one clip and one picture each ({shipped['people']} in the last point); the "
-        f"perfect listener learns from {options.people}; one run (seed 0) a point. Intervals by "
+        notes=f"{options.people} speakers, one clip and one picture each ({shipped['data']['people']} in the "
+        f"last point); the perfect listener learns from {options.people}; one run (seed 0) a point. Intervals by "
         "bootstrap over test people, all points from the same draws; they hold no spread over seeds. line: straight "
         "over the logarithm of the clips; bend: limit - b * clips ** -c. Beyond the last point both are guesses.",
     )  # fmt: skip
@@ -121,7 +122,7 @@ def numbers(clips: list[int], table: np.ndarray) -> dict[str, float]:
     """The metrics of one (resampled) table of hits: columns are the encoders, then the perfect listener."""
     top = table.mean(axis=0)
     share = (top[:-1] - 10) / (top[-1] - 10)
-    found = scaling.fit(clips, share)
+    found = scaling_law.fit(clips, share)
     out = {f"share_at_{n}_clips": s for n, s in zip(clips, share)}
     out |= {f"top10_percent_at_{n}_clips": t for n, t in zip(clips, top)}
     out |= {"perfect_listener_top10_percent": top[-1], "clips_factor": clips[-1] / clips[0]}

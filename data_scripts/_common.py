@@ -1,24 +1,24 @@
-"""What all commands share: their options, their errors, their look at the disk."""
+"""What all steps share: their options, and their look at the disk."""
 
 from __future__ import annotations
 
 import argparse
 import shutil
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 from s2f_lib.corpus import storage
 
-ERRORS = (ValueError, OSError, RuntimeError, ImportError)
 
-
-def parser(description: str, *, needs_input: bool = True, addresses: bool = False) -> argparse.ArgumentParser:
-    """A parser with the options of every command: folder in, folder out, --limit --jobs --dry-run --overwrite.
+def parser(
+    step: str, description: str, *, needs_input: bool = True, addresses: bool = False
+) -> argparse.ArgumentParser:
+    """A parser with the options of every step: folder in, folder out, --limit --jobs --dry-run --overwrite.
 
     With `addresses`, the folder out may be one that fsspec reaches.
     """
-    made = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made = argparse.ArgumentParser(
+        prog=f"s2f corpus {step}", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     if needs_input:
         made.add_argument("source", type=folder, help="folder (or file) to read")
     kind = " or address (s3://bucket/folder)" if addresses else ""
@@ -87,18 +87,6 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
     return number
-
-
-def guarded(main: Callable[[], int], errors: tuple = ERRORS) -> int:
-    """Run a command; an expected error is one sentence on stderr and exit status 2, an unexpected one a traceback."""
-    try:
-        return main()
-    except KeyboardInterrupt:
-        print("stopped; what is complete is kept, the same command goes on", file=sys.stderr)
-        return 130
-    except errors as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
 
 
 def check_space(folder: storage.Place, wanted: float) -> None:

@@ -1,6 +1,6 @@
 """Pack pairs and features into WebDataset shards, the folder that training reads.
 
-    python -m data_scripts.build_shards data/avspeech/2_pairs data/avspeech/corpus \\
+    s2f corpus build_shards data/avspeech/2_pairs data/avspeech/corpus \\
         --features data/avspeech/3_features --splits data/avspeech/splits.json
 
 The folder out may be an address that fsspec reaches (s3://bucket/corpus); training reads it from there as well.
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from data_scripts import _common
+from s2f_lib import cli
 from s2f_lib.corpus import build, manifest, splits
 
 CLIP_BYTES = 150_000
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser():
-    parser = _common.cluster(_common.parser(__doc__, addresses=True))
+    parser = _common.cluster(_common.parser("build_shards", __doc__, addresses=True))
     parser.add_argument("--features", type=Path, default=None, help="folder of extract_features")
     parser.add_argument("--splits", type=Path, required=True, help="file of make_splits")
     parser.add_argument("--wav", action="store_true", help="store WAV: twice as large, read by the standard library")
@@ -54,4 +55,4 @@ def _parser():
 
 
 if __name__ == "__main__":
-    sys.exit(_common.guarded(main))
+    sys.exit(cli.guarded(main, "s2f corpus build_shards"))

@@ -1,6 +1,6 @@
 """Say how many clips each step kept, why the others were lost, and whether some groups are lost more than others.
 
-    python -m data_scripts.corpus_report data/avspeech/3_features data/avspeech/report
+    s2f corpus corpus_report data/avspeech/3_features data/avspeech/report
 
 Reads the manifest of any step; the counts add up to the list it began with. Writes report.md and report.json.
 """
@@ -11,13 +11,13 @@ import json
 import sys
 
 from data_scripts import _common
-from s2f_lib import io
+from s2f_lib import cli, io
 from s2f_lib.corpus import manifest, report
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
-    options = _common.parser(__doc__).parse_args(arguments)
+    options = _common.parser("corpus_report", __doc__).parse_args(arguments)
     rows = manifest.read(options.source / "manifest.csv")[: options.limit]
     funnel = report.funnel(rows)
     text = "# What became of the clips\n\n" + _table(funnel)
@@ -50,4 +50,4 @@ def _table(table) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(_common.guarded(main))
+    sys.exit(cli.guarded(main, "s2f corpus corpus_report"))

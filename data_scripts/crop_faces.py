@@ -1,7 +1,7 @@
 """From clips to pairs: six seconds of sound and one face of 224 x 224 pixels each.
 
-    python -m data_scripts.crop_faces data/avspeech/1_clips data/avspeech/2_pairs --jobs 8
-    python -m data_scripts.crop_faces data/vox1/1_list data/vox1/2_pairs --root /data/voxceleb1
+    s2f corpus crop_faces data/avspeech/1_clips data/avspeech/2_pairs --jobs 8
+    s2f corpus crop_faces data/vox1/1_list data/vox1/2_pairs --root /data/voxceleb1
 
 The frame nearest to the middle of the clip that shows one upright, large enough face is taken (close to the place that
 AVSpeech names); the paper does not say which frame it takes.
@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from data_scripts import _common
+from s2f_lib import cli
 from s2f_lib.corpus import crops, manifest, steps
 
 
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser():
-    parser = _common.cluster(_common.parser(__doc__))
+    parser = _common.cluster(_common.parser("crop_faces", __doc__))
     parser.add_argument("--root", type=Path, default=None, help="where the files lie; by default the source folder")
     parser.add_argument("--size", type=int, default=224, help="side of a crop in pixels (default %(default)s)")
     parser.add_argument("--margin", type=float, default=0.4, help="around the face, in boxes (default %(default)s)")
@@ -41,4 +42,4 @@ def _parser():
 
 
 if __name__ == "__main__":
-    sys.exit(_common.guarded(main))
+    sys.exit(cli.guarded(main, "s2f corpus crop_faces"))

@@ -1,7 +1,7 @@
 """Fetch the clips of AVSpeech that still exist, and list those that do not, with the reason.
 
-    python -m data_scripts.download_avspeech avspeech_train.csv data/avspeech/1_clips --limit 200 --dry-run
-    python -m data_scripts.download_avspeech avspeech_train.csv data/avspeech/1_clips --limit 200 --jobs 4
+    s2f corpus download_avspeech avspeech_train.csv data/avspeech/1_clips --limit 200 --dry-run
+    s2f corpus download_avspeech avspeech_train.csv data/avspeech/1_clips --limit 200 --jobs 4
 
 The list (YouTube id, start, end, x, y; no header) is published by AVSpeech's authors under CC BY 4.0; the videos belong
 to their makers, and the host's terms apply to you. Only the seconds that the list names are asked for, at most 480
@@ -15,6 +15,7 @@ import sys
 from collections import Counter
 
 from data_scripts import _common
+from s2f_lib import cli
 from s2f_lib.corpus import avspeech, steps
 
 
@@ -39,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser():
-    parser = _common.cluster(_common.parser(__doc__))
+    parser = _common.cluster(_common.parser("download_avspeech", __doc__))
     parser.add_argument("--address", default=avspeech.ADDRESS, help="where a video is, with {video_id} (%(default)s)")
     parser.add_argument("--cookies", default=None, help="cookies file for yt-dlp, if the host asks for a login")
     parser.add_argument("--wait", type=float, default=1.0, help="seconds before each video, per process (%(default)s)")
@@ -48,4 +49,4 @@ def _parser():
 
 
 if __name__ == "__main__":
-    sys.exit(_common.guarded(main))
+    sys.exit(cli.guarded(main, "s2f corpus download_avspeech"))

@@ -1,6 +1,6 @@
 """Face features of all pairs, once, with a frozen recogniser.
 
-    python -m data_scripts.extract_features data/avspeech/2_pairs data/avspeech/3_features \\
+    s2f corpus extract_features data/avspeech/2_pairs data/avspeech/3_features \\
         --recogniser vgg-face --device cuda
 
 Features and logits are stored in half precision; the recogniser's checksum is kept with them.
@@ -12,6 +12,7 @@ import functools
 import sys
 
 from data_scripts import _common
+from s2f_lib import cli
 from s2f_lib.corpus import crops, features, manifest, steps
 
 
@@ -29,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser():
-    parser = _common.cluster(_common.parser(__doc__))
+    parser = _common.cluster(_common.parser("extract_features", __doc__))
     parser.add_argument("--recogniser", default="synthetic-vgg", help="a name of s2f_lib.hub (default %(default)s)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default %(default)s)")
     parser.add_argument("--batch-size", type=_common.positive, default=64, help="faces at a time (default %(default)s)")
@@ -37,4 +38,4 @@ def _parser():
 
 
 if __name__ == "__main__":
-    sys.exit(_common.guarded(main))
+    sys.exit(cli.guarded(main, "s2f corpus extract_features"))

@@ -1,7 +1,7 @@
 """Fetch the paper's public examples: clip, true face, F2F and S2F pictures of 968 AVSpeech and 336 VoxCeleb clips.
 
-    python -m data_scripts.fetch_published_examples data/published
-    python -m data_scripts.fetch_published_examples data/published --existing ../shared/published_examples
+    s2f published fetch data/published
+    s2f published fetch data/published --existing ../shared/published_examples
 
 They lie in the authors' project-page repository, speech2face/speech2face.github.io on GitHub. No licence is stated and
 real people are shown: measure on them, do not pass them on. A call that was stopped is continued by the same command.
@@ -14,8 +14,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from data_scripts import _common
-from s2f_lib import io
+from s2f_lib import cli, io
 from s2f_lib.published import fetch, layout
 
 
@@ -58,7 +57,9 @@ def _fetch(out: Path, wanted: fetch.Plan, options: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="s2f published fetch", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("out", type=Path, nargs="?", help="folder to write (default: in the cache folder, S2F_HOME)")
     parser.add_argument("--part", action="append", choices=list(layout.PARTS), help="only this part; may be repeated")
     parser.add_argument(
@@ -75,4 +76,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(_common.guarded(main))
+    sys.exit(cli.guarded(main, "s2f published fetch"))

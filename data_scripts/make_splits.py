@@ -1,6 +1,6 @@
 """Share the speakers of a manifest out into train, validation and test, in a file; no speaker and no video is in two.
 
-    python -m data_scripts.make_splits data/avspeech/3_features data/avspeech/splits.json --fractions 0.9 0.02 0.08
+    s2f corpus make_splits data/avspeech/3_features data/avspeech/splits.json --fractions 0.9 0.02 0.08
 
 The same manifest and seed give the same file on every machine.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 
 from data_scripts import _common
+from s2f_lib import cli
 from s2f_lib.corpus import manifest, splits
 
 
@@ -34,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser():
-    parser = _common.parser(__doc__)
+    parser = _common.parser("make_splits", __doc__)
     parser.add_argument("--seed", type=int, default=0, help="of the hash that orders speakers (default %(default)s)")
     parser.add_argument(
         "--fractions", type=float, nargs=3, default=splits.FRACTIONS, help="train, validation, test (%(default)s)"
@@ -43,4 +44,4 @@ def _parser():
 
 
 if __name__ == "__main__":
-    sys.exit(_common.guarded(main))
+    sys.exit(cli.guarded(main, "s2f corpus make_splits"))

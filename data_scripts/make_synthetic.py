@@ -1,6 +1,6 @@
 """Write a corpus of synthetic people: paired voices and faces, no download, no real person.
 
-    python -m data_scripts.make_synthetic data/synthetic --people 1000 --world physiology --seed 3000 --jobs 4
+    s2f corpus make_synthetic data/synthetic --people 1000 --world physiology --seed 3000 --jobs 4
 
 The folder gets corpus.json, manifest.csv (one row per clip), splits.json (80/10/10 by speaker) and shards/*.tar.
 A run that was stopped, in whatever way, is continued by the same command. The same settings give the same bytes.
@@ -12,6 +12,7 @@ import sys
 import time
 
 from data_scripts import _common
+from s2f_lib import cli
 from s2f_lib.corpus import manifest, synthetic
 
 BYTES_WAV, BYTES_FLAC = 192_044, 110_000  # of a clip; flac roughly
@@ -45,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser():
-    parser = _common.parser(__doc__, needs_input=False)
+    parser = _common.parser("make_synthetic", __doc__, needs_input=False)
     parser.add_argument("--people", type=int, default=1000, help="how many (default %(default)s)")
     parser.add_argument("--world", default="physiology", help="which arrows lead from body to voice (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the population (default %(default)s)")
@@ -79,4 +80,4 @@ def _settings(options) -> synthetic.SyntheticConfig:
 
 
 if __name__ == "__main__":
-    sys.exit(_common.guarded(main))
+    sys.exit(cli.guarded(main, "s2f corpus make_synthetic"))

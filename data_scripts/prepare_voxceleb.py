@@ -1,6 +1,6 @@
 """List a copy of VoxCeleb that is on your disk, so that the next steps can read it; nothing is copied or changed.
 
-    python -m data_scripts.prepare_voxceleb /data/voxceleb1 data/vox1/1_list --meta /data/voxceleb1/vox1_meta.csv
+    s2f corpus prepare_voxceleb /data/voxceleb1 data/vox1/1_list --meta /data/voxceleb1/vox1_meta.csv
 
 The folder holds wav/, aac/ or mp4/ as published, and for VoxCeleb1 unzippedFaces/ with the VGGFace crops. Sex and
 country are the publishers' labels; names of people do not enter the list.
@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from data_scripts import _common
+from s2f_lib import cli
 from s2f_lib.corpus import engine, manifest, voxceleb
 
 
@@ -33,10 +34,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser():
-    parser = _common.parser(__doc__)
+    parser = _common.parser("prepare_voxceleb", __doc__)
     parser.add_argument("--meta", type=Path, default=None, help="vox1_meta.csv; without it no face crops are found")
     return parser
 
 
 if __name__ == "__main__":
-    sys.exit(_common.guarded(main))
+    sys.exit(cli.guarded(main, "s2f corpus prepare_voxceleb"))

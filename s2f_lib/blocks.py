@@ -5,7 +5,7 @@ A file of the book or the README says where a table belongs::
     <!-- results:scorecard -->
     <!-- /results -->
 
-and ``python -m s2f_lib.blocks`` fills it: ``scorecard`` is the table of the paper's claims, ``weights`` the list of
+and ``s2f report`` fills it: ``scorecard`` is the table of the paper's claims, ``weights`` the list of
 shipped weights, any other name the record of that name. A test fails when a block differs from its record.
 
 Two kinds are filled only while the book is built, because they follow from files that are no results: ``pages``, the
@@ -14,10 +14,10 @@ list of pages, and ``api_people``, the modules of a room.
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -200,6 +200,7 @@ ROOMS = {
     "learning": ("voice_encoder", "losses", "train", "training"),
     "metrics": ("metrics",),
     "evaluate": ("evaluate",),
+    "studies": ("studies",),
     "book": ("book", "published", "idea", "blocks", "site", "cli"),
 }
 
@@ -283,8 +284,16 @@ def files(root: Path = ROOT) -> list[Path]:
     return [path for path in candidates if path.exists() and BLOCK.search(path.read_text(encoding="utf-8"))]
 
 
-def main() -> int:
-    """Refresh every block; prints the files that changed."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``s2f report``: fill every block of the documents; prints the files that changed."""
+    parser = argparse.ArgumentParser(
+        prog="s2f report", description="Fill the tables of the documents from the records."
+    )
+    parser.add_argument("--scorecard", action="store_true", help="first judge every claim and write the scorecard")
+    if parser.parse_args(arguments).scorecard:
+        from s2f_lib.evaluate import scorecard
+
+        scorecard.write()
     for path in files():
         before = path.read_text(encoding="utf-8")
         after = refreshed(before)
@@ -293,7 +302,3 @@ def main() -> int:
                 file.write(after)
             print(f"refreshed {path.relative_to(ROOT)}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

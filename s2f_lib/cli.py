@@ -1,53 +1,224 @@
-"""The command `s2f`: a voice to a face, made-up people, training, evaluation, pages.
+"""The command `s2f`: everything a reader of the book does at a shell.
 
     s2f people 8 -o people.png
     s2f face recording.wav -o face.png
-    s2f train --help
-    s2f evaluate --help
-    s2f pages list
+    s2f pages run 04_loss_ablation -p variant=l2
+    s2f train --preset quick
+    s2f --help
 
-What a user can put right (a missing file, an unknown name, a clip that is no sound) ends with one line and status 2;
-a traceback means a bug.
+Each command is a function ``main(arguments) -> exit status`` somewhere in the library; `TASKS` says where. What a
+user can mend (a missing file, an unknown name, a full disk) ends with one line and status 2, ctrl-C with one line and
+status 130; a traceback means a bug. See `guarded`.
 """
 
 from __future__ import annotations
 
 import argparse
+import dis
 import importlib
+import json
+import os
 import sys
-from collections.abc import Sequence
+import traceback
+import zipfile
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from s2f_lib import __version__
 
-DELEGATED = {
-    "train": ("s2f_lib.training.command", "train a voice encoder"),
-    "evaluate": ("s2f_lib.evaluate.__main__", "everything the paper measured, as one record"),
-    "pages": ("s2f_lib.book.pages", "run the pages of the book with other parameters"),
+# What one wants to do -> command -> (help, where its main is). Two words make a command of a group.
+TASKS: dict[str, dict[str, tuple[str, str]]] = {
+    "Try it": {
+        "face": ("draw the face that goes with a voice", "s2f_lib.cli:face"),
+        "people": ("make up people: a table, and a sheet of their faces", "s2f_lib.cli:people"),
+    },
+    "Run the pages of the book": {
+        "pages list": ("the pages, or what can be set on one", "s2f_lib.book.pages:list_main"),
+        "pages run": ("execute a page with other parameters, or a grid of them", "s2f_lib.book.pages:run_main"),
+        "pages table": ("one row per recorded run below a folder", "s2f_lib.book.pages:table_main"),
+        "pages address": ("the address of your copy, in every place that needs it", "s2f_lib.book.address:main"),
+        "pages execute": ("all of them, into the cache of the book", "s2f_lib.book.build:main"),
+    },
+    "Train and measure": {
+        "train": ("train a voice encoder", "s2f_lib.training.command:main"),
+        "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.main:main"),
+        "study ablation": (
+            "the losses against each other, over seeds and rates",
+            "s2f_lib.studies.ablation.summary:command",
+        ),
+        "study ethics": ("the audit: what the model takes from where", "s2f_lib.studies.ethics.audit:main"),
+    },
+    "The paper's published examples": {
+        "published fetch": ("fetch them (network)", "data_scripts.fetch_published_examples:main"),
+        "published measure": ("measure them and write the records", "s2f_lib.published.main:measure_main"),
+        "published train": ("fit the voice head that `draw` needs", "s2f_lib.published.main:train_main"),
+        "published draw": ("an average face of people who sound alike", "s2f_lib.published.main:draw_main"),
+    },
+    "Make a corpus of real data, step by step": {
+        "corpus download_avspeech": ("fetch the clips that still exist", "data_scripts.download_avspeech:main"),
+        "corpus prepare_voxceleb": ("list your copy of VoxCeleb", "data_scripts.prepare_voxceleb:main"),
+        "corpus make_synthetic": ("the same files from made-up people", "data_scripts.make_synthetic:main"),
+        "corpus crop_faces": ("clips to pairs of sound and face", "data_scripts.crop_faces:main"),
+        "corpus extract_features": ("face features of all pairs", "data_scripts.extract_features:main"),
+        "corpus make_splits": ("training, validation and test, apart by speaker", "data_scripts.make_splits:main"),
+        "corpus build_shards": ("pack what training reads", "data_scripts.build_shards:main"),
+        "corpus corpus_report": ("what became of the clips", "data_scripts.corpus_report:main"),
+    },
+    "Weights and records": {
+        "weights list": ("what the library can load by name", "s2f_lib.cli:list_weights"),
+        "weights fetch": ("fetch the real VGG-Face, or convert your copy", "s2f_lib.faces.fetch_weights:main"),
+        "weights export-web": ("write the networks as one script for a page", "s2f_lib.book.web:main"),
+        "weights publish": ("make weights of a finished run loadable by name", "s2f_lib.training.publish:main"),
+        "report": ("fill the tables of the documents from the records", "s2f_lib.blocks:main"),
+        "report figure": ("draw the figure of the idea", "s2f_lib.idea:main"),
+    },
 }
-USER_ERRORS = (ValueError, FileNotFoundError, IsADirectoryError, PermissionError, KeyError, ImportError)
+COMMANDS = {name: entry for commands in TASKS.values() for name, entry in commands.items()}
+MENDABLE = (OSError, ImportError, MemoryError, EOFError, UnicodeError, json.JSONDecodeError, zipfile.BadZipFile)
+OURS = ("s2f_lib", "data_scripts", "tools", "benchmarks", "concurrent", "joblib", "distributed")  # and what they relay
+KEPT = "what is complete is kept; the same command goes on from there"
 
 
-def face(options: argparse.Namespace) -> int:
-    """Draw the face that goes with a voice, in the shipped networks' world."""
+def guarded(run: Callable[[], int | None], program: str = "s2f") -> int:
+    """Run a command; the one place where errors become a line on stderr and an exit status.
+
+    Parameters
+    ----------
+    run : callable
+        The command without arguments; gives its exit status, None for 0.
+    program : str
+        Name that begins the line.
+
+    Returns
+    -------
+    int
+        Status of the command; 2 for what the user can mend: files, memory, packages, undecodable content, and errors
+        that this project raises on purpose; 130 after ctrl-C. Any other exception is a bug and passes through.
+    """
+    try:
+        return run() or 0
+    except KeyboardInterrupt:
+        print(f"{program}: stopped; {KEPT}", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read our output has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except SystemExit as stop:
+        if not isinstance(stop.code, str):
+            raise
+        print(f"{program}: {one_line(stop)}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if not (isinstance(error, MENDABLE) or _raised_on_purpose(error)):
+            raise
+        print(f"{program}: {one_line(error)}", file=sys.stderr)
+        return 2
+
+
+def _raised_on_purpose(error: Exception) -> bool:
+    """Whether a statement ``raise`` of this project made the error, and not an operation that went wrong."""
+    frame, _ = list(traceback.walk_tb(error.__traceback__))[-1]
+    last = error.__traceback__
+    while last.tb_next:
+        last = last.tb_next
+    module = frame.f_globals.get("__package__") or frame.f_globals.get("__name__") or ""
+    statement = dis.opname[frame.f_code.co_code[last.tb_lasti]]
+    memory = type(error).__name__ == "OutOfMemoryError"  # torch's
+    return memory or (module.split(".")[0] in OURS and statement == "RAISE_VARARGS")
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, on one line.
+
+    Examples
+    --------
+    >>> one_line(KeyError("there is no network 'moon'")), one_line(MemoryError())
+    ("there is no network 'moon'", 'MemoryError')
+    """
+    text = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
+    return " ".join(str(text).split()) or type(error).__name__
+
+
+def overview(group: str = "") -> str:
+    """The commands by what one wants to do; those of one group only if it is named."""
+    lines = [f"usage: s2f {group or 'COMMAND'} ...", ""]
+    for task, commands in TASKS.items():
+        shown = {name: text for name, (text, _) in commands.items() if not group or name.split()[0] == group}
+        lines += [task, *(f"  s2f {name:26} {text}" for name, text in shown.items()), ""] if shown else []
+    lines += [
+        f"Options of a command: s2f {group or 'COMMAND'} --help" if not group else f"Options: s2f {group} ... --help"
+    ]
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit status (0 done, 1 the work failed, 2 wrong use, 130 stopped)."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    name = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in COMMANDS), None)
+    if name:
+        module, _, function = COMMANDS[name][1].partition(":")
+        rest = words[len(name.split()) :]
+        return guarded(lambda: getattr(importlib.import_module(module), function)(rest), f"s2f {name}")
+    groups = {command.split()[0] for command in COMMANDS}
+    group = words[0] if words and words[0] in groups else ""
+    asked = [word for word in words[bool(group) :] if word not in ("-h", "--help")]
+    if asked == ["--version"] and not group:
+        print(f"s2f-lib {__version__}")
+        return 0
+    if not asked:
+        print(overview(group))
+        return 0 if words[bool(group) :] else 2
+    near = get_close_matches(" ".join(words[: 1 + bool(group)]), COMMANDS, 1)
+    hint = f"; did you mean s2f {near[0]}?" if near else f"; see s2f {group} --help".replace("  ", " ")
+    print(f"s2f: there is no command {' '.join(words[: 1 + bool(group)])!r}{hint}", file=sys.stderr)
+    return 2
+
+
+def face(arguments: Sequence[str]) -> int:
+    """``s2f face``: draw the face that goes with a voice, by networks that know synthetic people only."""
+    parser = argparse.ArgumentParser(
+        prog="s2f face",
+        description="Draw the average face of those in the training data (synthetic people) who sound like a voice.",
+        epilog="It is a statistical average, not the speaker; it identifies nobody and says nothing about anyone.",
+    )
+    parser.add_argument("voice", type=Path, help="sound file; the loudest six seconds of its speech are used")
+    parser.add_argument("--start", type=float, help="second at which the six seconds begin")
+    parser.add_argument("-o", "--out", type=Path, default=Path("face.png"), help="picture to write (%(default)s)")
+    parser.add_argument("--encoder", default="voice-encoder-synthetic", help="name of the hub (default %(default)s)")
+    parser.add_argument("--decoder", default="decoder-synthetic-vgg", help="name of the hub (default %(default)s)")
+    options = parser.parse_args(arguments)
+    if not options.voice.is_file():
+        raise FileNotFoundError(f"there is no sound file {options.voice}")
+    if options.out.suffix.lower() != ".png":
+        raise ValueError(f"the picture is a PNG, because the mark is also in its text; name it {options.out.stem}.png")
     import torch
 
     from s2f_lib import audio, hub
     from s2f_lib.book import plotting
 
-    waveform = torch.as_tensor(audio.fit_to_clip(audio.load(options.voice)), dtype=torch.float32)
+    speech = audio.load_speech(options.voice, options.start)
     encoder = hub.load(options.encoder).eval()
     decoder = hub.load(options.decoder)
     with torch.no_grad():
-        picture = decoder(encoder(waveform[None])).image[0]
+        picture = decoder(encoder(torch.as_tensor(speech.waveform)[None])).image[0]
     path = plotting.save_face(options.out, picture, comment=f"Made by {options.encoder} and {options.decoder}.")
+    for note in speech.notes:
+        print(f"{options.voice}: {note}.")
     print(f"{path}: a face that goes with voices like this one in the training data (synthetic people).")
-    print("It is a statistical average, not the speaker; it identifies nobody and says nothing about anyone.")
+    print(parser.epilog)
     return 0
 
 
-def people(options: argparse.Namespace) -> int:
-    """Draw made-up people on one sheet, or print their table."""
+def people(arguments: Sequence[str]) -> int:
+    """``s2f people``: a table of made-up people, and a sheet of their faces."""
+    parser = argparse.ArgumentParser(prog="s2f people", description="Make up people: computer-made, nobody's faces.")
+    parser.add_argument("number", type=int, nargs="?", default=8)
+    parser.add_argument("--world", default="physiology", help="which causes reach the voice (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--size", type=int, default=128, help="pixels per face")
+    parser.add_argument("-o", "--out", type=Path, help="picture to write; without it only the table is printed")
+    options = parser.parse_args(arguments)
     from s2f_lib import people as room
 
     population = room.sample(options.number, options.world, seed=options.seed)
@@ -55,7 +226,7 @@ def people(options: argparse.Namespace) -> int:
     columns = [c for c in ("id", "sex", "age", "group", "language", "height_cm") if c in table]
     print(table[columns].to_string(index=False, float_format="%.0f"))
     if options.out:
-        Path(options.out).parent.mkdir(parents=True, exist_ok=True)
+        options.out.parent.mkdir(parents=True, exist_ok=True)
         _sheet(room, population, options).savefig(options.out)
         print(f"{options.out}: computer-made faces; they identify nobody")
     return 0
@@ -78,48 +249,15 @@ def _sheet(room, population, options: argparse.Namespace):
     return figure
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command line of `s2f`."""
-    parser = argparse.ArgumentParser(
-        prog="s2f",
-        description="Speech2Face, reproduced on synthetic people. Faces it draws are averages and identify nobody.",
-    )
-    parser.add_argument("--version", action="version", version=f"s2f-lib {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
-    facing = commands.add_parser("face", help="draw the face that goes with a voice")
-    facing.add_argument("voice", help="sound file (wav, flac, ogg, mp3); its first six seconds are used")
-    facing.add_argument("-o", "--out", default="face.png", help="picture to write (default face.png)")
-    facing.add_argument("--encoder", default="voice-encoder-synthetic", help="name of the hub (default %(default)s)")
-    facing.add_argument("--decoder", default="decoder-synthetic-vgg", help="name of the hub (default %(default)s)")
-    making = commands.add_parser("people", help="make up people: a table, and a sheet of their faces")
-    making.add_argument("number", type=int, nargs="?", default=8)
-    making.add_argument("--world", default="physiology", help="which causes reach the voice (default %(default)s)")
-    making.add_argument("--seed", type=int, default=0)
-    making.add_argument("--size", type=int, default=128, help="pixels per face")
-    making.add_argument("-o", "--out", help="picture to write; without it only the table is printed")
-    for name, (_, helping) in DELEGATED.items():
-        commands.add_parser(name, help=f"{helping}; see s2f {name} --help", add_help=False)
-    return parser
+def list_weights(arguments: Sequence[str]) -> int:
+    """``s2f weights list``: every network that `s2f_lib.hub` knows by name."""
+    argparse.ArgumentParser(prog="s2f weights list", description=list_weights.__doc__).parse_args(arguments)
+    from s2f_lib import hub
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit status (0 done, 1 the work failed, 2 wrong use)."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    try:
-        if arguments and arguments[0] in DELEGATED:
-            return importlib.import_module(DELEGATED[arguments[0]][0]).main(arguments[1:]) or 0
-        options = build_parser().parse_args(arguments)
-        if options.command == "face" and not Path(options.voice).is_file():
-            raise FileNotFoundError(f"there is no sound file {options.voice}")
-        if options.command == "face" and Path(options.out).suffix.lower() != ".png":
-            raise ValueError(
-                f"the picture is a PNG, because the mark is also in its text; name it {Path(options.out).stem}.png"
-            )
-        return {"face": face, "people": people}[options.command](options)
-    except USER_ERRORS as error:
-        message = error.args[0] if isinstance(error, KeyError) and error.args else error
-        print(f"s2f: {message}", file=sys.stderr)
-        return 2
+    for row in hub.available():
+        size = f"{row['size_mb']:7.1f} MB" if row["size_mb"] else "      -   "
+        print(f"{row['name']:24}{size}  {'here' if row['present'] else 'not here':9} {row['licence']}")
+    return 0
 
 
 if __name__ == "__main__":

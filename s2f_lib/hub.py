@@ -16,14 +16,43 @@ from typing import Any
 
 from s2f_lib import io
 
-__all__ = ["COLUMNS", "WEIGHTS", "available", "describe", "find", "load"]
+__all__ = ["COLUMNS", "FIELDS", "WEIGHTS", "available", "check_entry", "describe", "find", "load", "write_entry"]
 
 WEIGHTS = Path(__file__).resolve().parent / "weights"  # entries and the small weights that are shipped
 COLUMNS = (
     *("name", "kind", "size_mb", "licence", "source", "sha256"),
     *("command", "commit", "date", "device", "record"),  # how our own weights were made
 )
-NEEDED = ("name", "kind", "licence", "source", "builder")
+# What an entry may say about its weights, in the order in which it is written; the first five it must say.
+FIELDS = {
+    "name": "how they are loaded",
+    "kind": "what network they are of",
+    "licence": "under which anybody may use them",
+    "source": "where they come from, in words",
+    "builder": "module:function that makes the network of the file",
+    "requires": "packages that it needs",
+    "file": "name of the file; null where a package brings them",
+    "url": "where the file can be fetched",
+    "sha256": "checksum of the file; null where its publisher gives none",
+    "size_mb": "its size",
+    # of our own weights
+    "command": "what makes them again",
+    "commit": "of the code that made them",
+    "date": "when, UTC",
+    "device": "on what",
+    "seconds": "how long the training took",
+    "record": "results/<record>.json holds their numbers",
+    "data": "what they were trained on: kind, people, seed, and what of each person",
+    "recogniser": "name and sha256 of the network whose features they read or predict",
+    "settings": "of the training",
+    "init_from": "what is known of the weights that the training started from; null if it started from none",
+    "steps": "of the optimiser",
+    "examples_seen": "in training, with those of the weights it started from",
+    "loss_weights": "of the terms, as they were at the end",
+    "metrics": "measured on people nobody was trained on",
+    "curve": "rows of examples seen, angle to the face feature in degrees, top-10 % retrieval",
+}
+NEEDED = (*FIELDS,)[:5]
 
 
 def load(name: str, device: str = "cpu", **options: Any) -> Any:
@@ -93,14 +122,35 @@ def available() -> list[dict]:
     return rows
 
 
+def write_entry(path: Path, entry: dict) -> None:
+    """Write what is known about weights beside their file.
+
+    Raises
+    ------
+    ValueError
+        If a field is not one of `FIELDS`, or a needed one is missing.
+    """
+    check_entry(entry, path.name)
+    ordered = {key: entry[key] for key in FIELDS if key in entry}
+    with io.atomic_write(path, "w") as file:
+        json.dump(ordered, file, indent=2)
+        file.write("\n")
+
+
+def check_entry(entry: dict, name: str) -> None:
+    """Refuse (ValueError) an entry that says too little, or what nobody would look for; `name` is for the message."""
+    wrong = [f"it lacks {key!r}" for key in NEEDED if not entry.get(key)]
+    wrong += [f"{key!r} is unknown" for key in entry if key not in FIELDS]
+    if wrong:
+        raise ValueError(f"{name} does not describe weights: {'; '.join(wrong)}")
+
+
 def _entries() -> dict[str, dict]:
     """All entries by name."""
     entries = {}
     for path in sorted(WEIGHTS.glob("*.json")):
         entry = json.loads(path.read_text(encoding="utf-8"))
-        lacking = [key for key in NEEDED if not entry.get(key)]
-        if lacking:
-            raise ValueError(f"{path.name} does not describe weights: it lacks {', '.join(lacking)}")
+        check_entry(entry, path.name)
         file = entry.get("file")
         if file and Path(file).name != file:
             raise ValueError(f"{path.name}: 'file' must be a plain file name, got {file!r}")

@@ -1,13 +1,13 @@
 """The book's one figure of the idea: a voice, its spectrogram, the predicted feature, a typical face; and the target.
 
-    python -m s2f_lib.idea book/_static/idea.png
+    s2f report figure book/_static/idea.png
 
 Everything in it is made: the first synthetic test person speaks, and the shipped networks answer.
 """
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -121,20 +121,15 @@ def _arrows(figure) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the figure to the path given."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    if len(arguments) != 1:
-        print(__doc__.split("\n\n")[1].strip(), file=sys.stderr)
-        return 2
+    """``s2f report figure``: write the figure to the path given."""
+    parser = argparse.ArgumentParser(prog="s2f report figure", description=__doc__.split("\n\n")[0])
+    parser.add_argument("out", type=Path, help="picture to write, such as book/_static/idea.png")
+    out = parser.parse_args(arguments).out
     from matplotlib import pyplot as plt
 
     with plt.rc_context():
         plotting.use_book_style()
         figure = idea_figure(ingredients())
-    with io.atomic_write(Path(arguments[0])) as file:
+    with io.atomic_write(out) as file:
         figure.savefig(file, format="png", dpi=200, metadata={"Description": plotting.FACE_NOTE})
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,6 +10,7 @@ Source: Oh et al. (2019), section 3, Eq. 1. The paper's norms are sums over dime
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -125,6 +126,11 @@ class LossConfig:
         "no_distill": {"weight_distill": 0.0},
         "no_normalized": {"weight_normalized": 0.0},
     }
+
+    def __post_init__(self):
+        for name, value in vars(self).items():
+            if not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{name} must be a finite number of at least 0, got {value}")
 
     def weights(self) -> dict[str, float]:
         """Weights by term, only of the terms that take part."""

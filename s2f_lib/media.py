@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from s2f_lib.audio.container import SLACK, MediaError, check_times, decode, open_container, read_audio
+from s2f_lib.audio.container import SLACK, MediaError, check_times, decode, first_stream, open_container, read_audio
 
 __all__ = ["MediaError", "VideoInfo", "probe", "read_audio", "read_clip", "read_frames"]
 
@@ -34,8 +34,8 @@ class VideoInfo:
 def probe(video: str | Path) -> VideoInfo:
     """Length, size and rates of a video, without decoding it."""
     with open_container(video) as container:
-        picture = next(iter(container.streams.video), None)
-        sound = next(iter(container.streams.audio), None)
+        picture = next((stream for stream in container.streams.video if stream.codec_context), None)
+        sound = next((stream for stream in container.streams.audio if stream.codec_context), None)
         return VideoInfo(
             seconds=container.duration / 1e6 if container.duration else None,
             width=picture.codec_context.width if picture else None,
@@ -83,9 +83,7 @@ def read_frames(video: str | Path, times: Sequence[float]) -> list[np.ndarray]:
         raise MediaError(f"expected times >= 0 s, got {list(times)}")
     found: dict[float, np.ndarray] = {}
     with open_container(video) as container:
-        if not container.streams.video:
-            raise MediaError(f"{video} has no picture stream")
-        stream = container.streams.video[0]
+        stream = first_stream(container, "video", video)
         _refuse_giants(video, stream.codec_context.width, stream.codec_context.height)
         stream.thread_type = "SLICE"
         for time, frame in _shown_at(decode(container, stream, wanted[0]), list(wanted)):
@@ -107,6 +105,8 @@ def _shown_at(frames: Iterator[tuple[float, object]], wanted: list[float]) -> It
     """(wanted time, frame that is on the screen then), for increasing wanted times."""
     shown = None
     for time, frame in frames:
+        if time is None:
+            continue  # nobody can say when it was shown
         while wanted and time > wanted[0] + 1e-6:
             yield wanted.pop(0), frame if shown is None else shown[1]
         if not wanted:

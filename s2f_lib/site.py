@@ -5,9 +5,10 @@ is a block quote, a caption is a line in italics below its figure, references an
 box becomes an admonition, the caption a caption, and an anchor in raw HTML (``<a id="holm1979simple"></a>``) a place
 that links find. Tables of recorded results are filled in.
 
-Two things that the theme and its companions put on every page make a browser complain where there is no server and no
-network: a preload of icon fonts with a cross-origin flag, which pages from a folder may not use (the fonts themselves
-load), and the start code of an online kernel, which this book does not have.
+Three things make a browser complain where there is no server and no network: a preload of icon fonts with a
+cross-origin flag, which pages from a folder may not use (the fonts themselves load); the start code of an online
+kernel, which this book does not have; and the search, which reads whole pages to show a line of each. The first two are
+left out, and the search gets a script with the texts.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
 BOX = re.compile(r"^> \*\*(This page)\*\*\n((?:>.*(?:\n|\Z))+)", re.MULTILINE)
 CAPTION = re.compile(rf"{ANCHOR.pattern}\*(.+)\*\s*", re.DOTALL)
 FONT_PRELOAD = re.compile(r'\s*<link rel="preload" as="font"[^>]*>')
+SEARCH_TEXTS = "search-texts.js"
 
 
 def read_page(app, docname, source):
@@ -141,15 +143,48 @@ def _text(item) -> str:
     return f"{getattr(item, 'filename', item)} {attributes.get('body', '')}"
 
 
-def drop_font_preloads(app, exception):
-    """Remove the preloads of fonts from the written pages."""
+def load_search_texts(app, pagename, templatename, context, doctree):
+    """Let the search page load what `finish_pages` writes for it."""
+    if pagename == "search":
+        app.add_js_file(SEARCH_TEXTS)
+
+
+def finish_pages(app, exception):
+    """Remove the preloads of fonts from the written pages, and write the texts of which the search shows excerpts."""
     if exception is not None or app.builder.format != "html":
         return
-    for path in Path(app.outdir).rglob("*.html"):
+    texts = {}
+    for path in sorted(Path(app.outdir).rglob("*.html")):
         text = path.read_text(encoding="utf-8")
         quiet = FONT_PRELOAD.sub("", text)
         if quiet != text:
             path.write_text(quiet, encoding="utf-8")
+        texts[path.relative_to(app.outdir).as_posix()] = sections(quiet)
+    script = f"window.searchTexts = {json.dumps(texts)};\n"  # book.js gives them to the search
+    (Path(app.outdir) / "_static" / SEARCH_TEXTS).write_text(script, encoding="utf-8")
+
+
+def sections(page: str) -> str:
+    """Return the text of a page without its cells of code, in sections with their names.
+
+    Examples
+    --------
+    >>> sections('<main role="main"><section id="a"><h1>Title</h1><p>One <b>word</b>.</p></section></main>')
+    '<section id="a">Title One word.</section>'
+    """
+    from bs4 import BeautifulSoup, SoupStrainer
+
+    soup = BeautifulSoup(page, "html.parser", parse_only=SoupStrainer("article") if "<article" in page else None)
+    for tag in soup.select("script, style, .headerlink, .cell"):
+        tag.decompose()
+    for tag in soup.find_all(True):
+        if tag.name == "section" and tag.get("id"):
+            tag.attrs = {"id": tag["id"]}
+        else:
+            if tag.name in ("p", "li", "td", "h1", "h2", "h3", "pre", "dt"):
+                tag.append(" ")
+            tag.unwrap()
+    return re.sub(r"\s+", " ", str(soup)).replace(" </", "</").strip()
 
 
 def add_networks(app, config):
@@ -169,5 +204,6 @@ def setup(app):
     app.connect("autodoc-process-docstring", mark_commands, priority=100)
     app.connect("autodoc-skip-member", skip_field_aliases)
     app.connect("html-page-context", drop_online_kernel, priority=900)
-    app.connect("build-finished", drop_font_preloads)
+    app.connect("html-page-context", load_search_texts)
+    app.connect("build-finished", finish_pages)
     return {"env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,7 +7,6 @@ and change widths, kernels and strides; `EncoderConfig.PRESETS` holds every diff
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -307,28 +306,23 @@ def macs_per_clip(encoder: EncoderConfig, frames: int = 598) -> int:
 
 def save(encoder: VoiceEncoder, path: str | Path, half: bool = True) -> None:
     """Write weights and configuration to one safetensors file (16-bit floats unless `half` is False), atomically."""
-    from safetensors.torch import save as to_bytes
-
-    tensors = {}
-    for key, value in encoder.state_dict().items():
-        if value.is_floating_point():
-            tensors[key] = value.detach().cpu().to(torch.float16 if half else torch.float32).contiguous()
-    data = to_bytes(tensors, metadata={"config": json.dumps(config.to_dict(encoder.config))})
-    with io.atomic_write(path) as file:
-        file.write(data)
+    io.write_tensors(path, encoder.state_dict(), config.to_dict(encoder.config), key="config", half=half)
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> VoiceEncoder:
-    """Read an encoder written by `save`; float32, frozen for inference (eval mode), on `device`."""
-    from safetensors import safe_open
+    """Read an encoder written by `save`; float32, frozen for inference (eval mode), on `device`.
 
-    with safe_open(str(path), framework="pt") as file:
-        metadata = file.metadata() or {}
-        if "config" not in metadata:
-            raise ValueError(f"{path} holds no encoder configuration; it was not written by voice_encoder.save()")
-        tensors = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118 - not a dict
-    encoder = VoiceEncoder(config.from_dict(EncoderConfig, json.loads(metadata["config"])))
-    missing, unexpected = encoder.load_state_dict(tensors, strict=False)
+    Raises
+    ------
+    ValueError
+        If the file is damaged, no voice encoder, or does not fit its own configuration.
+    """
+    tensors, shape = io.read_tensors(path)
+    try:
+        encoder = VoiceEncoder(config.from_dict(EncoderConfig, shape))
+        missing, unexpected = encoder.load_state_dict(tensors, strict=False)
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"{path} holds no voice encoder that fits its configuration: {error}") from error
     missing = [key for key in missing if not key.endswith("num_batches_tracked")]
     if missing or unexpected:
         raise ValueError(f"{path} does not fit its own configuration: missing {missing}, unexpected {unexpected}")

@@ -340,7 +340,7 @@ def test_a_part_of_a_file(tmp_path):
     waveform = speechlike(0, 64_000)
     soundfile.write(tmp_path / "x.wav", waveform, 16_000, subtype="FLOAT")
     np.testing.assert_allclose(audio.load(tmp_path / "x.wav", 1.0, 2.5), waveform[16_000:40_000], atol=1e-6)
-    with pytest.raises(audio.AudioError, match=r"4\.00 s long, nothing at 9"):
+    with pytest.raises(audio.AudioError, match=r"no sound .*nothing at 9 s"):
         audio.load(tmp_path / "x.wav", 9.0)
     with pytest.raises(audio.AudioError, match="start < end"):
         audio.load(tmp_path / "x.wav", 2.0, 1.0)

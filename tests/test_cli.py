@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from s2f_lib import cli, hub
+from s2f_lib import cli, hub, people
 from s2f_lib.book import plotting
 
 
@@ -58,7 +60,7 @@ def test_a_voice_becomes_a_marked_face(networks, recording, tmp_path, capsys):
     ("arguments", "message"),
     [
         (["face", "nothing.wav"], "there is no sound file nothing.wav"),
-        (["people", "0"], "s2f: "),
+        (["people", "0"], "s2f people: "),
         (["people", "4", "--world", "moon"], "moon"),
     ],
 )
@@ -94,20 +96,93 @@ def test_people_are_listed_and_drawn(tmp_path, capsys):
         assert picture.width > 100
 
 
-@pytest.mark.parametrize(
-    "command",
-    [["--help"], ["--version"], ["face", "--help"], ["train", "--help"], ["evaluate", "--help"], ["pages", "--help"]],
-)
-def test_help_is_there(command, capsys):
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_says_how_it_is_typed(name, capsys):
     with pytest.raises(SystemExit) as stop:
-        cli.main(command)
+        cli.main([*name.split(), "--help"])
     assert stop.value.code == 0
-    assert re.search(r"usage|s2f-lib \d", capsys.readouterr().out)
+    assert capsys.readouterr().out.startswith(f"usage: s2f {name} ")
+
+
+def test_help_lists_every_command_under_what_one_wants_to_do(capsys):
+    assert cli.main(["--help"]) == 0
+    told = capsys.readouterr().out
+    assert all(f"  s2f {name} " in told for name in cli.COMMANDS)
+    assert all(f"\n{task}\n" in told for task in cli.TASKS)
+    assert cli.main(["pages", "--help"]) == 0
+    told = capsys.readouterr().out
+    assert "s2f pages run" in told
+    assert "s2f train" not in told
+    assert cli.main(["--version"]) == 0
+    assert re.fullmatch(r"s2f-lib \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"), [(["fase", "x.wav"], "s2f face"), (["pages", "rnu"], "s2f pages run"), (["--verbose"], "--help")]
+)
+def test_an_unknown_command_is_told_the_nearest(words, hint, capsys):
+    assert cli.main(words) == 2
+    told = capsys.readouterr().err
+    assert hint in told
+    assert told.count("\n") == 1
 
 
 def test_help_starts_quickly_because_it_loads_no_network():
-    code = (
-        "import sys, s2f_lib.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\nprint('torch' in sys.modules)"
-    )
+    code = "import sys, s2f_lib.cli as c; c.main(['--help']); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+def raising(error):
+    def run():
+        raise error
+
+    return run
+
+
+def test_what_a_user_can_mend_is_one_line_and_a_bug_is_a_traceback(capsys, tmp_path):
+    for mendable, needle in [
+        (lambda: people.sample(-1), "n is -1"),
+        (lambda: hub.load("moon"), "no weights named 'moon'"),
+        (lambda: (tmp_path / "none").read_text(), "none"),
+        (lambda: b"\xff".decode(), "utf-8"),
+        (lambda: json.loads("{"), "Expecting"),
+        (lambda: __import__("no_such_package"), "no_such_package"),
+        (raising(MemoryError()), "MemoryError"),
+        (raising(SystemExit("two\nlines")), "two"),
+    ]:
+        assert cli.guarded(mendable, "s2f test") == 2
+        told = capsys.readouterr().err
+        assert told.startswith("s2f test: ")
+        assert needle in told
+        assert told.count("\n") == 1
+    for bug, kind in [
+        (lambda: {}["key"], KeyError),
+        (lambda: np.zeros(3) + np.zeros(4), ValueError),
+        (lambda: int("x"), ValueError),
+        (lambda: None.shape, AttributeError),
+        (raising(SystemExit(3)), SystemExit),
+    ]:
+        with pytest.raises(kind):
+            cli.guarded(bug, "s2f test")
+
+
+def test_an_error_that_a_worker_process_raised_on_purpose_is_one_line_too(capsys):
+    with ProcessPoolExecutor(1) as pool:
+        assert cli.guarded(lambda: pool.submit(people.sample, -1).result(), "s2f test") == 2
+    assert "n is -1" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_one_line_that_says_what_is_kept(capsys):
+    assert cli.guarded(raising(KeyboardInterrupt()), "s2f test") == 130
+    told = capsys.readouterr().err
+    assert "kept" in told
+    assert told.count("\n") == 1
+
+
+def test_a_reader_that_has_read_enough_is_no_error():
+    code = "from s2f_lib import cli; raise SystemExit(cli.main(['people', '300']))"
+    done = subprocess.run(
+        f'{sys.executable} -c "{code}" | head -1', shell=True, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""

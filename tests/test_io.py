@@ -1,8 +1,11 @@
 """Files are whole or absent, whatever the disk, the server or the network does."""
 
+import concurrent.futures
 import errno
+import gzip
 import hashlib
 import http.server
+import json
 import os
 import threading
 import time
@@ -37,6 +40,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         server = self.server
         server.requests.append(dict(self.headers))
         act = server.plan.pop(0) if server.plan else "serve"
+        if callable(act):
+            return act(self)
         if isinstance(act, int):
             return self.reply(act, b"sorry", {"Retry-After": "0"})
         if act == "html":
@@ -74,7 +79,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def reply(self, status, body, headers, length=-1):
         self.send_response(status)
         for name, value in headers.items():
-            self.send_header(name, value)
+            if value is not None:
+                self.send_header(name, value)
         if length is not None:
             self.send_header("Content-Length", str(len(body) if length == -1 else length))
         self.end_headers()
@@ -207,7 +213,7 @@ def test_a_missing_file_is_not_tried_again(server, fetch, tmp_path):
 
 def test_we_give_up_in_the_end(server, fetch):
     server.plan = [503] * 10
-    with pytest.raises(io.DownloadError, match="gave up after 3 attempts without a new byte: HTTP 503"):
+    with pytest.raises(io.DownloadError, match="gave up after 3 attempts that led nowhere: HTTP 503"):
         fetch(retries=2)
     assert len(server.requests) == 3
 
@@ -237,6 +243,148 @@ def test_only_http_addresses_are_fetched(tmp_path, url):
 def test_nobody_answers(tmp_path):
     with pytest.raises(io.DownloadError, match="gave up after 2 attempts"):
         io.download("http://127.0.0.1:9/x", tmp_path / "x", retries=1, wait=0.01, timeout=1)
+
+
+# --- answers that are wrong: the right file or a DownloadError, and an end
+
+
+def first(handler):
+    """First byte that a request asks for, None for the whole file."""
+    return int(handler.headers["Range"][6:-1]) if "Range" in handler.headers else None
+
+
+def answer(status=200, body=DATA, length=-1, **headers):
+    """A behaviour for `Server.plan`: always the same answer."""
+    return lambda handler: handler.reply(status, body, {k.replace("_", "-"): v for k, v in headers.items()}, length)
+
+
+def ten_bytes_a_request(handler):
+    start = first(handler) or 0
+    handler.reply(
+        206, DATA[start : start + 10], {"ETag": '"a"', "Content-Range": f"bytes {start}-{start + 9}/{len(DATA)}"}
+    )
+
+
+def the_beginning_or_416(handler):
+    if first(handler) is None:
+        return handler.reply(200, DATA[:5000], {"ETag": '"a"'}, length=len(DATA))
+    return handler.reply(416, b"", {})
+
+
+def a_byte_now_and_then(handler):
+    handler.reply(200, b"", {}, length=len(DATA))
+    for k in range(30):
+        handler.wfile.write(DATA[k : k + 1])
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        ten_bytes_a_request,
+        the_beginning_or_416,
+        a_byte_now_and_then,
+        answer(206, DATA[:100], Content_Range=f"bytes 0-99/{len(DATA)}"),
+        answer(206, DATA[:100], Content_Range="bytes 0-99"),
+        answer(206, DATA[:100]),
+        answer(204, b""),
+        answer(429, b"", Retry_After="\xb2"),
+        answer(302, b"", Location="http://[::1/x"),
+        answer(302, b"", Location="http://127.0.0.1:9/x"),
+        answer(302, b"", Location="ftp://127.0.0.1:9/x"),
+        answer(302, b"", Location="file:///etc/hostname"),
+        answer(body=gzip.compress(DATA), Content_Encoding="gzip"),
+        answer(body=DATA, Content_Encoding="br"),
+    ],
+)
+def test_an_answer_without_the_file_ends_in_a_download_error(server, fetch, tmp_path, act):
+    server.plan = [act] * 20
+    with pytest.raises(io.DownloadError):
+        fetch(sha256=None, retries=2, timeout=0.4)
+    assert "weights.bin" not in leftovers(tmp_path)
+    assert len(server.requests) <= 6
+
+
+@pytest.mark.parametrize(
+    "act", [answer(length="\xb2"), answer(length="-5"), answer(Content_Encoding="identity"), answer(ETag="")]
+)
+def test_odd_headers_do_no_harm(server, fetch, act):
+    server.plan = [act] * 3
+    assert fetch(sha256=None).read_bytes() == DATA
+
+
+OLD = bytes(len(DATA))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {}),  # nothing proves that it is the same file
+        ({"ETag": 'W/"a"'}, {"ETag": 'W/"a"'}),
+        ({"ETag": '"a"'}, {"ETag": '"b"'}),
+        ({"Last-Modified": "Mon, 01 Jan 2024 00:00:00 GMT"}, {"Last-Modified": "Tue, 02 Jan 2024 00:00:00 GMT"}),
+    ],
+)
+def test_pieces_of_two_versions_are_never_joined(server, fetch, before, after):
+    def new(handler):  # a server that does not look at If-Range
+        start = first(handler)
+        if start is None:
+            return handler.reply(200, DATA, after)
+        span = {"Content-Range": f"bytes {start}-{len(DATA) - 1}/{len(DATA)}"}
+        return handler.reply(206, DATA[start:], after | span)
+
+    server.plan = [lambda handler: handler.reply(200, OLD[:50_000], before, length=len(OLD)), new, new]
+    assert fetch(sha256=None).read_bytes() == DATA
+
+
+def test_a_file_that_has_grown_is_taken_from_the_start(server, fetch):
+    def grown(handler):
+        start = first(handler) or 0
+        span = {"Content-Range": f"bytes {start}-{len(DATA) - 1}/{len(DATA)}"} if start else {}
+        return handler.reply(206 if start else 200, DATA[start:], {"ETag": '"a"'} | span)
+
+    server.plan = [lambda handler: handler.reply(200, OLD[:50_000], {"ETag": '"a"'}, length=60_000), grown, grown]
+    assert fetch(sha256=None).read_bytes() == DATA
+
+
+def test_pieces_without_a_version_are_joined_where_a_checksum_tells(server, fetch):
+    server.etag = None
+    server.plan = [lambda handler: handler.reply(200, DATA[:50_000], {}, length=len(DATA))]
+    assert fetch().read_bytes() == DATA
+    assert server.requests[1]["Range"] == "bytes=50000-"
+
+
+def test_the_announced_size_of_the_whole_file_is_believed(server, fetch):
+    def half_a_range(handler):
+        start = first(handler)
+        body = DATA[start : start + 100_000]
+        span = f"bytes {start}-{start + len(body) - 1}/{len(DATA)}"
+        return handler.reply(206, body, {"ETag": '"one"', "Content-Range": span})
+
+    server.plan = ["break off", half_a_range, half_a_range]
+    assert fetch(sha256=None).read_bytes() == DATA
+
+
+def test_a_complete_part_is_not_fetched_again(server, fetch, tmp_path):
+    (tmp_path / "get").mkdir()
+    (tmp_path / "get" / "weights.bin.part").write_bytes(DATA)
+    note = {"url": server.url, "version": '"one"', "total": len(DATA)}
+    (tmp_path / "get" / "weights.bin.part.json").write_text(json.dumps(note))
+    assert fetch().read_bytes() == DATA
+    assert not server.requests
+    assert leftovers(tmp_path) == ["weights.bin"]
+
+
+@pytest.mark.filterwarnings("ignore:.*waiting until it is done")
+def test_of_two_downloads_of_one_file_one_waits(server, fetch):
+    def slowly(handler):
+        time.sleep(0.5)
+        handler.reply(200, DATA, {})
+
+    server.plan = [slowly]
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        assert {path.read_bytes() for path in pool.map(lambda _: fetch(), range(3))} == {DATA}
+    assert len(server.requests) == 1
 
 
 # --- atomic writes

@@ -20,7 +20,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from s2f_lib import blocks
+from s2f_lib import blocks, cli
 from s2f_lib.site import commands_as_code
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,6 +35,7 @@ ROOMS = (
     ("voice_encoder", "losses"),
     ("train", "training"),
     ("evaluate", "blocks"),
+    ("studies",),
     ("book",),
     ("published", "idea"),
     ("site", "cli"),
@@ -262,13 +263,15 @@ def command_exists(words: list[str]) -> bool:
         return all(re.search(rf"^{w}:", makefile, re.MULTILINE) for w in words[1:] if "=" not in w)
     if words[:2] == ["python", "-m"]:
         return importlib.util.find_spec(words[2]) is not None
-    return words[0] == "s2f" or (words[0] == "python" and (ROOT / words[1]).is_file())
+    if words[0] == "s2f":
+        return any(" ".join(words[1:n]) in cli.COMMANDS for n in (2, 3))
+    return words[0] == "python" and (ROOT / words[1]).is_file()
 
 
 @pytest.mark.parametrize("path", blocks.files(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_tables_in_the_text_are_those_of_the_records(path):
     text = path.read_text(encoding="utf-8")
-    assert blocks.refreshed(text) == text, "run python -m s2f_lib.blocks"
+    assert blocks.refreshed(text) == text, "run s2f report"
 
 
 def test_tables_of_the_build_are_not_kept_in_git():
@@ -283,7 +286,7 @@ def test_a_changed_record_changes_the_table(tmp_path, monkeypatch):
     text = "<!-- results:some_run -->\nold\n<!-- /results -->\n"
     assert "not run yet" in blocks.refreshed(text)
     record = {"metrics": {"top_10": 0.46}, "intervals": {"top_10": [0.43, 0.49]}, "seeds": [1], "n": 1000, "notes": ""}
-    record |= {"date": "2026-01-01T00:00:00Z", "device": "CPU", "command": "python -m s2f_lib.evaluate"}
+    record |= {"date": "2026-01-01T00:00:00Z", "device": "CPU", "command": "s2f evaluate"}
     (tmp_path / "some_run.json").write_text(json.dumps(record))
     filled = blocks.refreshed(text)
     assert "| top 10 | 0.46 | 0.43 to 0.49 |" in filled

@@ -14,9 +14,12 @@ import argparse
 import ctypes
 import gzip
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
+
+from s2f_lib import cli
 
 DATA = Path(__file__).resolve().parents[1] / "s2f_lib" / "people" / "data"
 VOICES = {"en": "en-us", "zh": "cmn"}  # espeak's own names where they differ from ours
@@ -121,4 +124,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(cli.guarded(main, "python -m tools.build_scores"))

@@ -1,6 +1,6 @@
 """Train `attributes-synthetic`: sex, group and age of a synthetic person, read off the canonical picture.
 
-    python -m tools.train_attributes --data data/faces --ship
+    python -m tools.train_attributes --data data/faces --publish
 
 It uses the true canonical pictures of the decoder's people (population seed "decoder"), and is tested on people of
 the seed "test". A judge of decoded faces only: nothing is trained against it.
@@ -10,33 +10,33 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from s2f_lib import config, people
+from s2f_lib import cli, config, people
 from s2f_lib.faces.attributes import GROUPS, SEXES, AttributeNet
 from s2f_lib.faces.pictures import rendered
 from s2f_lib.faces.recogniser import to_tensor
+from s2f_lib.training.settings import LoopConfig
 from tools import face_training
 
 __all__ = ["AttributeConfig", "agreement", "attribute_loss", "main", "train"]
 
 
 @dataclasses.dataclass(frozen=True)
-class AttributeConfig:
+class AttributeConfig(LoopConfig):
     """Settings of one training run."""
 
     people: int = 3000
     picture_size: int = 112  # pixels; the same pictures as the decoder's
-    steps: int = 600
+    max_steps: int = 600
     batch_size: int = 64
     learning_rate: float = 3e-3  # AdamW, at its peak
     weight_decay: float = 0.05
-    seed: int = 0
+    beta2: float = 0.999
 
 
 def attribute_loss(outputs: tuple[Tensor, Tensor, Tensor], sex: Tensor, group: Tensor, age: Tensor) -> Tensor:
@@ -49,23 +49,29 @@ def attribute_loss(outputs: tuple[Tensor, Tensor, Tensor], sex: Tensor, group: T
     )
 
 
-def train(settings: AttributeConfig, pictures: np.ndarray, population: people.Population) -> AttributeNet:
-    """Train on canonical pictures (n, S, S, 3) uint8; gives the frozen network."""
+def train(
+    settings: AttributeConfig,
+    pictures: np.ndarray,
+    population: people.Population,
+    out: Path | None = None,
+    device="cpu",
+) -> tuple[AttributeNet, float]:
+    """Train on canonical pictures (n, S, S, 3) uint8; gives the frozen network and the seconds."""
     torch.manual_seed(settings.seed)
     network = AttributeNet()
     small = torch.cat([_small(to_tensor(part)) for part in np.array_split(pictures, -(-len(pictures) // 256))])
-    sex = torch.tensor([SEXES.index(s) for s in population.sex])
-    group = torch.tensor([GROUPS.index(g) for g in population.group])
-    age = torch.from_numpy(population.age).float()
-    network.train()
+    sex = torch.tensor([SEXES.index(s) for s in population.sex], device=device)
+    group = torch.tensor([GROUPS.index(g) for g in population.group], device=device)
+    age = torch.from_numpy(population.age).float().to(device)
 
     def losses(chosen: np.ndarray, step: int) -> dict[str, Tensor]:
         generator = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
-        outputs = network(_varied(small[chosen], generator))
+        outputs = network(_varied(small[chosen], generator).to(device))
         return {"loss": attribute_loss(outputs, sex[chosen], group[chosen], age[chosen])}
 
-    face_training.optimise(network, losses, settings, len(pictures))
-    return network.eval().requires_grad_(False)
+    trainer = face_training.FaceTrainer(network, settings, losses, len(pictures), out, device=device)
+    trainer.fit(progress=out is not None)
+    return network.cpu().eval().requires_grad_(False), trainer.seconds
 
 
 def _small(images: Tensor) -> Tensor:
@@ -100,32 +106,24 @@ def main(arguments: list[str] | None = None) -> int:
     how = {"kind": "canonical", "size": settings.picture_size, "workers": options.workers}
     trained_on = people.sample(settings.people, seed=config.SEEDS["decoder"])
     canonical = rendered(options.data / "decoder-canonical", trained_on, **how)
-    start = time.perf_counter()
-    network = train(settings, canonical.pictures[:, 0], trained_on)
-    seconds = time.perf_counter() - start
+    network, seconds = train(settings, canonical.pictures[:, 0], trained_on, options.out, options.device)
     tested_on = people.sample(options.test_people, seed=config.SEEDS["test"])
     truth = rendered(options.data / f"test-canonical-{settings.picture_size}", tested_on, **how)
     metrics = agreement(network, to_tensor(truth.pictures[:, 0]), tested_on)
-    for name, value in metrics.items():
-        print(f"{name}: {value:.4f}  ({options.test_people} people)")
-    entry = {
-        "kind": "attribute classifier",
-        "licence": "CC0-1.0",
-        "source": "trained here from scratch on computer-made faces; for those only",
-        "command": face_training.command_of("tools.train_attributes", settings),
-        "builder": "s2f_lib.faces.attributes:load_attributes",
-        "population_seed": config.SEEDS["decoder"],
-        "data": f"{settings.people} people, one canonical picture each",
-        "settings": config.to_dict(settings),
-        "metrics": metrics | {"test_people": options.test_people},
-    }
-    if options.ship:
-        entry |= face_training.provenance("train_attributes_synthetic", entry, seconds, settings.people)
-    folder = None if options.ship else options.out
-    path = face_training.ship("attributes-synthetic", network, shape={}, entry=entry, folder=folder)
-    print(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB")
-    return 0
+    return face_training.install(
+        options,
+        "attributes-synthetic",
+        network,
+        settings,
+        metrics,
+        seconds,
+        kind="attribute classifier",
+        source="trained here from scratch on computer-made faces; for those only",
+        command=face_training.command_of("tools.train_attributes", settings),
+        builder="s2f_lib.faces.attributes:load_attributes",
+        data={"kind": "synthetic people", "people": settings.people, "seed": config.SEEDS["decoder"], "canonical": 1},
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.guarded(main, "python -m tools.train_attributes"))

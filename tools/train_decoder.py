@@ -1,16 +1,16 @@
 """Train a face decoder: from features of wild pictures to the person's canonical face; then freeze and ship it.
 
-    python -m tools.train_decoder --people 9000 --steps 11000 --ship
-    python -m tools.train_decoder --people 9000 --steps 11000 --start-from decoder-synthetic-vgg --ship
-    python -m tools.train_decoder --recogniser dlib --people 2000 --steps 4000 --first 800 --components 64 \\
-        --start-from decoder-synthetic-vgg --ship
-    python -m tools.train_decoder --people 48 --steps 20 --out runs/tiny    # a minute or two, to see it run
+    python -m tools.train_decoder --people 9000 --max-steps 11000 --publish
+    python -m tools.train_decoder --people 9000 --max-steps 11000 --init-from decoder-synthetic-vgg --publish
+    python -m tools.train_decoder --recogniser dlib --people 2000 --max-steps 4000 --first 800 --components 64 \\
+        --init-from decoder-synthetic-vgg --publish
+    python -m tools.train_decoder --people 48 --max-steps 20 --out runs/tiny    # a minute or two, to see it run
 
 The second command trains a decoder anew, or on if it has the same shape, behind the f_dec it had: the voice encoder's
 loss compares features behind f_dec, so a changed one would want another voice encoder.
 
 The people come from the population seed "decoder": neither the recogniser nor the voice encoder nor the evaluation
-has them. Training continues from the last checkpoint in --out; --ship puts the result where `hub` finds it.
+has them. Training continues from the last checkpoint in --out; --publish puts the result where `hub` finds it.
 
 Three losses, as in Cole et al. (2017): mean absolute error of the texture (in the mean person's shape), squared error
 of the landmarks, and the negative cosine between a recogniser's feature of the rendered face and of the true one; and
@@ -29,37 +29,39 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from s2f_lib import config, hub, io, people
+from s2f_lib import cli, config, hub, io, people
 from s2f_lib.faces.decoder import LANDMARK_UNIT, LOGIT_EPS, DecoderShape, FaceDecoder, to_mean_shape
 from s2f_lib.faces.decoder_quality import quick_quality
 from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.recogniser import FaceRecogniser, extract, to_tensor
+from s2f_lib.people import fingerprint
+from s2f_lib.training.settings import LoopConfig
 from tools import face_training
 
 __all__ = ["DecoderConfig", "Examples", "decoder_loss", "main", "prepare", "train"]
 
 
 @dataclasses.dataclass(frozen=True)
-class DecoderConfig:
+class DecoderConfig(LoopConfig):
     """Settings of one training run; saved beside its checkpoint."""
 
     recogniser: str = "synthetic-vgg"  # whose features are decoded
     people: int = 3000  # of the population seed "decoder"
     items: int = 2  # wild pictures of each
     picture_size: int = 112  # pixels, of wild and canonical pictures
-    start_from: str = ""  # a shipped decoder: of this recogniser, to improve what follows f_dec; of another, as a start
+    init_from: str = ""  # a shipped decoder: of this recogniser, to improve what follows f_dec; of another, as a start
     first: int = 1000  # outputs of f_dec
     components: int = 72  # learned pictures; fewer make a smaller file
-    steps: int = 2600
+    max_steps: int = 2600
     batch_size: int = 32
     learning_rate: float = 3e-4  # AdamW, at its peak; a larger one unlearns the regression that training starts from
     weight_decay: float = 0.02
+    beta2: float = 0.999
     weight_texture: float = 1.0  # mean absolute error, colours in 0-1
     weight_detail: float = 1.0  # the same error band by band, fine ones as much as coarse ones
     weight_landmarks: float = 300.0  # mean squared error, in squared picture widths
     weight_identity: float = 0.1  # of 1 - cosine
     identity_share: float = 0.25  # part of each batch that is rendered for the identity loss, the costly one
-    seed: int = 0
 
 
 class Examples(NamedTuple):
@@ -116,51 +118,42 @@ def detail_error(difference: Tensor, bands: int = 4) -> Tensor:
 def prepare(settings: DecoderConfig, data: Path, workers: int = 2, device: str = "cpu") -> Examples:
     """Render people, extract their features, and warp their canonical pictures to the mean shape.
 
-    All is kept in `data`, under names that change with the weights it was made with.
+    Pictures are kept in `data`; features and textures in the cache, by all that they were made from.
     """
     population = people.sample(settings.people, seed=config.SEEDS["decoder"])
     how = {"size": settings.picture_size, "workers": workers}
     canonical = rendered(data / "decoder-canonical", population, kind="canonical", **how)
     wild = rendered(data / "decoder-wild", population, kind="wild", items=range(settings.items), **how)
     landmarks = torch.from_numpy(np.array(canonical.landmarks[:, 0]))
-    start = hub.load(settings.start_from) if settings.start_from else None
+    start = hub.load(settings.init_from) if settings.init_from else None
     mean = start.mean_landmarks if start else landmarks.mean(dim=0)
-    key = f"{settings.people}x{settings.items}"
+    faces = [fingerprint.face_key(population), settings.picture_size]
 
-    def features_of(name: str, what: str, pictures: np.ndarray) -> np.ndarray:
-        return _kept(data / f"decoder-{what}-{_stamp(name)}.npy", lambda: _features(name, pictures, device))
+    def features_of(name: str, items: object, pictures: np.ndarray) -> np.ndarray:
+        def make() -> np.ndarray:
+            return extract(hub.load(name, device), pictures, progress=True)[0].astype(np.float16)
 
-    features = features_of(settings.recogniser, key, wild.pictures)
-    identity = features_of("synthetic-vgg", f"identity-{settings.people}", canonical.pictures[:, 0])
-    textures = _kept(
-        data / f"decoder-textures-{settings.people}-{_stamp(settings.start_from)}.npy",
+        return io.cache.array("tools/features", [_checksum(name), *faces, items], make, mmap=True)
+
+    features = features_of(settings.recogniser, settings.items, wild.pictures)
+    identity = features_of("synthetic-vgg", "canonical", canonical.pictures[:, 0])
+    textures = io.cache.array(
+        "tools/textures",
+        [_checksum(settings.init_from), *faces],
         lambda: _textures(canonical, landmarks, mean, device),
+        mmap=True,
     )
-    if settings.start_from in ("", f"decoder-{settings.recogniser}"):
+    if settings.init_from in ("", f"decoder-{settings.recogniser}"):
         return Examples(features, landmarks, textures, identity, mean)
-    other = settings.start_from.removeprefix("decoder-")
-    known = features_of(other, key, wild.pictures)
+    known = features_of(settings.init_from.removeprefix("decoder-"), settings.items, wild.pictures)
     with torch.no_grad():
         first_layer = start.f_dec(torch.from_numpy(np.array(known, dtype=np.float32)).mean(dim=1)).numpy()
     return Examples(features, landmarks, textures, identity, mean, first_layer)
 
 
-def _kept(path: Path, make) -> np.ndarray:
-    """An array from a file, made first if it is not there."""
-    if not path.exists():
-        array = make()
-        with io.atomic_path(path) as temporary:
-            np.save(temporary, array)
-    return np.load(path, mmap_mode="r")
-
-
-def _stamp(name: str) -> str:
-    """A name in the hub with the first digits of its weights' checksum; "" for none."""
-    return f"{name}-{(hub.describe(name).get('sha256') or '')[:8]}" if name else ""
-
-
-def _features(name: str, pictures: np.ndarray, device: str) -> np.ndarray:
-    return extract(hub.load(name, device), pictures, progress=True)[0].astype(np.float16)
+def _checksum(name: str) -> str:
+    """The checksum of weights in the hub, or the name of those that a package brings; "" for none."""
+    return (hub.describe(name).get("sha256") or name) if name else ""
 
 
 @torch.no_grad()
@@ -277,13 +270,12 @@ def train(settings: DecoderConfig, out: Path, examples: Examples, device: str = 
     torch.manual_seed(settings.seed)
     sizes = {"first": settings.first, "components": settings.components}
     decoder = FaceDecoder(DecoderShape(feature_dim=examples.features.shape[-1], **sizes))
-    if settings.start_from == f"decoder-{settings.recogniser}":
-        start_from_itself(decoder, hub.load(settings.start_from), examples)
+    if settings.init_from == f"decoder-{settings.recogniser}":
+        start_from_itself(decoder, hub.load(settings.init_from), examples)
     else:
         start_from_statistics(decoder, examples)
-        if settings.start_from:
-            start_from_decoder(decoder, hub.load(settings.start_from), examples)
-    decoder = decoder.to(device, memory_format=torch.channels_last)
+        if settings.init_from:
+            start_from_decoder(decoder, hub.load(settings.init_from), examples)
     critic = hub.load("synthetic-vgg", device)
 
     def losses(chosen: np.ndarray, step: int) -> dict[str, Tensor]:
@@ -291,8 +283,9 @@ def train(settings: DecoderConfig, out: Path, examples: Examples, device: str = 
         v_f, truth = _batch(examples, rng.permutation(chosen), rng, device)
         return decoder_loss(decoder, v_f, truth, critic, settings)
 
-    seconds = face_training.optimise(decoder, losses, settings, len(examples.landmarks), out)
-    return decoder.cpu().freeze(), seconds
+    trainer = face_training.FaceTrainer(decoder, settings, losses, len(examples.landmarks), out, device=device)
+    trainer.fit(progress=True)
+    return decoder.cpu().freeze(), trainer.seconds
 
 
 def _batch(examples: Examples, who: np.ndarray, rng: np.random.Generator, device: str) -> tuple[Tensor, dict]:
@@ -316,7 +309,6 @@ def _batch(examples: Examples, who: np.ndarray, rng: np.random.Generator, device
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     parser = face_training.command_line(__doc__, DecoderConfig, Path("runs/decoder"), "decoder-<recogniser>", 200)
-    parser.add_argument("--device", default="cpu", help="where the network is trained: cpu, cuda, cuda:1")
     options = parser.parse_args(arguments)
     settings = face_training.chosen(options, DecoderConfig)
     torch.set_flush_denormal(True)
@@ -328,42 +320,29 @@ def main(arguments: list[str] | None = None) -> int:
     canonical = rendered(options.data / f"test-canonical-{settings.picture_size}", tested_on, kind="canonical", **how)
     v_f, _ = extract(hub.load(settings.recogniser), wild.pictures[:, 0])
     metrics = quick_quality(decoder, v_f, canonical)
-    for name, value in metrics.items():
-        print(f"{name}: {value:.4f}  ({options.test_people} people)")
-    entry = _entry(settings, metrics | {"test_people": options.test_people})
-    name = f"decoder-{settings.recogniser}"
-    if options.ship:
-        record = f"train_{name.replace('-', '_')}"
-        entry |= face_training.provenance(record, entry, seconds, settings.people, options.device)
-    folder = None if options.ship else options.out
-    path = face_training.ship(name, decoder, shape=dataclasses.asdict(decoder.shape), entry=entry, folder=folder)
-    print(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB")
-    return 0
-
-
-def _entry(settings: DecoderConfig, metrics: dict[str, float]) -> dict:
-    """What the hub says about these weights."""
-    return {
-        "kind": "face decoder",
-        "licence": "CC0-1.0",
-        "source": "trained here from scratch on computer-made faces; shows no real person",
-        "command": face_training.command_of("tools.train_decoder", settings),
-        "builder": "s2f_lib.faces.decoder:load_decoder",
-        "population_seed": config.SEEDS["decoder"],
-        "data": f"{settings.people} people, {settings.items} wild pictures and one canonical picture each",
-        "settings": config.to_dict(settings),
-        "started_from": _origin(settings.start_from),
-        "metrics": metrics,
-    }
-
-
-def _origin(name: str) -> dict | None:
-    """The decoder that training started from: its name, checksum and own command."""
-    if not name:
-        return None
-    known = hub.describe(name)
-    return {key: known[key] for key in ("name", "sha256", "command", "commit") if key in known}
+    return face_training.install(
+        options,
+        f"decoder-{settings.recogniser}",
+        decoder,
+        settings,
+        metrics,
+        seconds,
+        shape=dataclasses.asdict(decoder.shape),
+        kind="face decoder",
+        source="trained here from scratch on computer-made faces; shows no real person",
+        command=face_training.command_of("tools.train_decoder", settings),
+        builder="s2f_lib.faces.decoder:load_decoder",
+        recogniser={"name": settings.recogniser, "sha256": hub.describe(settings.recogniser).get("sha256")},
+        init_from=face_training.origin(settings.init_from),
+        data={
+            "kind": "synthetic people",
+            "people": settings.people,
+            "seed": config.SEEDS["decoder"],
+            "wild": settings.items,
+            "canonical": 1,
+        },
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.guarded(main, "python -m tools.train_decoder"))

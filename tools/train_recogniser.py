@@ -7,10 +7,10 @@ says what the person looks like (`tools.looks`), and it counts more towards the 
 the axes of what many people share. Names come from fc8 as in VGG-Face; the axes are not shipped.
 
     python -m tools.train_recogniser --out runs/recogniser
-    python -m tools.train_recogniser --out runs/tiny --people 40 --items 3 --steps 20   # to see it run
+    python -m tools.train_recogniser --out runs/tiny --people 40 --items 3 --max-steps 20   # to see it run
 
 The people come from the population seed "recogniser" and appear nowhere else. Training continues from the last
-checkpoint in --out. --ship puts the result where ``hub.load("synthetic-vgg")`` finds it.
+checkpoint in --out. --publish puts the result where ``hub.load("synthetic-vgg")`` finds it.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from s2f_lib import config, people
+from s2f_lib import cli, config, people
 from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.recogniser import extract
 from s2f_lib.faces.recognisers import SYNTHETIC_MEAN, SYNTHETIC_SCALE, synthetic_vgg
-from s2f_lib.faces.verify import matched_pairs, rank_of_own, verification_auc
 from s2f_lib.faces.vgg import VGGFace, VGGShape, fold_batch_norm
+from s2f_lib.metrics.retrieval import rank
+from s2f_lib.metrics.verification import auc_of_pictures, matched_pairs
+from s2f_lib.training.settings import LoopConfig
 from tools import face_training
 from tools.looks import LookAxes, LookConfig, looks_of
 
@@ -36,7 +38,7 @@ __all__ = ["RecogniserConfig", "augmented", "cosface_loss", "main", "quality", "
 
 
 @dataclasses.dataclass(frozen=True)
-class RecogniserConfig:
+class RecogniserConfig(LoopConfig):
     """Settings of one training run; saved beside its checkpoint."""
 
     people: int = 8000  # identities of the population seed "recogniser"
@@ -47,16 +49,17 @@ class RecogniserConfig:
     image_size: int = 80  # pixels, as the network sees them
     fc6: int = 256
     classes: int = 1000  # identities whose row of fc8 is shipped, the first ones
-    steps: int = 3200
+    max_steps: int = 3200
     batch_size: int = 128
     learning_rate: float = 3e-3  # AdamW, at its peak
     weight_decay: float = 0.05
+    beta2: float = 0.999
     scale: float = 20.0  # of the cosines, before the softmax
     margin: float = 0.15  # taken off the cosine with the right identity (CosFace)
     weight_looks: float = 3.0  # of the squared error of the looks, in standard deviations
     weight_looks_end: float = 15.0  # the same in the last fifth of the training
     looks: LookConfig = dataclasses.field(default_factory=LookConfig)
-    seed: int = 0
+    mixed_precision: str = "bf16"  # a third faster, on CPUs that know it too
 
     @property
     def shape(self) -> VGGShape:
@@ -75,12 +78,12 @@ def cosface_loss(v_f: Tensor, weight: Tensor, identity: Tensor, scale: float, ma
 
 def margin_at(step: int, settings: RecogniserConfig) -> float:
     """No margin for a third of the training, while the network learns to see anything; then it grows to full size."""
-    return settings.margin * min(1.0, max(0.0, 3 * step / settings.steps - 1))
+    return settings.margin * min(1.0, max(0.0, 3 * step / settings.max_steps - 1))
 
 
 def weight_at(step: int, settings: RecogniserConfig) -> float:
     """The weight of the looks: one value for most of the training, another for its last fifth."""
-    return settings.weight_looks if 5 * step < 4 * settings.steps else settings.weight_looks_end
+    return settings.weight_looks if 5 * step < 4 * settings.max_steps else settings.weight_looks_end
 
 
 def augmented(pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
@@ -110,7 +113,7 @@ def train(
     looks = looks_of(population, canonical, settings.looks)
     values, weights = looks.values.to(device), looks.weights.to(device)
     axes = LookAxes(settings.shape.fc7, looks.lengths)
-    both = nn.ModuleDict({"network": network, "axes": axes}).to(device, memory_format=torch.channels_last).train()
+    both = nn.ModuleDict({"network": network, "axes": axes})
     per_person = wild.pictures.shape[1] + 1
 
     def losses(chosen: np.ndarray, step: int) -> dict[str, Tensor]:
@@ -119,7 +122,7 @@ def train(
         pictures = face_training.to_device(_pick(wild, canonical, who, which), device)
         pictures = augmented(pictures, settings.image_size, generator)
         pixels = (pictures * 255 - SYNTHETIC_MEAN) / SYNTHETIC_SCALE
-        with torch.autocast(torch.device(device).type, torch.bfloat16):  # a third faster, on CPUs that know it too
+        with trainer.autocast():
             before = network.fc7_before_relu(pixels.contiguous(memory_format=torch.channels_last))
         v_f = torch.relu(before.float())
         identity, margin = torch.from_numpy(who).to(device), margin_at(step, settings)
@@ -129,8 +132,9 @@ def train(
         }
         return terms | {"loss": terms["identity"] + weight_at(step, settings) * terms["looks"]}
 
-    seconds = face_training.optimise(both, losses, settings, settings.people * per_person, out)
-    return _finished(network.eval().cpu(), settings, wild), seconds
+    trainer = face_training.FaceTrainer(both, settings, losses, settings.people * per_person, out, device=device)
+    trainer.fit(progress=True)
+    return _finished(network.eval().cpu(), settings, wild), trainer.seconds
 
 
 def _pick(wild: PictureSet, canonical: PictureSet, who: np.ndarray, which: np.ndarray) -> np.ndarray:
@@ -164,16 +168,15 @@ def quality(
     gallery, _ = extract(recogniser, canonical.pictures[:, 0])
     matched = matched_pairs(population.sex, population.group, population.age)
     return {
-        "verification_auc": verification_auc(v_f),
-        "verification_auc_matched": verification_auc(v_f, matched),
-        "rank1": float((rank_of_own(v_f[:, 0], gallery) == 1).mean()),
+        "verification_auc": auc_of_pictures(v_f),
+        "verification_auc_matched": auc_of_pictures(v_f, matched),
+        "rank1": rank(v_f[:, 0], gallery).recall(1),
     }
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     parser = face_training.command_line(__doc__, RecogniserConfig, Path("runs/recogniser"), "synthetic-vgg", 500)
-    parser.add_argument("--device", default="cpu", help="where the network is trained: cpu, cuda, cuda:1")
     options = parser.parse_args(arguments)
     settings = face_training.chosen(options, RecogniserConfig)
     torch.set_flush_denormal(True)
@@ -199,35 +202,27 @@ def main(arguments: list[str] | None = None) -> int:
         options.data / f"test-canonical-{size}", tested_on, kind="canonical", size=size, workers=workers
     )
     metrics = quality(network, wild, canonical, tested_on)
-    for name, value in metrics.items():
-        print(f"{name}: {value:.4f}  ({options.test_people} people)")
-    entry = _entry(settings, metrics | {"test_people": options.test_people})
-    if options.ship:
-        entry |= face_training.provenance(
-            "train_synthetic_vgg", entry, seconds, settings.people * (settings.items + 1), options.device
-        )
-    folder = None if options.ship else options.out
-    path = face_training.ship(
-        "synthetic-vgg", network, shape=dataclasses.asdict(network.shape), entry=entry, folder=folder
+    return face_training.install(
+        options,
+        "synthetic-vgg",
+        network,
+        settings,
+        metrics,
+        seconds,
+        shape=dataclasses.asdict(network.shape),
+        kind="face recogniser",
+        source="trained here from scratch on computer-made faces; identifies no real person",
+        command=face_training.command_of("tools.train_recogniser", settings),
+        builder="s2f_lib.faces.recognisers:load_synthetic_vgg",
+        data={
+            "kind": "synthetic people",
+            "people": settings.people,
+            "seed": config.SEEDS["recogniser"],
+            "wild": settings.items,
+            "canonical": 1,
+        },
     )
-    print(f"wrote {path}, {path.stat().st_size / 1e6:.1f} MB")
-    return 0
-
-
-def _entry(settings: RecogniserConfig, metrics: dict[str, float]) -> dict:
-    """What the hub says about these weights."""
-    return {
-        "kind": "face recogniser",
-        "licence": "CC0-1.0",
-        "source": "trained here from scratch on computer-made faces; identifies no real person",
-        "command": face_training.command_of("tools.train_recogniser", settings),
-        "builder": "s2f_lib.faces.recognisers:load_synthetic_vgg",
-        "population_seed": config.SEEDS["recogniser"],
-        "data": f"{settings.people} people, {settings.items} wild pictures and one canonical picture each",
-        "settings": config.to_dict(settings),
-        "metrics": metrics,
-    }
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(cli.guarded(main, "python -m tools.train_recogniser"))

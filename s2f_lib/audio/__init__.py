@@ -1,6 +1,7 @@
 """Sound in: any recording to a six-second clip, and the clip to the paper's compressed complex spectrogram.
 
-- `load`, `write`: recordings: recordings of any kind, whole or in part;
+- `load`, `write`: recordings of any kind, whole or in part;
+- `load_speech`, `leveled`: the six seconds of somebody's recording that hold speech, at the usual level;
 - `fit_to_clip`, `to_mono`, `resample`: a waveform to a clip;
 - `compressed_spectrogram`, `compressed_magnitude`, `invert_spectrogram`: what the voice encoder gets, and back;
 - ``s2f_lib.audio.degrade``: sound made worse on purpose, to train and to test with.
@@ -11,6 +12,7 @@ repeated), Hann window of 25 ms, hop of 10 ms, 512 FFT bands, each of the real a
 """
 
 from s2f_lib.audio.clip import CLIP_SECONDS, SAMPLE_RATE, AudioError, fit_to_clip, resample, to_mono
+from s2f_lib.audio.level import NoSpeech, Speech, leveled, load_speech
 from s2f_lib.audio.recording import load, write
 from s2f_lib.audio.spectrogram import (
     HOP_LENGTH,
@@ -30,11 +32,15 @@ __all__ = [
     "SAMPLE_RATE",
     "WIN_LENGTH",
     "AudioError",
+    "NoSpeech",
+    "Speech",
     "compressed_magnitude",
     "compressed_spectrogram",
     "fit_to_clip",
     "invert_spectrogram",
+    "leveled",
     "load",
+    "load_speech",
     "resample",
     "to_mono",
     "write",

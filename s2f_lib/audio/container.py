@@ -11,13 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
-from s2f_lib.audio.clip import AudioError, resample, to_mono
+from s2f_lib.audio.clip import AudioError, check, check_rate, resample, to_mono
 
-__all__ = ["FORMATS", "MediaError", "check_times", "decode", "open_container", "read_audio"]
+__all__ = ["FORMATS", "MediaError", "blocks", "check_times", "decode", "first_stream", "open_container", "read_audio"]
 
-FORMATS = "mov,mp4,m4a,3gp,matroska,webm,avi,flv,mpegts,mpeg,asf,ogg,aac,mp3,wav,flac"  # containers we open
+FORMATS = (
+    "mov,mp4,m4a,3gp,matroska,webm,avi,flv,mpegts,mpeg,asf,ogg,aac,mp3,wav,flac,amr,amrnb,amrwb,wv,aiff,au,caf,w64"
+)
 MAX_DURATION = 3600.0  # s, read into memory at once
 SLACK = 0.25  # s; how much may be missing at the end of a stream before we say so
+JITTER = 0.003  # s; Matroska rounds times to milliseconds, and such a gap is none
 
 
 class MediaError(AudioError):
@@ -31,74 +34,28 @@ def read_audio(video: str | Path, start: float = 0.0, end: float | None = None) 
     ------
     FileNotFoundError, MediaError
         No such file; no sound stream; damaged; or it ends more than a quarter of a second before `end`.
+
+    See Also
+    --------
+    s2f_lib.audio.load : takes every kind of recording, and what there is of it.
     """
     check_times(start, end)
-    with open_container(video) as container:
-        if not container.streams.audio:
-            raise MediaError(f"{video} has no sound stream")
-        stream = container.streams.audio[0]
-        rate = stream.codec_context.sample_rate
-        if not rate:
-            raise MediaError(f"{video}: its sound stream names no sample rate; the file is damaged")
-        pieces = []  # (first sample counted from `start`, samples)
-        for time, frame in decode(container, stream, start):
-            if end is not None and time >= end:
-                break
-            if frame.sample_rate != rate:
-                raise MediaError(f"{video} changes its sample rate from {rate} to {frame.sample_rate} Hz in between")
-            if (time - start) > MAX_DURATION:
-                raise MediaError(f"{video} is longer than {MAX_DURATION:.0f} s; give start and end")
-            if time + frame.samples / rate > start:
-                pieces.append((round((time - start) * rate), _mono(frame)))
-    return _joined(pieces, rate, None if end is None else end - start, f"{video} from {start:g} s")
-
-
-@contextlib.contextmanager
-def open_container(video: str | Path) -> Iterator:
-    """Open a video; whatever the decoder dislikes becomes a `MediaError`."""
-    import av
-
-    video = Path(video)
-    if not video.is_file():
-        raise FileNotFoundError(f"no video at {video}")
-    if video.stat().st_size == 0:
-        raise MediaError(f"{video} is empty (0 bytes)")
-    # Playlists and scripts, which could make the decoder open other files or addresses, are not among the formats.
-    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
-    try:
-        with av.open(str(video.resolve()), metadata_errors="ignore", options=options) as container:
-            yield container
-    except av.error.FFmpegError as error:
-        raise MediaError(
-            f"{video} cannot be read as video or sound: {error.strerror}; damaged or truncated?"
-        ) from error
-
-
-def decode(container, stream, start: float) -> Iterator[tuple[float, object]]:
-    """(time in s, frame) from at or before `start` on; from the beginning where the file cannot be searched."""
-    import av
-
-    origin = (container.start_time or 0) / av.time_base
-    if start > 1:
-        try:
-            container.seek(int((start + origin) * av.time_base), backward=True)
-            frames = _timed(container, stream, origin)
-            first = next(frames, None)
-            if first is not None and first[0] <= start:
-                yield first
-                yield from frames
-                return
-        except av.error.FFmpegError:
-            pass  # no index to search in: read from the beginning instead
-        container.seek(0, backward=True)
-    yield from _timed(container, stream, origin)
-
-
-def _timed(container, stream, origin: float) -> Iterator[tuple[float, object]]:
-    """Frames with their time from the beginning of the file; frames without a time are left out."""
-    for frame in container.decode(stream):
-        if frame.time is not None:
-            yield frame.time - origin, frame
+    pieces, length, rate = [], 0, 0
+    for rate, block in blocks(video, start):
+        pieces.append(to_mono(block))
+        length += block.shape[1]
+        if end is None and length > MAX_DURATION * rate:
+            raise MediaError(f"{video} is longer than {MAX_DURATION:.0f} s; give start and end")
+        if end is not None and length >= round((end - start) * rate):
+            break
+    if not length:
+        raise MediaError(f"{video} from {start:g} s: no sound there")
+    wanted = length if end is None else round((end - start) * rate)
+    if wanted - length > SLACK * rate:
+        seconds = f"{end - start:g} s of sound are wanted, it ends after {length / rate:.2f} s"
+        raise MediaError(f"{video} from {start:g} s: {seconds}")
+    sound = np.concatenate(pieces)[:wanted]
+    return check(resample(np.pad(sound, (0, wanted - len(sound))), rate), str(video))
 
 
 def check_times(start: float, end: float | None) -> None:
@@ -109,28 +66,93 @@ def check_times(start: float, end: float | None) -> None:
         raise MediaError(f"{end - start:.0f} s are asked for; at most {MAX_DURATION:.0f} s are read at once")
 
 
-def _mono(frame) -> np.ndarray:
-    """Samples of a decoded piece of sound, channels averaged; (samples,) float32."""
+@contextlib.contextmanager
+def open_container(video: str | Path) -> Iterator:
+    """Open a video or sound file; whatever the decoder dislikes becomes a `MediaError`."""
+    import av
+
+    video = Path(video)
+    if not video.is_file():
+        raise FileNotFoundError(f"no video at {video}")
+    if video.stat().st_size == 0:
+        raise MediaError(f"{video} is empty (0 bytes)")
+    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
+    try:
+        with av.open(str(video.resolve()), metadata_errors="ignore", options=options) as container:
+            yield container
+    except av.error.FFmpegError as error:
+        raise MediaError(
+            f"{video} cannot be read as video or sound: {error.strerror}; damaged or truncated?"
+        ) from error
+
+
+def first_stream(container, kind: str, video: str | Path):
+    """The first stream of a kind ("video", "audio") that a decoder is there for."""
+    words = {"video": "picture", "audio": "sound"}[kind]
+    streams = getattr(container.streams, kind)
+    if not streams:
+        raise MediaError(f"{video} has no {words} stream")
+    for stream in streams:
+        if stream.codec_context is not None:
+            return stream
+    raise MediaError(f"{video}: there is no decoder for its {words} stream (encrypted, or a rare codec)")
+
+
+def blocks(video: str | Path, start: float = 0.0) -> Iterator[tuple[int, np.ndarray]]:
+    """(sample rate, (channels, samples) float32) of the sound from a second on; gaps between its pieces are silent."""
+    with open_container(video) as container:
+        stream = first_stream(container, "audio", video)
+        rate, position = check_rate(stream.codec_context.sample_rate, video), 0  # samples given since `start`
+        for time, frame in decode(container, stream, start):
+            if frame.sample_rate != rate:
+                raise MediaError(f"{video} changes its sample rate from {rate} to {frame.sample_rate} Hz in between")
+            samples = _channels(frame)
+            first = position if time is None else round((time - start) * rate)
+            if abs(first - position) <= JITTER * rate:
+                first = position
+            if first - position > MAX_DURATION * rate:
+                raise MediaError(f"{video} has a gap of {(first - position) / rate:.0f} s in its sound; damaged?")
+            if first > position:
+                yield rate, np.zeros((len(samples), first - position), np.float32)
+            samples = samples[:, max(0, position - first) :]
+            if samples.shape[1]:
+                position = max(first, position) + samples.shape[1]
+                yield rate, samples
+
+
+def decode(container, stream, start: float) -> Iterator[tuple[float | None, object]]:
+    """(time in s, frame) from at or before `start` on; from the beginning where the file cannot be searched."""
+    import av
+
+    origin = (container.start_time or 0) / av.time_base
+    if start > 1:
+        try:
+            container.seek(int((start + origin) * av.time_base), backward=True)
+            frames = _timed(container, stream, origin)
+            first = next(frames, None)
+            if first is not None and first[0] is not None and first[0] <= start:
+                yield first
+                yield from frames
+                return
+        except av.error.FFmpegError:
+            pass  # no index to search in: read from the beginning instead
+        container.seek(0, backward=True)
+    yield from _timed(container, stream, origin)
+
+
+def _timed(container, stream, origin: float) -> Iterator[tuple[float | None, object]]:
+    """Frames with their time from the beginning of the file."""
+    for frame in container.decode(stream):
+        yield None if frame.time is None else frame.time - origin, frame
+
+
+def _channels(frame) -> np.ndarray:
+    """Samples of a decoded piece of sound, (channels, samples) float32 in [-1, 1]; the axis is known, not guessed."""
     samples = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
-    return to_mono(samples)
-
-
-def _joined(pieces: list[tuple[int, np.ndarray]], rate: int, seconds: float | None, what: str) -> np.ndarray:
-    """Lay pieces of sound at their places (gaps stay silent) and bring them to 16 kHz."""
-    last = max((first + len(samples) for first, samples in pieces), default=0)
-    if last <= 0:
-        raise MediaError(f"{what}: no sound there")
-    length = last if seconds is None else round(seconds * rate)
-    if length - last > SLACK * rate:
-        raise MediaError(f"{what}: {seconds:g} s of sound are wanted, it ends after {last / rate:.2f} s")
-    sound = np.zeros(length, dtype=np.float32)
-    for first, samples in pieces:
-        samples = samples[max(0, -first) : length - first]
-        first = max(0, first)
-        sound[first : first + len(samples)] = samples
-    sound = resample(sound, rate)
-    if not np.isfinite(sound).all():
-        raise MediaError(f"{what}: the sound holds NaN or infinite values; the file is damaged")
-    return np.clip(sound, -1.0, 1.0)
+    if samples.dtype == np.uint8:
+        return (samples.astype(np.float32) - 128) / 128
+    if np.issubdtype(samples.dtype, np.signedinteger):
+        return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
+    return samples.astype(np.float32)

@@ -1,1 +1,5 @@
-"""The book's own room: its look (`plotting`), its explorers (`widgets`), and how its pages are run (`pages`)."""
+"""The book's own room: its look (`plotting`), its explorers (`widgets`), and how its pages run (`pages`, `build`)."""
+
+from s2f_lib.book.parameters import claims
+
+__all__ = ["claims"]

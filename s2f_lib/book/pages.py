@@ -1,13 +1,13 @@
-"""Run the pages of the book again with other parameters: one run, a grid of runs, and a table of what came out.
+"""Run the pages of the book: one with other parameters, a grid of runs and its table, or all of them for the build.
 
-    python -m s2f_lib.book.pages list                        # the pages
-    python -m s2f_lib.book.pages list 04_loss_ablation       # what can be set: name, type, default, help
-    python -m s2f_lib.book.pages run 04_loss_ablation -p seeds=[0,1] -p preset=paper -o runs/ablation
-    python -m s2f_lib.book.pages run 04_loss_ablation --grid seed=[0,1,2] --jobs 2 -o runs/seeds
-    python -m s2f_lib.book.pages table runs/seeds
+    s2f pages list                        # the pages
+    s2f pages list 04_loss_ablation       # what can be set: name, type, default, help
+    s2f pages run 04_loss_ablation -p seeds=[0,1] -p preset=paper -o runs/ablation
+    s2f pages run 04_loss_ablation --grid seed=[0,1,2] --jobs 2 -o runs/seeds
+    s2f pages table runs/seeds
 
-A page is executed by papermill. Names and types are checked before anything starts: papermill itself only warns about a
-parameter that the page does not have, and then runs for hours without it.
+Names, types and smallest values are checked before anything starts: papermill itself only warns about a parameter that
+the page does not have, and then runs for hours without it. The cells run in a kernel of their own, see `kernel`.
 """
 
 from __future__ import annotations
@@ -17,19 +17,17 @@ import difflib
 import hashlib
 import itertools
 import json
-import shutil
-import sys
+import re
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
+from s2f_lib.book import kernel
 from s2f_lib.book.parameters import PageError, Parameter, check_value, parse_value, read_parameters
 from s2f_lib.io import atomic_write
 
 ROOT = Path(__file__).resolve().parents[2]
-RECORD = "application/papermill.record/"  # how a kept number is stored in an executed page
 
 
 def pages(folder: Path | None = None) -> list[Path]:
@@ -45,7 +43,7 @@ def find(page: str | Path) -> Path:
     PageError
         If there is none; the message lists the pages there are.
     """
-    path = Path(page)
+    path = Path(page).expanduser()
     if path.suffix == ".ipynb":
         if path.is_file():
             return path
@@ -58,6 +56,22 @@ def find(page: str | Path) -> Path:
     return hits[0]
 
 
+def read(path: Path):
+    """A notebook (nbformat.NotebookNode, version 4).
+
+    Raises
+    ------
+    PageError
+        If the file is none.
+    """
+    import nbformat
+
+    try:
+        return nbformat.read(path, as_version=4)
+    except (ValueError, KeyError, AttributeError, TypeError, nbformat.ValidationError) as error:
+        raise PageError(f"{path} is no notebook: {str(error).splitlines()[0]}") from error
+
+
 def parameters(page: str | Path) -> list[Parameter]:
     """What can be set on a page: the assignments of the cell tagged `parameters`, with type and help.
 
@@ -67,20 +81,19 @@ def parameters(page: str | Path) -> list[Parameter]:
         If the page has no such cell, or the cell holds something else than plain assignments of constants.
     """
     path = find(page)
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
+    tagged = [cell for cell in read(path).cells if "parameters" in cell.metadata.get("tags", [])]
     if len(tagged) != 1:
         raise PageError(f"{path.name}: expected one cell tagged 'parameters', found {len(tagged)}")
-    return read_parameters("".join(tagged[0]["source"]), path.name)
+    return read_parameters(tagged[0].source, path.name)
 
 
 def check(page: str | Path, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Check names and types of values for a page before anything runs; strings are read as typed at a shell.
+    """Check names, types and smallest values for a page before anything runs; strings are read as typed at a shell.
 
     Raises
     ------
     PageError
-        For an unknown name (with the nearest known one) or a wrong type.
+        For an unknown name (with the nearest known one), a wrong type or too small a number.
     """
     known = {p.name: p for p in parameters(page)}
     checked = {}
@@ -119,19 +132,17 @@ def run(page: str | Path, out: str | Path, values: Mapping[str, Any] | None = No
     PageError
         For an unknown page, name or type; nothing has been started or written then.
     """
-    import papermill
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
 
     path = find(page)
     values = check(path, values or {})
-    out = Path(out)
+    out = Path(out).expanduser()
     out.mkdir(parents=True, exist_ok=True)
-    executed, error, start = out / path.name, "", time.monotonic()
-    try:
-        papermill.execute_notebook(
-            path, executed, values, progress_bar=progress, kernel_name="python3", log_output=False
-        )
-    except papermill.PapermillExecutionError as failure:
-        error = f"cell {failure.cell_index}: {failure.ename}: {failure.evalue}"
+    notebook = load_notebook_node(str(path))
+    notebook = parameterize_notebook(notebook, values) if values else notebook
+    start = time.monotonic()
+    error = kernel.execute(notebook, Path.cwd(), save=out / path.name, bar=path.stem if progress else "")
     record = {
         "page": path.stem,
         "command": command(path.stem, values),
@@ -139,7 +150,7 @@ def run(page: str | Path, out: str | Path, values: Mapping[str, Any] | None = No
         "seconds": round(time.monotonic() - start, 1),
         "status": "failed" if error else "done",
         "error": error,
-        "numbers": kept_numbers(executed),
+        "numbers": kernel.kept_numbers(notebook),
     }
     with atomic_write(out / f"{path.stem}.json", "w") as file:
         json.dump(record, file, indent=2)
@@ -150,44 +161,45 @@ def run(page: str | Path, out: str | Path, values: Mapping[str, Any] | None = No
 def command(page: str, values: Mapping[str, Any]) -> str:
     """The shell command that runs a page with these values."""
     settings = "".join(f" -p {name}={json.dumps(value)}" for name, value in values.items())
-    return f"python -m s2f_lib.book.pages run {page}{settings}"
-
-
-def kept_numbers(executed: Path) -> dict[str, float]:
-    """The plain numbers that an executed page stored with `plotting.keep`."""
-    numbers = {}
-    for cell in json.loads(executed.read_text(encoding="utf-8"))["cells"]:
-        for output in cell.get("outputs", []):
-            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
-            text = "".join(output.get("data", {}).get(f"{RECORD}text/plain", ""))
-            if name:
-                try:
-                    numbers[name] = float(text)
-                except ValueError:
-                    continue  # a kept text or figure, not a number
-    return numbers
+    return f"s2f pages run {page}{settings}"
 
 
 def sweep(
     page: str, out: str | Path, grid: Mapping[str, Sequence[Any]], fixed: Mapping[str, Any], jobs: int = 1
-) -> list:
-    """Run a page once per point of a grid, in several processes; returns the records in grid order.
+) -> list[dict]:
+    """Run a page once per point of a grid, several at once; returns the records in grid order.
 
     All points are checked before the first one starts. Each run gets a folder of its own, named by its values; a run
-    whose record says "done" with the same parameters is not repeated.
+    whose record says "done" with the same parameters is not repeated. A run that fails is a record, and the others go
+    on; ctrl-C stops those that run, and starts none.
     """
     points = [dict(zip(grid, combination)) for combination in itertools.product(*grid.values())]
     checked = [check(page, {**fixed, **point}) for point in points]
-    folders = [Path(out) / "-".join(f"{k}={v}" for k, v in point.items()).replace("/", "_") for point in points]
+    folders = [Path(out).expanduser() / folder_name(point) for point in points]
     records: list[dict | None] = [_done(page, folder, values) for folder, values in zip(folders, checked)]
     waiting = [i for i, record in enumerate(records) if record is None]
-    with ProcessPoolExecutor(max_workers=max(1, jobs)) as pool:
-        futures = {pool.submit(run, page, folders[i], checked[i], progress=False): i for i in waiting}
-        for future in as_completed(futures):
-            i = futures[future]
-            records[i] = future.result()
-            print(f"{folders[i].name}: {records[i]['status']} in {records[i]['seconds']:.0f} s", flush=True)
+    tasks = {i: lambda i=i: run(page, folders[i], checked[i], progress=False) for i in waiting}
+    for i, record in kernel.in_parallel(tasks, jobs):
+        records[i] = record
+        print(f"{folders[i].name}: {record['status']} in {record['seconds']:.0f} s", flush=True)
     return records
+
+
+def folder_name(point: Mapping[str, Any]) -> str:
+    """A short name for a point of a grid, that no other point has.
+
+    Examples
+    --------
+    >>> folder_name({"seed": 1, "loss": "l1"})
+    'seed=1-loss=l1'
+    >>> folder_name({"recording": "a/b.wav"}) == folder_name({"recording": "a_b.wav"})
+    False
+    """
+    text = "-".join(f"{name}={value}" for name, value in point.items())
+    plain = re.sub(r"[^\w=.,+-]", "_", text)[:80]
+    if plain == text:
+        return plain
+    return f"{plain}-{hashlib.sha256(repr(sorted(point.items())).encode()).hexdigest()[:8]}"
 
 
 def _done(page: str, folder: Path, values: Mapping[str, Any]) -> dict | None:
@@ -195,9 +207,24 @@ def _done(page: str, folder: Path, values: Mapping[str, Any]) -> dict | None:
     path = folder / f"{find(page).stem}.json"
     if not path.exists():
         return None
-    record = json.loads(path.read_text(encoding="utf-8"))
+    record = _read_record(path)
     wanted = {p.name: values.get(p.name, p.default) for p in parameters(page)}
     return record if record["status"] == "done" and record["parameters"] == json.loads(json.dumps(wanted)) else None
+
+
+def _read_record(path: Path) -> dict:
+    """The record of a run.
+
+    Raises
+    ------
+    PageError
+        If the file is not a whole one.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return {key: record[key] for key in ("page", "parameters", "status", "seconds", "numbers")} | record
+    except (ValueError, KeyError, TypeError) as error:
+        raise PageError(f"{path} is not the record of a run; delete it and run the page again") from error
 
 
 def table(folder: str | Path):
@@ -209,7 +236,7 @@ def table(folder: str | Path):
     """
     import pandas as pd
 
-    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(Path(folder).rglob("[0-9][0-9]_*.json"))]
+    records = [_read_record(path) for path in sorted(Path(folder).expanduser().rglob("[0-9][0-9]_*.json"))]
     if not records:
         raise PageError(f"no run of a page is recorded below {folder}")
     rows = []
@@ -221,31 +248,6 @@ def table(folder: str | Path):
     return pd.DataFrame(rows)
 
 
-def fingerprint(root: Path = ROOT) -> str:
-    """A checksum of all that a page calls: library, data scripts, weights, recorded results."""
-    digest = hashlib.sha256()
-    for folder in ("s2f_lib", "data_scripts", "results"):
-        for path in sorted((root / folder).rglob("*")):
-            if path.is_file() and "__pycache__" not in path.parts:
-                digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-def refresh_cache(build: Path = ROOT / "_build") -> bool:
-    """Forget the executed pages when what they call has changed; returns whether it did.
-
-    The cache of the book knows the text of the cells only.
-    """
-    stamp, now = build / ".library", fingerprint()
-    if stamp.exists() and stamp.read_text() == now:
-        return False
-    for folder in (".jupyter_cache", ".doctrees", "jupyter_execute"):
-        shutil.rmtree(build / folder, ignore_errors=True)
-    build.mkdir(exist_ok=True)
-    stamp.write_text(now)
-    return True
-
-
 def _settings(pairs: Sequence[str], option: str) -> dict[str, str]:
     """Split name=value arguments."""
     for pair in pairs:
@@ -254,8 +256,26 @@ def _settings(pairs: Sequence[str], option: str) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
 
-def _list(page: str | None) -> int:
-    """Print the pages, or the parameters of one."""
+def _lists(grid: Mapping[str, str]) -> dict[str, list]:
+    """The values of a grid, read from what was typed."""
+    import yaml
+
+    lists = {}
+    for name, text in grid.items():
+        try:
+            lists[name] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            lists[name] = None
+        if not isinstance(lists[name], list) or not lists[name]:
+            raise PageError(f"--grid {name} wants a list of values, such as {name}=[1,2], got {text!r}")
+    return lists
+
+
+def list_main(arguments: Sequence[str] | None = None) -> int:
+    """``s2f pages list``: the pages, or what can be set on one."""
+    parser = argparse.ArgumentParser(prog="s2f pages list", description="The pages, or what can be set on one.")
+    parser.add_argument("page", nargs="?", help="name, number or path of a notebook")
+    page = parser.parse_args(arguments).page
     if page is None:
         for path in pages():
             print(f"{path.stem:24} {', '.join(p.name for p in parameters(path))}")
@@ -265,66 +285,35 @@ def _list(page: str | None) -> int:
     return 0
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    """Run one page or a grid of them; 0 when all finished, 1 when a page failed."""
-    import yaml
-
-    values, grid = _settings(arguments.parameter, "-p"), _settings(arguments.grid, "--grid")
-    out = Path(arguments.out or f"runs/{find(arguments.page).stem}")
+def run_main(arguments: Sequence[str] | None = None) -> int:
+    """``s2f pages run``: execute one page or a grid of them; 0 when all finished, 1 when a page failed."""
+    parser = argparse.ArgumentParser(prog="s2f pages run", description="Execute a page with other parameters.")
+    parser.add_argument("page", help="name, number or path of a notebook")
+    parser.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--grid", action="append", default=[], metavar="NAME=[A,B]", help="one run per combination")
+    parser.add_argument("--jobs", type=int, default=1, help="runs of a grid at once (default %(default)s)")
+    parser.add_argument("-o", "--out", help="folder for the executed page and its record (default runs/PAGE)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    options = parser.parse_args(arguments)
+    values, grid = _settings(options.parameter, "-p"), _settings(options.grid, "--grid")
+    if options.jobs < 1:
+        raise PageError(f"--jobs is {options.jobs}; at least one run has to go on")
+    out = Path(options.out or f"runs/{find(options.page).stem}")
     if grid:
-        lists = {name: yaml.safe_load(text) for name, text in grid.items()}
-        for name, items in lists.items():
-            if not isinstance(items, list) or not items:
-                raise PageError(f"--grid {name} wants a list of values, such as {name}=[1,2], got {grid[name]!r}")
-        records = sweep(arguments.page, out, lists, values, arguments.jobs)
+        records = sweep(options.page, out, _lists(grid), values, options.jobs)
     else:
-        records = [run(arguments.page, out, values, progress=not arguments.quiet)]
+        one = {0: lambda: run(options.page, out, values, progress=not options.quiet)}
+        records = [record for _, record in kernel.in_parallel(one)]
     for record in records:
-        print(
-            f"{record['page']}: {record['status']} in {record['seconds']:.0f} s"
-            + f"; {record['error']}" * bool(record["error"])
-        )
+        error = f"; {record['error']}" * bool(record["error"])
+        print(f"{record['page']}: {record['status']} in {record['seconds']:.0f} s{error}")
     print(f"executed pages and records are in {out}")
     return int(any(record["status"] != "done" for record in records))
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The command line of ``python -m s2f_lib.book.pages``."""
-    parser = argparse.ArgumentParser(prog="python -m s2f_lib.book.pages", description=__doc__.split("\n\n")[0])
-    commands = parser.add_subparsers(dest="command", required=True, metavar="{list,run,table}")
-    listing = commands.add_parser("list", help="the pages, or what can be set on one")
-    listing.add_argument("page", nargs="?")
-    running = commands.add_parser("run", help="execute a page with other parameters")
-    running.add_argument("page", help="name, number or path of a notebook")
-    running.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE")
-    running.add_argument("--grid", action="append", default=[], metavar="NAME=[A,B]", help="one run per combination")
-    running.add_argument("--jobs", type=int, default=1, help="processes for a grid")
-    running.add_argument("-o", "--out", help="folder for the executed page and its record (default runs/PAGE)")
-    running.add_argument("--quiet", action="store_true", help="no progress bar")
-    tabling = commands.add_parser("table", help="one row per recorded run below a folder")
-    tabling.add_argument("folder")
-    commands.add_parser("cache", help=argparse.SUPPRESS)
-    return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit status (0 done, 1 a page failed, 2 wrong use)."""
-    arguments = build_parser().parse_args(argv)
-    try:
-        if arguments.command == "list":
-            return _list(arguments.page)
-        if arguments.command == "run":
-            return _run(arguments)
-        if arguments.command == "table":
-            print(table(arguments.folder).to_string(index=False, float_format="{:.4g}".format))
-            return 0
-        if refresh_cache():
-            print("the library or its records changed: all pages will be executed again")
-        return 0
-    except PageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def table_main(arguments: Sequence[str] | None = None) -> int:
+    """``s2f pages table``: one row per recorded run below a folder."""
+    parser = argparse.ArgumentParser(prog="s2f pages table", description="One row per recorded run below a folder.")
+    parser.add_argument("folder")
+    print(table(parser.parse_args(arguments).folder).to_string(index=False, float_format="{:.4g}".format))
+    return 0

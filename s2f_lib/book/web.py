@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 from s2f_lib import audio, hub, io
-from s2f_lib.audio import _fast
+from s2f_lib.audio import _fast, level
 from s2f_lib.book import web_page
 from s2f_lib.faces import decoder as face_decoder
 from s2f_lib.faces import warp
@@ -35,21 +35,8 @@ FILE = "voice2face_weights.js"
 FORMAT = 1  # of the file; voice2face.js refuses others
 WHOLE, HALF = 4_096, 60_000  # numbers; arrays up to these are stored with 32 and 16 bits, larger matrices with 8
 SENSITIVE = ("landmark_line.weight",)  # 16 bits nevertheless: its rounding alone moves a point by 0.08 pixels
-RULES = {
-    "shortest": 1.0,
-    "clipped_at": 0.999,
-    "clipped_share": 0.02,
-    "piece": 0.05,
-    "band": [100.0, 4000.0],
-    "usual_db": -25.0,
-    "silent_db": -90.0,
-    "gate_db": 30.0,
-    "searched": 600.0,
-    "steady_db": 1.5,
-    "periodic": 0.5,
-    "eps": 1e-20,
-    "clip_s": 6.0,
-}
+RULES = ("piece", "band", "usual_db", "silent_db", "gate_db", "searched", "steady_db", "periodic", "eps")  # audio.level
+OWN_RULES = {"shortest": 1.0, "clipped_at": 0.999, "clipped_share": 0.02}  # s; of full scale; of the samples
 
 
 def export_web(encoder: str = ENCODER, decoder: str = DECODER, out: str | Path | None = None) -> Path:
@@ -154,7 +141,7 @@ def _networks(encoder: VoiceEncoder, decoder: face_decoder.FaceDecoder) -> tuple
     settings |= {"map_size": shape.map_size, "channels": shape.channels, "size": shape.image_size}
     settings |= {"landmark_unit": face_decoder.LANDMARK_UNIT, "warp_points": len(face_decoder.WARP_POINTS)}
     settings |= {"smoothing": face_decoder.SMOOTHING, "warp_stride": warp.STRIDE}
-    settings["rules"] = RULES
+    settings["rules"] = OWN_RULES | {name: getattr(level, name.upper()) for name in RULES}
     settings["border"] = warp.border_points().flatten().tolist()
     return {name: array.numpy().astype(np.float32) for name, array in arrays.items()}, settings
 

@@ -72,7 +72,7 @@ def load(path: storage.Name) -> dict[str, list[str]]:
     """Read splits and check that no speaker is in two parts."""
     path = storage.at(path)
     if not path.exists():
-        raise FileNotFoundError(f"no splits at {path}; make them with python -m data_scripts.make_splits")
+        raise FileNotFoundError(f"no splits at {path}; make them with s2f corpus make_splits")
     parts = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(parts, dict) or set(parts) != set(SPLITS):
         raise ValueError(f"{path} must hold exactly the parts {', '.join(SPLITS)}")

@@ -152,9 +152,7 @@ class ShardSource:
     def _member(self, row: int, ending: str) -> object:
         shard, key = self._place(row)
         if ending == "v_f.npy" and ending not in shard.members[key]:
-            raise ValueError(
-                f"{shard.path} has no face features; add them with python -m data_scripts.extract_features"
-            )
+            raise ValueError(f"{shard.path} has no face features; add them with s2f corpus extract_features")
         return shard.read(key, ending)
 
     def _sound(self, row: int) -> np.ndarray:

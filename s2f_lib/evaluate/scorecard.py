@@ -1,13 +1,10 @@
 """Did it reproduce? One row per claim of the paper, drawn from the records, with a verdict by a stated rule.
 
-``python -m s2f_lib.evaluate.scorecard --write`` judges every claim, writes ``results/scorecard.json`` and refreshes
-the tables of README and book; without ``--write`` it prints the table.
+``s2f report --scorecard`` judges every claim, writes ``results/scorecard.json`` and fills the documents' tables.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections import Counter
 
@@ -15,7 +12,7 @@ from s2f_lib import io
 from s2f_lib.evaluate.claims import CLAIMS, VERDICTS, Claim, NotRun, Records
 from s2f_lib.evaluate.freshness import caution
 
-COMMAND = "python -m s2f_lib.evaluate.scorecard --write"
+COMMAND = "s2f report --scorecard"
 NOT_RUN = "not run yet"
 
 
@@ -80,24 +77,3 @@ def markdown() -> str:
     later = "; the weights were trained again later, so these rows are of the earlier networks"
     lines += [f"- ({letter}) `{command}`{later if command in old else ''}" for command, letter in letters.items()]
     return "\n".join(lines)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Print the table, or write the record and refresh the documents that show it."""
-    parser = argparse.ArgumentParser(prog="python -m s2f_lib.evaluate.scorecard", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="write results/scorecard.json and refresh the documents")
-    if parser.parse_args(arguments).write:
-        write()
-        from s2f_lib import blocks  # the book's room is above this one: only the command reaches up to it
-
-        blocks.main()
-    else:
-        for row in rows():
-            print(f"{row['verdict']:10s} {row['claim']}\n{'':10s} published: {row['published']}; ours: {row['ours']}")
-        return 0
-    print(markdown())
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from s2f_lib.evaluate import study as tables
-from s2f_lib.evaluate.study import Study
+from s2f_lib.evaluate import tables as tables
+from s2f_lib.evaluate.tables import Study
 from s2f_lib.metrics import craniofacial, inference, retrieval, similarity
 
 
@@ -59,7 +59,7 @@ def _retrieval_numbers(study: Study, metrics: dict, intervals: dict) -> None:
             ("demographics", "_demographics"),
             ("perfect listener", "_perfect_listener"),
         ):
-            for key, row in retrieval.summary(tables.retrieval_ranks(study, name, query_groups=group)).items():
+            for key, row in retrieval.summary(tables.retrieval_ranks(study, name, groups=group)).items():
                 full = f"{key}{label}{suffix}"
                 metrics[full], intervals[full] = row["value"], [row["low"], row["high"]]
                 metrics[f"{key}_chance{suffix}"] = row["chance"]

@@ -1,9 +1,9 @@
 """Fetch the real VGG-Face, or convert a copy you have, so that ``hub.load("vgg-face")`` finds it.
 
-    python -m s2f_lib.faces.fetch_weights --list
-    python -m s2f_lib.faces.fetch_weights                      # deepface's file, about 580 MB
-    python -m s2f_lib.faces.fetch_weights --from mcn           # another published file
-    python -m s2f_lib.faces.fetch_weights --file VGG_FACE.t7   # one you already have, in any layout
+    s2f weights list
+    s2f weights fetch                      # deepface's file, about 580 MB
+    s2f weights fetch --from mcn           # another published file
+    s2f weights fetch --file VGG_FACE.t7   # one you already have, in any layout
 
 The weights are the University of Oxford's, for non-commercial research (Creative Commons); read the terms at
 https://www.robots.ox.ac.uk/~vgg/software/vgg_face/ first. No checksum is published: the SHA-256 of the first download
@@ -16,10 +16,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from safetensors.torch import save_file
-
 from s2f_lib import hub, io
-from s2f_lib.faces.vgg_files import build, read_vgg_face
+from s2f_lib.faces.vgg_files import read_vgg_face
 
 __all__ = ["SOURCES", "convert", "main"]
 
@@ -36,14 +34,21 @@ SOURCES = {
 def convert(source: Path, target: Path) -> str:
     """Read a published file, check its layers, write it as safetensors; gives the layout that was found."""
     state, layout = read_vgg_face(source)
-    build(state)  # refuses layers that do not fit together
-    with io.atomic_path(target) as temporary:
-        save_file(state, temporary, metadata={"layout": layout, "input": "RGB, 0-255, minus the mean colour"})
+    about = {"layout": layout, "input": "RGB, 0-255, minus the mean colour"}
+    io.write_tensors(target, state, about, half=False)
     return layout
 
 
-def fetch(name: str) -> Path:
-    """Download one of `SOURCES` into the cache, trusting the first copy and refusing a different later one."""
+def fetch(name: str, target: Path) -> tuple[Path, str]:
+    """Download one of `SOURCES` into the cache and convert it; gives the file and its layout.
+
+    The first copy *that holds a VGG-Face* is trusted, a later one that differs from it refused. What arrives under the
+    name and holds something else, an error message for instance, is deleted, so that the next call asks again.
+
+    Raises
+    ------
+    io.DownloadError, io.ChecksumError, io.WeightFileError
+    """
     url = SOURCES[name]
     path = io.cache_dir() / "weights" / "published" / Path(url).name
     note = path.with_name(path.name + ".sha256")
@@ -51,36 +56,36 @@ def fetch(name: str) -> Path:
     if not path.exists():
         io.download(url, path, known)
     found = io.sha256(path)
+    if known not in (None, found):
+        raise io.ChecksumError(f"{path} has SHA-256 {found}, but the first copy had {known}; delete one of them")
+    try:
+        layout = convert(path, target)
+    except io.WeightFileError:
+        if known is None:
+            path.unlink()
+        raise
     if known is None:
         with io.atomic_write(note, "w") as file:
             file.write(found + "\n")
-    elif found != known:
-        raise io.ChecksumError(f"{path} has SHA-256 {found}, but the first copy had {known}; delete one of them")
-    return path
+    return path, layout
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="s2f weights fetch", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--from", dest="source", choices=SOURCES, default="deepface", help="which published file")
     parser.add_argument("--file", type=Path, help="a published file that is already on this machine")
-    parser.add_argument("--list", action="store_true", help="show what the library can load, and leave")
     options = parser.parse_args(arguments)
-    if options.list:
-        for row in hub.available():
-            size = f"{row['size_mb']:7.1f} MB" if row["size_mb"] else "      -   "
-            print(f"{row['name']:24}{size}  {'here' if row['present'] else 'not here':9} {row['licence']}")
-        return 0
     try:
-        source = options.file or fetch(options.source)
         target = io.cache_dir() / "weights" / hub.describe("vgg-face")["file"]
-        layout = convert(source, target)
-    except (OSError, ValueError, ImportError, io.DownloadError, io.ChecksumError) as error:
+        if options.file:
+            source, layout = options.file, convert(options.file, target)
+        else:
+            source, layout = fetch(options.source, target)
+    except (OSError, ValueError, ImportError) as error:
         print(f"nothing was fetched: {error}", file=sys.stderr)
         return 1
     print(f"{source.name} ({layout}) -> {target}, SHA-256 {io.sha256(target)}")
     return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -7,6 +7,7 @@ from pathlib import Path
 from s2f_lib import io
 from s2f_lib.faces.recogniser import FaceRecogniser
 from s2f_lib.faces.vgg import VGGFace, VGGRecogniser, VGGShape
+from s2f_lib.faces.vgg_files import MEAN_RGB, build
 
 __all__ = ["load_dlib", "load_synthetic_vgg", "load_vgg_face", "synthetic_vgg"]
 
@@ -29,12 +30,8 @@ def load_synthetic_vgg(path: Path, device: str = "cpu", after_relu: bool = True)
 
 
 def load_vgg_face(path: Path, device: str = "cpu", after_relu: bool = True) -> VGGRecogniser:
-    """The real VGG-Face, from the file that ``python -m s2f_lib.faces.fetch_weights`` made."""
-    from safetensors.torch import load_file
-
-    from s2f_lib.faces.vgg_files import MEAN_RGB, build
-
-    network = build(load_file(path))
+    """The real VGG-Face, from the file that ``s2f weights fetch`` made."""
+    network = build(io.read_tensors(path)[0])
     how = {"mean": MEAN_RGB, "after_relu": after_relu}
     return VGGRecogniser(network, name="vgg-face", checksum=io.sha256(path), **how).to(device)
 

@@ -20,13 +20,21 @@ No checksum is published for any of them. The reference port's test picture deci
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import pickle
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from s2f_lib import io
+from s2f_lib.faces import _foreign
+from s2f_lib.faces.torch7 import read_t7
 from s2f_lib.faces.vgg import CONVS_PER_BLOCK, VGGFace, VGGShape
 
 __all__ = ["LAYERS", "MEAN_RGB", "build", "read_vgg_face"]
@@ -35,6 +43,7 @@ MEAN_RGB = (129.186279296875, 104.76238250732422, 93.59396362304688)  # mean col
 CONVS = tuple(f"conv{b + 1}_{i + 1}" for b, count in enumerate(CONVS_PER_BLOCK) for i in range(count))
 LAYERS = (*CONVS, "fc6", "fc7", "fc8")
 BGR_LAYOUTS = ("deepface-pth", "rcmalli-h5", "deepface-h5", "torch7")
+SECONDS = 300  # of one core, for the readers that run in a process of their own
 
 Layers = list[tuple[np.ndarray, np.ndarray]]  # weight and bias of each of the sixteen layers, in order
 
@@ -54,44 +63,80 @@ def read_vgg_face(path: str | Path) -> tuple[dict[str, Tensor], str]:
 
     Raises
     ------
-    ValueError
-        If the ending is unknown or the file does not hold the sixteen layers of a VGG-Face.
+    io.WeightFileError
+        If the ending is unknown, or the file is damaged or does not hold the sixteen layers of a VGG-Face.
+    OSError
+        If there is no such file, or it may not be read.
     ImportError
         If a .h5 file is given and h5py is not installed.
     """
     path = Path(path)
-    readers = {".pth": _read_pth, ".pt": _read_pth, ".h5": _read_h5, ".mat": _read_mat, ".t7": _read_t7}
+    readers = {".pth": _read_pth, ".pt": _read_pth, ".h5": _read_foreign, ".mat": _read_foreign, ".t7": _read_t7}
     if path.suffix.lower() not in readers:
-        raise ValueError(f"{path.name}: unknown kind of VGG-Face file; known endings are {', '.join(readers)}")
-    layers, layout = readers[path.suffix.lower()](path)
+        raise io.WeightFileError(f"{path.name}: unknown kind of VGG-Face file; known endings are {', '.join(readers)}")
+    path.open("rb").close()  # a missing or a forbidden file is told as such
+    try:
+        layers, layout = readers[path.suffix.lower()](path)
+        return _named(_checked(layers, layout)), layout
+    except ImportError:
+        raise
+    except Exception as error:  # what foreign readers raise on damaged files has no end; this is their boundary
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise io.WeightFileError(
+            f"{path.name} is not a VGG-Face that can be read: {reason}. Is the download complete, or an error page?"
+        ) from error
+
+
+def _checked(layers: Layers, layout: str) -> dict[str, tuple[Tensor, Tensor]]:
+    """Weight and bias of each layer as tensors for RGB pixels; raises ValueError where they cannot be a VGG-Face."""
     if len(layers) != len(LAYERS):
-        raise ValueError(
-            f"{path.name} holds {len(layers)} layers with weights; a VGG-Face has {len(LAYERS)} ({LAYERS[0]} .. fc8)"
-        )
+        raise ValueError(f"it holds {len(layers)} layers with weights, a VGG-Face has {len(LAYERS)}")
+    if sum(array.size for pair in layers for array in pair) > _foreign.MAX_NUMBERS:
+        raise ValueError("it has more numbers than any VGG-Face")
     state = {}
     for name, (weight, bias) in zip(LAYERS, layers, strict=True):
         if name.startswith("fc"):
             weight = weight.reshape(len(weight), -1)
-        if weight.ndim not in (2, 4) or bias.shape != (len(weight),):
-            raise ValueError(f"{path.name}: {name} has weight {weight.shape} and bias {bias.shape}, which do not fit")
-        state[name] = torch.tensor(np.ascontiguousarray(weight)).float(), torch.tensor(bias).float()
+        if weight.ndim != (2 if name.startswith("fc") else 4) or bias.shape != (len(weight),):
+            raise ValueError(f"{name} has weight {weight.shape} and bias {bias.shape}, which do not fit")
+        pair = torch.tensor(np.ascontiguousarray(weight)).float(), torch.tensor(np.ascontiguousarray(bias)).float()
+        if not all(torch.isfinite(tensor).all() for tensor in pair):
+            raise ValueError(f"{name} holds numbers that are not finite")
+        state[name] = pair
     if layout in BGR_LAYOUTS:  # so that blue-first weights take red-first pixels
         weight, bias = state["conv1_1"]
         state["conv1_1"] = weight.flip(1), bias
-    return _named(state), layout
+    build(_named(state))
+    return state
 
 
 def build(state: dict[str, Tensor]) -> VGGFace:
-    """Make the network a state dict belongs to; reads its sizes off the weights."""
+    """Make the network a state dict belongs to; reads its sizes off the weights.
+
+    Raises
+    ------
+    ValueError
+        If the layers do not fit together; nothing was allocated for them then.
+    """
     try:
         widths = tuple(len(state[_key(f"conv{b + 1}_1") + ".bias"]) for b in range(len(CONVS_PER_BLOCK)))
         map_size = round((state["fc6.weight"].shape[1] / widths[-1]) ** 0.5)
         sizes = {name: len(state[f"{name}.bias"]) for name in ("fc6", "fc7", "fc8")}
     except KeyError as error:
         raise ValueError(f"these are not the weights of a VGG-Face: {error} is missing") from error
+    except (IndexError, TypeError, ZeroDivisionError) as error:
+        raise ValueError("these are not the weights of a VGG-Face: layers have no numbers") from error
     shape = VGGShape(widths, 1, 32 * map_size, sizes["fc6"], sizes["fc7"], sizes["fc8"])
-    network = VGGFace(shape)
-    network.load_state_dict(state)
+    with torch.device("meta"):
+        network = VGGFace(shape)
+    wrong = [
+        f"{name} has shape {tuple(state[name].shape)}" if name in state else f"{name} is missing"
+        for name, tensor in network.state_dict().items()
+        if name not in state or state[name].shape != tensor.shape
+    ]
+    if wrong or len(state) != len(network.state_dict()):
+        raise ValueError(f"these are not the weights of a VGG-Face: {wrong[0] if wrong else 'there are more of them'}")
+    network.load_state_dict(state, assign=True)
     return network.eval()
 
 
@@ -116,36 +161,49 @@ def _read_pth(path: Path) -> tuple[Layers, str]:
     """A PyTorch state dict with the names conv1_1 .. fc8: pytorch-mcn's, or deepface's with convolutions for fc."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(f"{path.name} is not a PyTorch file of weights; is it an error page of the server?") from error
-    missing = [name for name in LAYERS if f"{name}.weight" not in state]
-    if missing:
-        raise ValueError(
-            f"{path.name} has no {missing[0]}.weight; expected the names conv1_1 .. conv5_3, fc6, fc7, fc8"
-        )
-    layers = [(state[f"{name}.weight"].numpy(), state[f"{name}.bias"].numpy()) for name in LAYERS]
+    except pickle.UnpicklingError as error:  # torch's own words are long and speak of switching the check off
+        raise ValueError("it is no PyTorch file of weights alone") from error
+    if not isinstance(state, dict):
+        raise ValueError(f"it holds a {type(state).__name__}, not named weights")
+    names = [f"{name}.{kind}" for name in LAYERS for kind in ("weight", "bias")]
+    for name in names:
+        if not isinstance(state.get(name), Tensor):
+            raise ValueError(f"it has no {name}; expected the names conv1_1 .. conv5_3, fc6, fc7, fc8")
+    arrays = [state[name].numpy() for name in names]
+    layers = list(zip(arrays[::2], arrays[1::2], strict=True))
     return layers, "deepface-pth" if layers[-1][0].ndim == 4 else "mcn"
 
 
-def _read_h5(path: Path) -> tuple[Layers, str]:
-    """A Keras weights file, layers in the order of its `layer_names`."""
-    try:
-        import h5py
-    except ImportError as error:
+def _read_foreign(path: Path) -> tuple[Layers, str]:
+    """A Keras .h5 or MatConvNet .mat file, read by a process of its own: damaged ones crash h5py and scipy."""
+    if path.suffix.lower() == ".h5" and importlib.util.find_spec("h5py") is None:
         raise ImportError(
             f"reading {path.name} needs h5py (pip install h5py); the .pth, .mat and .t7 files need nothing more"
-        ) from error
-    layers: Layers = []
-    with h5py.File(path) as file:
-        root = file.get("model_weights", file)
-        for name in (n.decode() if isinstance(n, bytes) else str(n) for n in root.attrs["layer_names"]):
-            arrays: list[np.ndarray] = []
-            root[name].visititems(lambda _, item, to=arrays: to.append(item[()]) if hasattr(item, "shape") else None)
-            if arrays:
-                bias, kernel = sorted(arrays, key=lambda array: array.ndim)
-                layers.append((kernel, bias))
-    layout = "rcmalli-h5" if layers and layers[-1][0].ndim == 2 else "deepface-h5"
+        )
+    path.open("rb").close()  # a missing or a forbidden file is told as such
+    with tempfile.TemporaryDirectory(prefix="s2f-") as folder:
+        target = Path(folder) / "layers.npz"
+        _run_foreign([str(path.resolve()), str(target), str(SECONDS)])
+        with np.load(target) as arrays:
+            layout = str(arrays["layout"])
+            count = (len(arrays.files) - 1) // 2
+            layers = [(arrays[f"{i}.weight"], arrays[f"{i}.bias"]) for i in range(count)]
     return [(_from_hwio(kernel, layers[i - 1][1]), bias) for i, (kernel, bias) in enumerate(layers)], layout
+
+
+def _run_foreign(arguments: list[str]) -> None:
+    """Run `_foreign` with limits on time and memory; raises ValueError with its reason."""
+    command = [sys.executable, "-I", _foreign.__file__, *arguments]
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=4 * SECONDS, env=environment, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ValueError(f"it was not read within {4 * SECONDS} seconds") from error
+    if done.returncode:
+        crashed = "its reader crashed or ran out of time"
+        raise ValueError(done.stderr.strip().splitlines()[-1] if done.returncode == 1 and done.stderr else crashed)
 
 
 def _from_hwio(kernel: np.ndarray, previous_bias: np.ndarray) -> np.ndarray:
@@ -154,43 +212,17 @@ def _from_hwio(kernel: np.ndarray, previous_bias: np.ndarray) -> np.ndarray:
         channels = len(previous_bias)
         size = round((len(kernel) / channels) ** 0.5)
         kernel = kernel.reshape(size, size, channels, -1)
-    return kernel.transpose(3, 2, 0, 1)
-
-
-def _read_mat(path: Path) -> tuple[Layers, str]:
-    """A MatConvNet network, old (`net.layers`) or new (`layers`), saved as MAT version 5."""
-    from scipy.io import loadmat
-
-    try:
-        content = loadmat(path, struct_as_record=False)
-    except NotImplementedError as error:  # version 7.3 is another format
-        raise ValueError(f"{path.name} is a version 7.3 MAT file; the published VGG-Face is version 5") from error
-    holder = content["net"][0, 0].layers if "net" in content else content.get("layers")
-    if holder is None:
-        raise ValueError(f"{path.name} has neither 'net' nor 'layers'; expected a MatConvNet network")
-    layers: Layers = []
-    for cell in holder.ravel():
-        layer = cell[0, 0]
-        if hasattr(layer, "weights") and layer.weights.size:
-            kernel, bias = layer.weights.ravel()
-        elif hasattr(layer, "filters"):
-            kernel, bias = layer.filters, layer.biases
-        else:
-            continue
-        layers.append((kernel.reshape(*kernel.shape, *[1] * (4 - kernel.ndim)).transpose(3, 2, 0, 1), bias.ravel()))
-    return layers, "matconvnet"
+    return kernel.reshape(*kernel.shape, *[1] * (4 - kernel.ndim)).transpose(3, 2, 0, 1)  # MATLAB drops axes of 1
 
 
 def _read_t7(path: Path) -> tuple[Layers, str]:
     """A Torch7 `nn.Sequential`; convolution weights may be flattened to out x (in * 9)."""
-    from s2f_lib.faces.torch7 import read_t7
-
     network = read_t7(path)
     if not isinstance(network, dict) or "modules" not in network:
-        raise ValueError(f"{path.name} does not hold a Torch7 nn.Sequential")
+        raise ValueError("it does not hold a Torch7 nn.Sequential")
     layers: Layers = []
     for _, module in sorted(network["modules"].items()):
-        if "weight" in module:
+        if isinstance(module, dict) and "weight" in module:
             weight = module["weight"]
             if weight.ndim == 2 and "kW" in module:
                 weight = weight.reshape(len(weight), -1, int(module["kH"]), int(module["kW"]))

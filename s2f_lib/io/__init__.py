@@ -10,16 +10,18 @@ from s2f_lib.io.records import (
     describe_cpu,
     read_record,
     refuse_uncommitted,
+    result_file,
     results_dir,
     write_record,
 )
-from s2f_lib.io.tensors import read_tensors, write_tensors
+from s2f_lib.io.tensors import WeightFileError, read_tensors, write_tensors
 
 __all__ = [
     "BusyError",
     "ChecksumError",
     "DownloadError",
     "Record",
+    "WeightFileError",
     "allocate",
     "atomic_path",
     "atomic_write",
@@ -34,6 +36,7 @@ __all__ = [
     "read_record",
     "read_tensors",
     "refuse_uncommitted",
+    "result_file",
     "results_dir",
     "sha256",
     "write_record",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from s2f_lib.io import files
@@ -17,6 +19,7 @@ from s2f_lib.io import files
 __all__ = ["ChecksumError", "DownloadError", "download"]
 
 CHUNK = 1 << 16  # bytes per read
+LEAST = 1 << 10  # bytes that an attempt must bring to count as progress
 RETRY_STATUS = {408, 425, 429, 500, 502, 503, 504}
 USER_AGENT = "s2f-lib (research notebook book)"
 
@@ -30,11 +33,19 @@ class ChecksumError(DownloadError):
 
 
 class _Interrupted(Exception):
-    """The transfer stopped early and may be continued."""
+    """The transfer stopped early and may be tried again, after some seconds if the server says so."""
 
     def __init__(self, reason: str, wait: float | None = None):
         super().__init__(reason)
         self.wait = wait
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirections to HTTP only, so that no answer leads to FTP or to files of this machine."""
+
+    def redirect_request(self, request, file, code, message, headers, newurl):
+        _check_url(newurl)
+        return super().redirect_request(request, file, code, message, headers, newurl)
 
 
 def download(
@@ -50,8 +61,10 @@ def download(
 ) -> Path:
     """Fetch a file over HTTP(S); continues where a broken transfer stopped, in this call or a later one.
 
-    The bytes so far are kept in ``<path>.part``; the final name appears when everything is there and right.
-    A file that is already there is kept if its checksum fits (or none is known), and refused and deleted if not.
+    The bytes so far are kept in ``<path>.part``; the final name appears when everything is there and right. They are
+    continued only if the server proves that its file is the same (a strong ETag or a date), or if a checksum will
+    tell. A file that is already there is kept if its checksum fits (or none is known), and refused and deleted if not.
+    Of two processes that want the same file one waits for the other.
 
     Parameters
     ----------
@@ -62,9 +75,9 @@ def download(
     sha256 : str, optional
         Expected checksum, 64 hexadecimal digits.
     retries : int
-        Attempts in a row that may bring not one new byte before we give up.
+        Attempts in a row that may bring less than a kilobyte before we give up, and times that we begin anew.
     timeout : float
-        Seconds without any byte after which a connection counts as broken.
+        Seconds with less than a kilobyte after which a connection counts as broken.
     wait : float
         Seconds before the second attempt; doubled each time, at most 60. A server's ``Retry-After`` is obeyed.
     max_bytes : int, optional
@@ -80,7 +93,7 @@ def download(
     Raises
     ------
     DownloadError
-        No such file, too many failures, an HTML page in place of the file, or too many bytes.
+        No such file, too many failures, an HTML page or a compressed body in place of the file, or too many bytes.
     ChecksumError
         The file is complete but not the expected one. It has been deleted.
     """
@@ -88,29 +101,62 @@ def download(
     _check_url(url)
     if path.exists():
         return _verified(path, url, sha256, path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with files.locked(path, busy="another process is downloading it"):
+        if path.exists():
+            return _verified(path, url, sha256, path)
         part = path.with_name(path.name + ".part")
-        failures, limits = 0, (timeout, max_bytes)
-        while True:
-            before = part.stat().st_size if part.exists() else 0
-            try:
-                _fetch(url, part, limits, progress)
-                break
-            except _Interrupted as reason:
-                after = part.stat().st_size if part.exists() else 0
-                failures = 1 if after > before else failures + 1
-                if failures > retries:
-                    raise DownloadError(
-                        f"{url}: gave up after {failures} attempts without a new byte: {reason}. "
-                        f"{after} bytes are kept; run again to continue"
-                    ) from reason
-                time.sleep(min(60.0, reason.wait if reason.wait is not None else wait * 2 ** (failures - 1)))
-    except DownloadError:
-        raise
-    except OSError as error:
-        raise files.explain(error, path) from error
-    return _finish(part, path, url, sha256)
+        job = _Job(url, part, sha256 is not None, timeout, max_bytes, progress)
+        try:
+            _try_often(job, retries, wait)
+        except DownloadError:
+            raise
+        except OSError as error:
+            raise files.explain(error, path) from error
+        job.note.unlink(missing_ok=True)
+        return _finish(part, path, url, sha256)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is fetched, and how."""
+
+    url: str
+    part: Path  # the bytes so far
+    proven: bool  # a checksum will tell whether the pieces belong together
+    timeout: float
+    max_bytes: int | None
+    progress: Callable[[int, int | None], None] | None
+
+    @property
+    def note(self) -> Path:
+        """Says which version of the remote file the part belongs to, and how large that is."""
+        return self.part.with_name(self.part.name + ".json")
+
+    def have(self) -> int:
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def forget(self) -> None:
+        self.part.unlink(missing_ok=True)
+        self.note.unlink(missing_ok=True)
+
+
+def _try_often(job: _Job, retries: int, wait: float) -> None:
+    """Fetch until the part is complete; raises DownloadError when that leads nowhere."""
+    failures = restarts = 0
+    while True:
+        before = job.have()
+        try:
+            return _fetch(job)
+        except _Interrupted as reason:
+            after = job.have()
+            failures = 1 if after - before >= LEAST else failures + 1
+            restarts += after < before
+            if max(failures, restarts) > retries:
+                raise DownloadError(
+                    f"{job.url}: gave up after {max(failures, restarts)} attempts that led nowhere: {reason}. "
+                    f"{after} bytes are kept; run again to continue"
+                ) from reason
+            time.sleep(min(60.0, reason.wait if reason.wait is not None else wait * 2 ** (failures - 1)))
 
 
 def _check_url(url: str) -> None:
@@ -120,106 +166,134 @@ def _check_url(url: str) -> None:
         raise DownloadError(f"only http:// and https:// addresses are fetched, got {url!r}")
 
 
-def _fetch(url: str, part: Path, limits: tuple, progress: Callable | None) -> None:
+def _fetch(job: _Job) -> None:
     """One attempt: ask for what is missing and append it; raises `_Interrupted` if that may be tried again."""
-    timeout, max_bytes = limits
-    have = part.stat().st_size if part.exists() else 0
-    note = part.with_name(part.name + ".json")  # which version of the remote file the part belongs to
-    known = _known(note) if have else {}
-    have = have if known.get("url") == url else 0
+    known = _known(job)
+    have = job.have() if known else 0
+    if have and have == known.get("total"):
+        return
     headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
         if known.get("version"):
             headers["If-Range"] = known["version"]
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout) as answer:
-            have = have if _continues(answer, have) else 0
-            total = _total(answer, have)
-            _check_answer(answer, url, part, total, max_bytes)
-            version = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
-            if version and version.startswith("W/"):
-                version = answer.headers.get("Last-Modified")  # a weak tag may not be used to join pieces
-            with files.atomic_write(note, "w") as file:
-                json.dump({"url": url, "version": version}, file)
-            _copy(answer, part, have, total, max_bytes, url, progress)
+        request = urllib.request.Request(job.url, headers=headers)
+        with urllib.request.build_opener(_Redirects).open(request, timeout=job.timeout) as answer:
+            start, total = _span(answer, have, known, job)
+            _check_answer(answer, job, total)
+            with files.atomic_write(job.note, "w") as file:
+                json.dump({"url": job.url, "version": _version(answer) or known.get("version"), "total": total}, file)
+            _copy(answer, job, start, total)
     except urllib.error.HTTPError as error:
-        _judge_status(error, url, part)
+        _judge_status(error, job)
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         raise _Interrupted(f"{type(error).__name__}: {getattr(error, 'reason', error)}") from error
-    note.unlink(missing_ok=True)
+    except (ValueError, UnicodeError) as error:  # an address or a header that cannot be read
+        raise DownloadError(f"{job.url}: the server's answer cannot be read ({error})") from error
 
 
-def _known(note: Path) -> dict:
-    """What the note beside a part says; nothing where it is missing or cannot be read, so the part is not used."""
+def _known(job: _Job) -> dict:
+    """What the note beside a part says, if the part may be continued; else nothing, and the part is not used."""
     try:
-        known = json.loads(note.read_text(encoding="utf-8"))
+        known = json.loads(job.note.read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return {}
-    return known if isinstance(known, dict) else {}
+    usable = isinstance(known, dict) and known.get("url") == job.url and (known.get("version") or job.proven)
+    return known if usable else {}
 
 
-def _continues(answer, have: int) -> bool:
-    """Whether the server sends the rest we asked for, and not the file from the start."""
+def _version(answer) -> str | None:
+    """What proves that two answers are of the same file: a strong ETag, or the date of its last change."""
+    tag = answer.headers.get("ETag")
+    return tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified")
+
+
+def _span(answer, have: int, known: dict, job: _Job) -> tuple[int, int | None]:
+    """From which byte on the answer goes, and the size of the whole file if it is announced."""
+    length = _number(answer.headers.get("Content-Length", ""))
+    if answer.status == 200:
+        return 0, length
     if answer.status != 206:
-        return False
-    span = answer.headers.get("Content-Range", "")
-    if not span.startswith(f"bytes {have}-"):
-        raise _Interrupted(f"the server sent another piece ({span!r}) than the one asked for (from byte {have})")
-    return True
+        raise DownloadError(f"{job.url}: the server answered {answer.status} and sent no file")
+    said = answer.headers.get("Content-Range", "")
+    span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", said.strip(), re.ASCII)
+    if span is None or int(span[1]) != have:
+        raise _Interrupted(f"the server sent another piece ({said!r}) than the one asked for (from byte {have})")
+    total = known.get("total") if span[3] == "*" else int(span[3])
+    changed = known.get("total") not in (None, total) or (
+        known.get("version") and _version(answer) not in (None, known["version"])
+    )
+    if have and changed:
+        job.forget()
+        raise _Interrupted("the file at the server has changed between two pieces; starting again", wait=0)
+    return have, total
 
 
-def _total(answer, have: int) -> int | None:
-    """Size of the whole file as announced, or None."""
-    length = answer.headers.get("Content-Length", "")
-    return have + int(length) if length.isdigit() else None
+def _number(text: str) -> int | None:
+    """A header's number, or None where it holds none."""
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
-def _check_answer(answer, url: str, part: Path, total: int | None, max_bytes: int | None) -> None:
+def _check_answer(answer, job: _Job, total: int | None) -> None:
     """Refuse what cannot be the file, before reading it."""
-    wants_html = urllib.parse.urlsplit(url).path.endswith((".html", ".htm"))
-    if "html" in answer.headers.get_content_type() and not wants_html:
-        part.unlink(missing_ok=True)
-        raise DownloadError(_html_message(url))
-    if max_bytes is not None and total is not None and total > max_bytes:
-        raise DownloadError(f"{url}: the server announces {total} bytes, more than the {max_bytes} that are allowed")
+    path = urllib.parse.urlsplit(job.url).path.lower()
+    if "html" in answer.headers.get_content_type() and not path.endswith((".html", ".htm")):
+        job.forget()
+        raise DownloadError(_html_message(job.url))
+    packed = answer.headers.get("Content-Encoding", "identity").lower()
+    if packed != "identity" and not ("gzip" in packed and path.endswith((".gz", ".tgz"))):
+        job.forget()
+        raise DownloadError(
+            f"{job.url}: the server sent the file packed ({packed}), which was not asked for; try later"
+        )
+    if job.max_bytes is not None and total is not None and total > job.max_bytes:
+        raise DownloadError(
+            f"{job.url}: the server announces {total} bytes, more than the {job.max_bytes} that are allowed"
+        )
 
 
-def _copy(answer, part: Path, have: int, total: int | None, max_bytes: int | None, url: str, progress) -> None:
-    """Append the body of an answer to the part file; raises `_Interrupted` when it ends too early."""
-    with open(part, "r+b" if have else "wb") as file:
+def _copy(answer, job: _Job, have: int, total: int | None) -> None:
+    """Append the body of an answer to the part file; raises `_Interrupted` when it ends too early or hardly moves."""
+    since, counted = time.monotonic(), have
+    with open(job.part, "r+b" if have else "wb") as file:
         file.seek(have)
         file.truncate()
         while True:
             try:
                 piece = answer.read1(CHUNK)
-            except (http.client.HTTPException, TimeoutError, ConnectionError) as error:
+            except (http.client.HTTPException, OSError) as error:
                 raise _Interrupted(f"the connection broke after {have} bytes ({type(error).__name__})") from error
             if not piece:
                 break
             file.write(piece)
             have += len(piece)
-            if max_bytes is not None and have > max_bytes:
+            most = min(job.max_bytes or have, total or have)
+            if have > most:
                 file.close()
-                part.unlink()
-                raise DownloadError(f"{url}: more than the {max_bytes} bytes that are allowed; stopped and deleted")
-            if progress is not None:
-                progress(have, total)
+                job.forget()
+                raise DownloadError(f"{job.url}: more than the {most} bytes that are allowed; stopped and deleted")
+            if job.progress is not None:
+                job.progress(have, total)
+            if time.monotonic() - since > job.timeout:
+                if have - counted < LEAST and have != total:
+                    raise _Interrupted(f"{have - counted} bytes came in {job.timeout:g} seconds")
+                since, counted = time.monotonic(), have
     if total is not None and have < total:
         raise _Interrupted(f"the server announced {total} bytes and stopped after {have}")
 
 
-def _judge_status(error: urllib.error.HTTPError, url: str, part: Path) -> None:
+def _judge_status(error: urllib.error.HTTPError, job: _Job) -> None:
     """Decide whether an HTTP error is worth another attempt."""
     if error.code == 416:  # our part is not a beginning of what the server has now
-        part.unlink(missing_ok=True)
+        job.forget()
         raise _Interrupted("the server has a shorter file than the part we kept; starting again", wait=0) from error
     if error.code in RETRY_STATUS:
-        after = error.headers.get("Retry-After", "")
-        raise _Interrupted(f"HTTP {error.code} {error.reason}", float(after) if after.isdigit() else None) from error
+        after = _number(error.headers.get("Retry-After", ""))
+        raise _Interrupted(f"HTTP {error.code} {error.reason}", after) from error
     hints = {401: "it asks for a login", 403: "it refuses access", 404: "the file is not there", 410: "it is gone"}
     hint = hints.get(error.code, "the request failed")
-    raise DownloadError(f"{url}: HTTP {error.code}, {hint}; check the address") from error
+    raise DownloadError(f"{job.url}: HTTP {error.code}, {hint}; check the address") from error
 
 
 def _finish(part: Path, path: Path, url: str, sha256: str | None) -> Path:

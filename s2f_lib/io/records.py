@@ -30,6 +30,7 @@ __all__ = [
     "describe_cpu",
     "read_record",
     "refuse_uncommitted",
+    "result_file",
     "results_dir",
     "write_record",
 ]
@@ -41,10 +42,16 @@ NO_NUMBER = ("data", "out", "quiet", "runs", "workers")  # options that change n
 
 
 def results_dir() -> Path:
-    """Folder of the recorded results: ``$S2F_RESULTS``, else ``results/`` of the clone, else of the current folder."""
+    """Where results are written: ``$S2F_RESULTS``, else ``results/`` of the clone, else of the current folder."""
     if chosen := os.environ.get("S2F_RESULTS"):
         return Path(chosen)
     return (ROOT if (ROOT / "pyproject.toml").exists() else Path.cwd()) / "results"
+
+
+def result_file(name: str) -> Path:
+    """A file of the recorded results: that of `results_dir`, else the one which the installed package brings."""
+    own, packaged = results_dir() / name, Path(__file__).parents[1] / "results" / name
+    return packaged if packaged.exists() and not own.exists() else own
 
 
 @dataclass(frozen=True)
@@ -276,6 +283,7 @@ def _text(record: dict, rows: list[dict], tables: Mapping[str, Any]) -> str:
 def read_record(target: str | Path) -> Record | None:
     """Read ``results/<name>.json``, or the file of that path; None means "not run yet"."""
     path = _path(target)
+    path = result_file(path.name) if path.parent == results_dir() else path
     if not path.exists():
         return None
     try:
@@ -304,6 +312,7 @@ def command_of(
     *,
     always: Sequence[str] = (),
     left_out: Sequence[str] = (),
+    positional: Sequence[str] = (),
 ) -> str:
     """The command line that runs a program with these options again, for its record.
 
@@ -313,35 +322,31 @@ def command_of(
     Parameters
     ----------
     parser : argparse.ArgumentParser
-        Its ``prog`` is how the program is started, e.g. "python -m s2f_lib.evaluate". With sub-commands, that of the
-        one in `options` is taken.
+        Its ``prog`` is how the program is started, e.g. "s2f evaluate".
     options : argparse.Namespace
-        As parsed; what the parser knows and `options` lacks is passed over.
+        As parsed; the name of an option with two hyphens before it is how it is typed.
     always : sequence of str
         Names of options that are told at their defaults too.
     left_out : sequence of str
         Names of options that change no number, beside those of `NO_NUMBER`.
+    positional : sequence of str
+        Names of arguments that are typed without their name.
 
     Examples
     --------
-    >>> parser = argparse.ArgumentParser(prog="python -m some.program")
+    >>> parser = argparse.ArgumentParser(prog="s2f study")
     >>> _ = parser.add_argument("--people", type=int, default=100)
     >>> _ = parser.add_argument("--workers", type=int, default=2)
     >>> command_of(parser, parser.parse_args(["--people", "50", "--workers", "8"]))
-    'python -m some.program --people 50'
+    's2f study --people 50'
     """
     words = [parser.prog]
-    for action in parser._actions:
-        if isinstance(action.choices, dict):  # sub-commands
-            chosen = action.choices[getattr(options, action.dest)]
-            return command_of(chosen, options, always=always, left_out=left_out)
-        if not hasattr(options, action.dest) or action.dest in (*NO_NUMBER, *left_out):
+    for name, value in vars(options).items():
+        if name in (*NO_NUMBER, *left_out) or (value == parser.get_default(name) and name not in always):
             continue
-        value = getattr(options, action.dest)
-        if value != action.default or action.dest in always:
-            words += action.option_strings[-1:]
-            if action.nargs != 0:  # a flag stands alone
-                words += [_word(one) for one in (value if isinstance(value, list) else [value])]
+        words += [] if name in positional else [f"--{name.replace('_', '-')}"]
+        if value is not True:  # a flag stands alone
+            words += [_word(one) for one in (value if isinstance(value, list) else [value])]
     return " ".join(words)
 
 

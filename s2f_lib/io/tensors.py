@@ -11,9 +11,13 @@ from s2f_lib.io.files import atomic_write
 if TYPE_CHECKING:  # torch is loaded where tensors are read, not where a file is moved
     from torch import Tensor
 
-__all__ = ["read_tensors", "write_tensors"]
+__all__ = ["WeightFileError", "read_tensors", "write_tensors"]
 
 SHAPE_KEYS = ("shape", "config")  # "config" in the files of voice encoders
+
+
+class WeightFileError(ValueError):
+    """A file does not hold the weights it should; the message names the file, what is wrong and what to do."""
 
 
 def write_tensors(path: str | Path, tensors: dict[str, Tensor], shape: dict, *, key: str = "shape", half: bool = True):
@@ -57,7 +61,7 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:
 
     Raises
     ------
-    ValueError
+    WeightFileError
         If the file is damaged, or does not say its shape; the message names it.
     """
     from safetensors import SafetensorError, safe_open
@@ -68,7 +72,7 @@ def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
         shape = next((json.loads(metadata[key]) for key in SHAPE_KEYS if key in metadata), None)
     except (SafetensorError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is no weight file, or a damaged one ({error}); get or make it again") from error
+        raise WeightFileError(f"{path} is no weight file, or a damaged one ({error}); get or make it again") from error
     if not isinstance(shape, dict):
-        raise ValueError(f"{path} does not say the shape of its network; it was not written by s2f_lib")
+        raise WeightFileError(f"{path} does not say the shape of its network; it was not written by s2f_lib")
     return tensors, shape

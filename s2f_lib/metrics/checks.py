@@ -23,10 +23,18 @@ def features(x: object, name: str) -> np.ndarray:
     return x
 
 
+def directions(x: np.ndarray, name: str) -> np.ndarray:
+    """Rows of checked features scaled to length 1; ValueError on a row of zeros, which has no direction."""
+    length = np.linalg.norm(x, axis=1, keepdims=True)
+    if (length == 0).any():
+        raise ValueError(f"{name} has {int((length == 0).sum())} rows of zeros; they have no direction, drop them")
+    return x / length
+
+
 def paired(a: object, b: object, names: tuple[str, str] = ("v_s", "v_f")) -> tuple[np.ndarray, np.ndarray]:
-    """Two feature arrays with one row per clip, same shape; ValueError otherwise."""
+    """Two feature arrays with one row per clip, same shape (or one row for all); ValueError otherwise."""
     a, b = features(a, names[0]), features(b, names[1])
-    if a.shape != b.shape:
+    if a.shape != b.shape and (a.shape[1] != b.shape[1] or 1 not in (len(a), len(b))):
         raise ValueError(
             f"{names[0]} {a.shape} and {names[1]} {b.shape} should have one row per clip and the same dimension; "
             "were the two made from different clips or by different recognisers?"

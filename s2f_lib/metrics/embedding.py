@@ -26,12 +26,12 @@ def tsne(features: np.ndarray, seed: int = 0, perplexity: float = 30.0, componen
 
 def neighbours(features: np.ndarray, k: int = 10) -> np.ndarray:
     """Rows of the k nearest other clips by angle; (N, D) -> (N, k)."""
+    from sklearn.neighbors import NearestNeighbors
+
     x = unit(features)
     if not 1 <= k < len(x):
         raise ValueError(f"k should lie in 1..{len(x) - 1} for {len(x)} clips, got {k}")
-    similarity = x @ x.T
-    np.fill_diagonal(similarity, -np.inf)
-    return np.argpartition(-similarity, k - 1, axis=1)[:, :k]
+    return NearestNeighbors(n_neighbors=k, algorithm="brute").fit(x).kneighbors(return_distance=False)
 
 
 def purity(neighbour_rows: np.ndarray, labels: np.ndarray) -> float:

@@ -110,7 +110,7 @@ def mean_interval(values: np.ndarray, people: np.ndarray | None = None, times: i
     """Bootstrap interval of a mean over clips, people as the unit; fast for any number of clips.
 
     Values that are all 0, or all 1, are taken for a share: every draw of a bootstrap would give it again, so the
-    interval is the exact one for so many people (Clopper and Pearson, 1934).
+    interval is the exact one for so many people, see `proportion`.
 
     Raises
     ------
@@ -127,16 +127,27 @@ def mean_interval(values: np.ndarray, people: np.ndarray | None = None, times: i
     if len(members) < 2:
         raise ValueError(f"an interval needs at least two people, got {len(members)}; report the value without one")
     if (values == 1).all() or (values == 0).all():
-        from scipy.stats import binomtest
-
-        ends = binomtest(int(values.sum() > 0) * len(members), len(members)).proportion_ci(0.95, "exact")
-        return Interval(float(values[0]), float(ends.low), float(ends.high), len(members))
+        return proportion(int(values[0]) * len(members), len(members))
     total = np.array([values[m].sum() for m in members])
     count = np.array([len(m) for m in members], dtype=float)
     pick = np.random.default_rng(seed).integers(0, len(members), (times, len(members)))
     means = total[pick].sum(axis=1) / count[pick].sum(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
     return Interval(float(values.mean()), float(low), float(high), len(members))
+
+
+def proportion(hits: int, n: int) -> Interval:
+    """A share of ``n`` independent clips with its exact 95 % interval (Clopper and Pearson, 1934).
+
+    Examples
+    --------
+    >>> print(proportion(8, 10))
+    0.8 [0.444, 0.975]
+    """
+    from scipy.stats import binomtest
+
+    ends = binomtest(hits, n).proportion_ci(0.95, "exact")
+    return Interval(hits / n, float(ends.low), float(ends.high), n)
 
 
 def permutation_test(
@@ -169,22 +180,6 @@ def holm(p: np.ndarray) -> np.ndarray:
     p = checks.column(p, "p").astype(float)
     order = np.argsort(p)
     steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    out = np.empty_like(p)
-    out[order] = np.minimum(steps, 1)
-    return out
-
-
-def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
-    """Benjamini and Hochberg's (1995) adjusted p-values: the share of false findings among the findings is held.
-
-    Examples
-    --------
-    >>> benjamini_hochberg([0.01, 0.04, 0.03])
-    array([0.03, 0.04, 0.04])
-    """
-    p = checks.column(p, "p").astype(float)
-    order = np.argsort(p)[::-1]
-    steps = np.minimum.accumulate(p[order] * len(p) / np.arange(len(p), 0, -1))
     out = np.empty_like(p)
     out[order] = np.minimum(steps, 1)
     return out

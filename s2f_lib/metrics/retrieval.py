@@ -9,13 +9,15 @@ stand in random order, so a constant guess scores exactly chance, and nothing is
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from s2f_lib.metrics import checks, inference
-from s2f_lib.metrics.pairwise import METRICS, pairwise_distance
 
+METRICS = ("cosine", "l2", "l1")
 TIE = 5e-7  # two distances closer than this, relative to the largest, are a tie: below it is float32 rounding
 
 
@@ -91,8 +93,7 @@ def rank(
     gallery: np.ndarray,
     truth: np.ndarray | None = None,
     metric: str = "cosine",
-    query_groups: np.ndarray | None = None,
-    gallery_groups: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
     block: int = 512,
 ) -> Ranks:
     """Rank the right face of each query in a gallery.
@@ -106,16 +107,19 @@ def rank(
     truth : np.ndarray of int, shape (Q,), optional
         Row of the right face; by default query i belongs to row i.
     metric : {"cosine", "l2", "l1"}
-    query_groups, gallery_groups : np.ndarray, shapes (Q,) and (N,), optional
-        When given, a query sees only the faces of its own group (same sex, say). ``gallery_groups`` defaults to
-        ``query_groups`` when both sides have as many rows.
+    groups : np.ndarray, shape (N,), optional
+        When given, a query sees only the faces of the group of its right face (same sex, say).
     block : int
         Queries at a time: memory is block x N, never N x N x D.
 
     Raises
     ------
     ValueError
-        Unknown metric, mismatched shapes, NaN, a truth that is no row, or a right face outside its own group.
+        Unknown metric, mismatched shapes, NaN, a row of zeros (cosine), or a truth that is no row.
+
+    See Also
+    --------
+    summary, nearest, s2f_lib.metrics.similarity.angle_deg
 
     Examples
     --------
@@ -129,8 +133,10 @@ def rank(
     if queries.shape[1] != gallery.shape[1]:
         raise ValueError(f"queries have {queries.shape[1]} dimensions, the gallery {gallery.shape[1]}")
     truth = _truth(truth, len(queries), len(gallery))
-    same = _same_group(query_groups, gallery_groups, truth, len(queries), len(gallery))
-    distance = pairwise_distance(gallery, metric)
+    groups = (
+        None if groups is None else np.unique(checks.column(groups, "groups", len(gallery)), return_inverse=True)[1]
+    )
+    distance = _distances_to(gallery, metric)
     closer, tied, size = (np.empty(len(queries), int) for _ in range(3))
     for start in range(0, len(queries), block):
         rows = slice(start, min(start + block, len(queries)))
@@ -138,12 +144,11 @@ def rank(
         right = np.take_along_axis(d, truth[rows, None], axis=1)
         tie = TIE * d.max()
         near, equal = d < right - tie, np.abs(d - right) <= tie
-        if same is not None:
-            allowed = same[0][rows, None] == same[1][None]
+        size[rows] = len(gallery)
+        if groups is not None:
+            allowed = groups[truth[rows], None] == groups[None]
             near, equal = near & allowed, equal & allowed
             size[rows] = allowed.sum(axis=1)
-        else:
-            size[rows] = len(gallery)
         closer[rows], tied[rows] = near.sum(axis=1), equal.sum(axis=1) - 1
     return Ranks(closer, tied, size)
 
@@ -163,23 +168,49 @@ def _truth(truth: np.ndarray | None, n_queries: int, n_gallery: int) -> np.ndarr
     return truth
 
 
-def _same_group(query_groups, gallery_groups, truth, n_queries, n_gallery):
-    if query_groups is None:
-        return None
-    query_groups = checks.column(query_groups, "query_groups", n_queries)
-    if gallery_groups is None:
-        gallery_groups = query_groups
-    gallery_groups = checks.column(gallery_groups, "gallery_groups", n_gallery)
-    wrong = gallery_groups[truth] != query_groups
-    if wrong.any():
-        raise ValueError(f"the right face of {wrong.sum()} queries is not in the group of its query")
-    return query_groups, gallery_groups
+def _distances_to(gallery: np.ndarray, metric: str) -> Callable[[np.ndarray], np.ndarray]:
+    """A function (B, D) -> (B, N), float32: "cosine" is 1 - cosine, "l2" the *squared* distance (same order)."""
+    gallery = np.ascontiguousarray(gallery, dtype=np.float32)
+    if metric == "cosine":
+        faces = checks.directions(gallery, "gallery").T
+        return lambda block: 1 - checks.directions(block.astype(np.float32), "queries") @ faces
+    if metric == "l2":
+        centre = gallery.mean(axis=0)  # distances do not change, and float32 keeps more digits
+        faces = gallery - centre
+        squares = (faces**2).sum(axis=1)
+
+        def squared(block: np.ndarray) -> np.ndarray:
+            block = block.astype(np.float32) - centre
+            return (block**2).sum(axis=1, keepdims=True) + squares - 2 * (block @ faces.T)
+
+        return squared
+    return lambda block: _l1_kernel()(np.ascontiguousarray(block, dtype=np.float32), gallery)
+
+
+@functools.cache
+def _l1_kernel() -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Compile the L1 distances (3 s, once): about ten times faster per core than scipy's and torch's."""
+    import numba
+
+    @numba.njit(parallel=True, fastmath=True, error_model="numpy")
+    def l1(queries, gallery):
+        out = np.zeros((len(queries), len(gallery)), np.float32)
+        for tile in numba.prange((len(gallery) + 15) // 16):  # 16 faces stay in the core's cache
+            for i in range(len(queries)):
+                for j in range(16 * tile, min(16 * tile + 16, len(gallery))):
+                    total = np.float32(0)
+                    for k in range(queries.shape[1]):
+                        total += abs(queries[i, k] - gallery[j, k])
+                    out[i, j] = total
+        return out
+
+    return l1
 
 
 def nearest(queries: np.ndarray, gallery: np.ndarray, k: int = 5, metric: str = "cosine") -> np.ndarray:
     """Rows of the ``k`` nearest faces of each query, nearest first; shape (Q, k)."""
     queries, gallery = checks.features(queries, "queries"), checks.features(gallery, "gallery")
-    d = pairwise_distance(gallery, metric)(queries)
+    d = _distances_to(gallery, metric)(queries)
     return np.argsort(d, axis=1, kind="stable")[:, :k]
 
 

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 
 def unit(x: np.ndarray, name: str = "features") -> np.ndarray:
-    """Rows scaled to length 1; ValueError on a row of zeros, which has no direction."""
-    x = checks.features(x, name)
-    length = np.linalg.norm(x, axis=1, keepdims=True)
-    if (length == 0).any():
-        raise ValueError(f"{name} has {int((length == 0).sum())} rows of zeros; they have no direction, drop them")
-    return x / length
+    """Rows scaled to length 1, (N, D) -> (N, D); ValueError on a row of zeros, which has no direction."""
+    return checks.directions(checks.features(x, name), name)
+
+
+def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cosine of every row of ``a`` (N, D) with every row of ``b`` (M, D); shape (N, M)."""
+    return unit(a, "a") @ unit(b, "b").T
 
 
 def angle_deg(v_s: np.ndarray, v_f: np.ndarray) -> np.ndarray:
@@ -33,6 +34,7 @@ def angle_deg(v_s: np.ndarray, v_f: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     v_s, v_f : np.ndarray, shape (N, D), finite, no row of zeros
+        One of the two may be a single row (1, D), which then meets every row of the other.
 
     Returns
     -------
@@ -43,39 +45,48 @@ def angle_deg(v_s: np.ndarray, v_f: np.ndarray) -> np.ndarray:
     Source: Oh et al. (2019), Table 2. The half-angle form (Kahan) stays exact near 0 and 180 degrees, where the
     arccosine of a rounded cosine does not.
 
+    See Also
+    --------
+    distances, s2f_lib.metrics.retrieval.rank
+
     Examples
     --------
     >>> angle_deg(np.array([[1.0, 0.0], [1.0, 1.0]]), np.array([[0.0, 2.0], [3.0, 3.0]])).round(6).tolist()
     [90.0, 0.0]
     """
     v_s, v_f = checks.paired(v_s, v_f)
-    a, b = unit(v_s.astype(np.float64), "v_s"), unit(v_f.astype(np.float64), "v_f")
+    return _angle(checks.directions(v_s.astype(np.float64), "v_s"), checks.directions(v_f.astype(np.float64), "v_f"))
+
+
+def _angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Angle of unit rows in degrees."""
     return np.degrees(2 * np.arctan2(np.linalg.norm(a - b, axis=1), np.linalg.norm(a + b, axis=1)))
 
 
 def distances(v_s: np.ndarray, v_f: np.ndarray) -> dict[str, np.ndarray]:
     """``angle_deg`` and, on unit features, ``l2`` in [0, 2] and ``l1``; each of shape (N,)."""
     v_s, v_f = checks.paired(v_s, v_f)
-    difference = unit(v_s, "v_s") - unit(v_f, "v_f")
+    a, b = checks.directions(v_s.astype(np.float64), "v_s"), checks.directions(v_f.astype(np.float64), "v_f")
+    difference = a - b
     return {
-        "angle_deg": angle_deg(v_s, v_f),
+        "angle_deg": _angle(a, b),
         "l2": np.linalg.norm(difference, axis=1),
         "l1": np.abs(difference).sum(axis=1),
     }
 
 
-def another_person(n: int, seed: int = 0, people: np.ndarray | None = None) -> np.ndarray:
-    """For each of ``n`` clips the row of a clip of somebody else, drawn at random; shape (n,).
+def mismatched(n: int, seed: int = 0, people: np.ndarray | None = None) -> np.ndarray:
+    """Mismatched pairs: for each of ``n`` clips the row of a clip of somebody else, drawn at random; shape (n,).
 
     Examples
     --------
-    >>> other = another_person(5)
+    >>> other = mismatched(5)
     >>> bool((other != np.arange(5)).all())
     True
     """
     people = np.arange(n) if people is None else checks.column(people, "people", n)
     if len(np.unique(people)) < 2:
-        raise ValueError("random pairs need at least two people")
+        raise ValueError("mismatched pairs need at least two people")
     rng = np.random.default_rng(seed)
     other = rng.integers(0, n, n)
     while (same := people[other] == people).any():

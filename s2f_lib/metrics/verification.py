@@ -1,8 +1,8 @@
-"""How much evidence is a match? Likelihood ratios, the way forensic speaker comparison asks.
+"""Do two features belong to one person, and how much evidence is a match? AUC, error rates, likelihood ratios.
 
-An extension of the paper: a retrieval number says how good a list is, a likelihood ratio how much a single
-score should move a belief, and Cllr how well calibrated and how informative the scores are (0 perfect,
-1 no information).
+Likelihood ratios are the way forensic speaker comparison asks, an extension of the paper: a retrieval number says how
+good a list is, a likelihood ratio how much a single score should move a belief, and Cllr how well calibrated and how
+informative the scores are (0 perfect, 1 no information).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_lib.metrics import checks
+from s2f_lib.metrics import checks, similarity
 
 
 def cllr(same: np.ndarray, different: np.ndarray) -> float:
@@ -31,10 +31,77 @@ def cllr(same: np.ndarray, different: np.ndarray) -> float:
 
 
 def auc(same: np.ndarray, different: np.ndarray) -> float:
-    """Probability that a same-person score is above a different-person score, ties half; scores are checked first."""
-    from s2f_lib.faces import verify
+    """Probability that a same-person score is above a different-person score, ties half: the area under the ROC curve.
 
-    return verify.auc(checks.column(same, "same"), checks.column(different, "different"))
+    Raises
+    ------
+    ValueError
+        If there is no score of one kind.
+
+    Examples
+    --------
+    >>> auc(np.array([2.0, 3.0]), np.array([1.0, 2.5]))
+    0.75
+    """
+    from scipy.stats import rankdata
+
+    same, different = checks.column(same, "same"), checks.column(different, "different")
+    above = rankdata(np.concatenate([same, different]))[: len(same)].sum() - len(same) * (len(same) + 1) / 2
+    return float(above / (len(same) * len(different)))
+
+
+def auc_of_people(cosine: np.ndarray, who: np.ndarray, groups: np.ndarray | None = None) -> float:
+    """AUC of people with themselves against people with others; some may have been drawn twice, by a bootstrap.
+
+    Parameters
+    ----------
+    cosine : np.ndarray, shape (n, n)
+        Of every person's first feature with every person's second one; own pairs on the diagonal.
+    who : np.ndarray, shape (m,), int
+        Rows of the people that count. Nobody is compared with himself as another.
+    groups : np.ndarray, shape (n,), optional
+        Only people of one group are compared.
+
+    Raises
+    ------
+    ValueError
+        If no two different people can be compared.
+    """
+    other = who[:, None] != who
+    if groups is not None:
+        other &= groups[who][:, None] == groups[who]
+    first, second = np.nonzero(other)
+    return auc(cosine[who, who], cosine[who[first], who[second]])
+
+
+def auc_of_pictures(features: np.ndarray, among: np.ndarray | None = None) -> float:
+    """AUC of telling two pictures of one person from pictures of two people, by the cosine of their features.
+
+    Parameters
+    ----------
+    features : np.ndarray, shape (n, items, D)
+        Several pictures of each of n people.
+    among : np.ndarray, shape (n, n), bool, optional
+        Pairs of different people that count; by default all. With `matched_pairs` the comparison is only with people
+        of the same sex, group and about the same age.
+
+    Returns
+    -------
+    float
+        0.5 by chance, 1 at best.
+    """
+    n, items = features.shape[:2]
+    flat = features.reshape(n * items, -1)
+    cosine = similarity.cosines(flat, flat).reshape(n, items, n, items).transpose(0, 2, 1, 3)
+    upper = np.triu(np.ones((n, n), bool), 1) & (True if among is None else among)
+    first, second = np.triu_indices(items, 1)
+    return auc(cosine[np.arange(n), np.arange(n)][:, first, second].ravel(), cosine[upper].ravel())
+
+
+def matched_pairs(sex: np.ndarray, group: np.ndarray, age: np.ndarray, years: float = 10.0) -> np.ndarray:
+    """Which pairs of people agree in sex and group and differ by at most ``years`` of age: (n, n) bool."""
+    same = (sex[:, None] == sex[None]) & (group[:, None] == group[None])
+    return same & (np.abs(age[:, None] - age[None]) <= years)
 
 
 def equal_error_rate(same: np.ndarray, different: np.ndarray) -> float:
@@ -79,10 +146,8 @@ def pair_scores(v_s: np.ndarray, v_f: np.ndarray, groups: np.ndarray | None = No
     -------
     same, shape (N,), and different, shape (up to N * (N - 1),)
     """
-    from s2f_lib.metrics.similarity import unit
-
     v_s, v_f = checks.paired(v_s, v_f)
-    cosine = unit(v_s, "v_s") @ unit(v_f, "v_f").T
+    cosine = checks.directions(v_s, "v_s") @ checks.directions(v_f, "v_f").T
     other = ~np.eye(len(v_s), dtype=bool)
     if groups is not None:
         groups = checks.column(groups, "groups", len(v_s))

@@ -57,7 +57,7 @@ BASE = {
     "mouth-upperlip-height": -0.05,
 }  # fmt: skip
 
-# Towards published means (see `anthropometry.DIRECTIONS`): per unit of ancestry weight, masculinity and age.
+# Towards published means (`DIRECTIONS` in benchmarks/anthropometry.py), per unit of ancestry, masculinity and age.
 AFRICAN = {"nose-scale-horiz": 0.10, "eye-trans-out": 0.30}
 ASIAN = {"nose-scale-horiz": 0.45, "head-scale-horiz": 0.38, "eye-trans-out": 0.05, "cheek-bones": 0.15}
 MASCULINE = {  # times masculinity - 0.5

@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from s2f_lib import io
 from s2f_lib.published import layout
@@ -27,7 +28,9 @@ MEGABYTES = {"avspeech": 210, "voxceleb": 74}  # on disk: pictures and, most of 
 EXTRAS = ("figures/landmark", "supplemental/retrieve/index.html")  # craniofacial statistics; the true ranks
 ARCHIVE_NAME = "speech2face.github.io.tar.gz"
 FILES = ("manifest.csv", ARCHIVE_NAME, f"{ARCHIVE_NAME}.part", f"{ARCHIVE_NAME}.part.json")  # left beside the folders
-DAMAGED = (tarfile.ReadError, gzip.BadGzipFile, zlib.error, EOFError)  # what reading half an archive raises
+DAMAGED = (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, ValueError, OverflowError)  # of bad archives
+STALL = 60  # seconds with hardly a byte after which a git server is left
+UNPACKED = (100, 10**8)  # an archive may unpack to so many times its size, and so many bytes more
 
 
 class FetchError(RuntimeError):
@@ -165,14 +168,32 @@ def by_archive(folder: Path, wanted: Plan, url: str = ARCHIVE, say: Callable[[st
         io.download(url, archive)
     except io.DownloadError as error:
         raise FetchError(f"{error}; with git installed, --method git fetches less") from error
+    times, more = UNPACKED
     try:
-        with tarfile.open(archive, "r:gz") as tar:
-            taken = sum(_take(tar, member, folder, wanted) for member in tar)
+        with gzip.open(archive) as packed:
+            stream = _Bounded(packed, times * archive.stat().st_size + more)
+            with tarfile.open(fileobj=stream, mode="r|") as tar:  # a stream: no header can send the reader back
+                taken = sum(_take(tar, member, folder, wanted) for member in tar)
     except DAMAGED as error:
         archive.unlink()
         raise FetchError(f"the archive from {url} is damaged ({error}); it was deleted, run again") from error
     archive.unlink()
     say(f"{taken} files taken from the archive")
+
+
+class _Bounded:
+    """A file that ends in an error when more is read from it than its archive can hold."""
+
+    def __init__(self, file: BinaryIO, most: int):
+        self.file, self.left = file, most
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes, as those of a file."""
+        data = self.file.read(min(size, 1 << 20) if size >= 0 else 1 << 20)
+        self.left -= len(data)
+        if self.left < 0:
+            raise tarfile.ReadError("it unpacks to more than it can hold")
+        return data
 
 
 def find(existing: Path, parts: Sequence[str]) -> dict[str, Path]:
@@ -254,8 +275,9 @@ def write_manifest(folder: Path, parts: Sequence[str]) -> Path:
 
 def _git(folder: Path, *arguments: str) -> None:
     """Run git in the folder without asking for a password; FetchError with git's words when it fails."""
+    patience = ["-c", "http.lowSpeedLimit=1000", "-c", f"http.lowSpeedTime={STALL}"]
     environment = os.environ | {"GIT_TERMINAL_PROMPT": "0"}
-    command = ["git", "-C", str(folder), *arguments]
+    command = ["git", *patience, "-C", str(folder), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
@@ -280,6 +302,8 @@ def _take(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path, wanted: P
     inside = any(path.is_relative_to(root) for root in wanted.paths)
     if not member.isfile() or ".." in parts or not inside:
         return 0
+    if member.issparse() or member.size < 0:
+        raise tarfile.ReadError(f"{member.name} has holes or a negative size; none of the authors' files has")
     target = folder / path
     if not target.exists() or target.stat().st_size != member.size:
         with io.atomic_write(target) as file:

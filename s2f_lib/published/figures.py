@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from s2f_lib.book.plotting import COLORS
-from s2f_lib.published import paper, shapes, similarity
+from s2f_lib.metrics.craniofacial import fisher_interval
+from s2f_lib.published import distances, paper, shapes
 
 
 def craniofacial(rows: Mapping[str, Mapping[str, float]]):
@@ -23,9 +24,7 @@ def craniofacial(rows: Mapping[str, Mapping[str, float]]):
     place = np.arange(len(names))
     figure, axis = plt.subplots(figsize=(6.4, 4.2))
     for i, name in zip(place, names, strict=True):
-        axis.plot(
-            shapes.fisher_interval(rows[name]["pooled"], int(rows[name]["n"])), [i, i], color=COLORS["voice"], lw=1.4
-        )
+        axis.plot(fisher_interval(rows[name]["pooled"], int(rows[name]["n"])), [i, i], color=COLORS["voice"], lw=1.4)
     published = [paper.CRANIOFACIAL[shapes.key_of(name)] for name in names]
     axis.plot(published, place, "D", color=COLORS["published"], label="published (DEST landmarks)")
     axis.plot(
@@ -75,9 +74,9 @@ def retrieval_curves(histograms: Mapping[str, Sequence[int]], title: str = ""):
     from matplotlib import pyplot as plt
 
     figure, axis = plt.subplots()
-    share = np.arange(1, similarity.BINS + 1)
+    share = np.arange(1, distances.BINS + 1)
     for name, histogram in histograms.items():
-        axis.plot(share, similarity.top_percent(list(histogram)), label=name)
+        axis.plot(share, distances.cumulative_percent(list(histogram)), label=name)
     axis.plot(share, share, "--", color=COLORS["chance"], label="chance")
     axis.set(xscale="log", xlabel="First percent of the gallery (%)", ylabel="Clips found (%)", title=title)
     axis.set_xticks([1, 2, 5, 10, 20, 50, 100], ["1", "2", "5", "10", "20", "50", "100"])

@@ -51,7 +51,7 @@ def write_tables(name: str, tables: Mapping[str, Any]) -> Path:
 
 def read_tables(name: str) -> dict[str, Any] | None:
     """Read the aggregate tables of a record; None means "not run yet"."""
-    path = tables_path(name)
+    path = io.result_file(f"tables/{name}.json")
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
@@ -91,6 +91,6 @@ def recorded(part: str = "avspeech") -> Recorded:
     if any(one is None for one in found):
         raise FileNotFoundError(
             f"the {part} part was not measured yet (no {' and '.join(RECORDS[part])} in {io.results_dir()}); with the "
-            f"published examples fetched, run: python -m s2f_lib.published measure --part {part}"
+            f"published examples fetched, run: s2f published measure --part {part}"
         )
     return Recorded(*found)

@@ -113,7 +113,7 @@ def locate(data: str | Path | None = None) -> Path | None:
             wanted = ", ".join(f"{part} or {spec.upstream}" for part, spec in PARTS.items())
             raise FileNotFoundError(
                 f"{folder} holds no published examples (looked for {wanted}, each with a folder "
-                f"{KINDS['true']}); fetch them with: python -m data_scripts.fetch_published_examples {folder}"
+                f"{KINDS['true']}); fetch them with: s2f published fetch {folder}"
             )
         return folder
     root = Path(__file__).resolve().parents[2]
@@ -145,9 +145,7 @@ def open_part(folder: str | Path, part: str) -> Part:
     """
     found = part_folder(folder, part)
     if found is None:
-        raise FileNotFoundError(
-            f"{folder} has no {part} part; fetch it with: python -m data_scripts.fetch_published_examples {folder}"
-        )
+        raise FileNotFoundError(f"{folder} has no {part} part; fetch it with: s2f published fetch {folder}")
     pictures = {kind: _files(found / name, (".jpg", ".jpeg", ".png")) for kind, name in KINDS.items()}
     sounds = _files(found / SOUND_FOLDER, SOUND_ENDINGS)
     clips, left_out = [], []

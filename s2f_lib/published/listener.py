@@ -35,7 +35,7 @@ def listener(head: str | Path | None = None) -> Any:
     Parameters
     ----------
     head : str or Path, optional
-        File written by ``python -m s2f_lib.published train``.
+        File written by ``s2f published train``.
 
     Returns
     -------
@@ -56,8 +56,9 @@ def listener(head: str | Path | None = None) -> Any:
             draw(data, ending, head)
 
     def uploaded(change: dict) -> None:
-        if change["new"]:
-            show(bytes(change["new"][0]["content"]), Path(change["new"][0]["name"]).suffix)
+        if files := change["new"]:  # version 7 of ipywidgets: name -> content; later: one entry per file
+            name, file = next(iter(files.items())) if isinstance(files, dict) else (files[0]["name"], files[0])
+            show(bytes(file["content"]), Path(name).suffix)
 
     upload.observe(uploaded, names="value")
     buttons = [upload]

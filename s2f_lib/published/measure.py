@@ -10,15 +10,15 @@ import numpy as np
 
 from s2f_lib import io
 from s2f_lib.published import (
+    agreement,
     contest,
+    distances,
     findings,
-    labels,
     layout,
     own_encoder,
     paper,
     pictures,
     shapes,
-    similarity,
     voices,
 )
 
@@ -44,14 +44,14 @@ def measure_part(folder: str | Path, part: str, limit: int | None = None, progre
         found.add(f"n_faces_{kind}", measured.ok.sum())
         found.add(f"n_unreadable_{kind}", (measured.status == "unreadable").sum())
     found.add("n_faces", kinds["true"].ok.sum())
-    labels.measure(kinds, speakers, found, named if all(named) else None)
+    agreement.measure(kinds, speakers, found, named if all(named) else None)
     for short, name in SHORT_NAMES.items():
         found.add(short, found.metrics[name])
         found.intervals[short] = found.intervals[name]
     shapes.measure(kinds, found)
-    similarity.measure(kinds, speakers, found)
+    distances.measure(kinds, speakers, found)
     for kind, measured in kinds.items():
-        found.add(f"spread_{kind}", similarity.spread(measured))
+        found.add(f"spread_{kind}", distances.spread(measured))
     return found
 
 
@@ -108,10 +108,10 @@ def write_part(
 
 def command_line(part: str, repeats: int = contest.matching.REPEATS, only: str | None = None) -> str:
     """The command line of `write_part`."""
-    from s2f_lib.published.__main__ import parser  # the program that calls this
+    from s2f_lib.published.main import measure_parser  # the program that calls this
 
-    options = argparse.Namespace(command="measure", part=part, repeats=repeats, only=only)
-    return io.command_of(parser(), options, always=("part",))
+    options = argparse.Namespace(part=part, repeats=repeats, only=only)
+    return io.command_of(measure_parser(), options, always=("part",))
 
 
 def write_pictures(folder: str | Path, part: str, command: str, progress: bool = True) -> None:

@@ -74,8 +74,7 @@ def load(path: str | Path | None = None) -> tuple[LikelihoodHead, Reference]:
     path = Path(path) if path else default_head()
     if not path.is_file():
         raise FileNotFoundError(
-            f"no voice head at {path}; with the published examples fetched, make it with: "
-            "python -m s2f_lib.published train"
+            f"no voice head at {path}; with the published examples fetched, make it with: s2f published train"
         )
     with np.load(path) as state:
         arrays = dict(state)

@@ -41,20 +41,6 @@ def table(predicted: Pictures, reference: Pictures, only: tuple[str, ...] | None
     return metrics.craniofacial.correlations(*sides, people).assign(n=int(both.sum()))
 
 
-def fisher_interval(r: float, n: int) -> tuple[float, float]:
-    """95 % interval of a Pearson correlation of n independent pairs, by Fisher's z.
-
-    Examples
-    --------
-    >>> [round(x, 3) for x in fisher_interval(0.3, 968)]
-    [0.242, 0.356]
-    """
-    if n < 4 or not -1 < r < 1:
-        raise ValueError(f"Fisher's interval needs at least 4 pairs and -1 < r < 1, got n = {n} and r = {r}")
-    z, half = np.arctanh(r), 1.959964 / np.sqrt(n - 3)
-    return float(np.tanh(z - half)), float(np.tanh(z + half))
-
-
 def measure(kinds: dict[str, Pictures], findings: Findings) -> None:
     """Add the correlations of every S2F kind with F2F, and of the exaggerated one with the true face."""
     columns = ["pooled", "female", "male", "adjusted", "random", "holm_pooled", "holm_female", "holm_male"]
@@ -75,7 +61,7 @@ def measure(kinds: dict[str, Pictures], findings: Findings) -> None:
     for name, row in findings.tables["craniofacial_f2f_s2f_07"].items():
         key, published = key_of(name), paper.CRANIOFACIAL[key_of(name)]
         findings.add(f"craniofacial_{key}", row["pooled"])
-        findings.intervals[f"craniofacial_{key}"] = fisher_interval(row["pooled"], int(row["n"]))
+        findings.intervals[f"craniofacial_{key}"] = metrics.craniofacial.fisher_interval(row["pooled"], int(row["n"]))
         findings.add(f"craniofacial_{key}_published", published)
         near += key != paper.NOT_PRINTED and abs(row["pooled"] - published) <= TOLERANCE
     findings.add("craniofacial_within_0_10", near)

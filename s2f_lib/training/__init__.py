@@ -14,7 +14,7 @@ What the runs taught, and why some settings are as they are:
   anew (``rederive_at``).
 - Plain L1 asks for the median. Behind its ReLU most of v_f is zero, so an unsure network should answer with zeros.
 - Most of v_f cannot be heard. Beside the paper's percentages, watch the share of the perfect listener's gain over
-  chance (`s2f_lib.evaluate.ceilings`).
+  chance (`s2f_lib.evaluate.baselines`).
 - bfloat16 doubles the speed of a CPU that has it (AVX-512 BF16) and is slow on others. On a busy machine give a run one
   thread: two wait for each other.
 """
@@ -22,9 +22,10 @@ What the runs taught, and why some settings are as they are:
 from s2f_lib.losses import LossConfig
 from s2f_lib.training.api import frozen_layers, layers_for, make_config, run, table
 from s2f_lib.training.data import ArraySource, IterableSource, Plan
-from s2f_lib.training.loop import Run, TrainingError
+from s2f_lib.training.loop import TrainingError
 from s2f_lib.training.settings import TrainConfig
 from s2f_lib.training.synthetic import PeopleSet
+from s2f_lib.training.voice import Run
 
 __all__ = ["ArraySource", "IterableSource", "LossConfig", "PeopleSet", "Plan", "Run", "TrainConfig", "TrainingError"]
 __all__ += ["frozen_layers", "layers_for", "make_config", "run", "table"]

@@ -7,8 +7,8 @@ from pathlib import Path
 from s2f_lib import config as settings
 from s2f_lib.losses import LossConfig
 from s2f_lib.training.data import ArraySource
-from s2f_lib.training.loop import Run, Trainer
 from s2f_lib.training.settings import TrainConfig
+from s2f_lib.training.voice import Run, VoiceTrainer
 
 __all__ = ["frozen_layers", "layers_for", "make_config", "run", "table"]
 
@@ -23,6 +23,7 @@ def run(
     out_dir: str | Path | None = None,
     resume: bool = True,
     progress: bool = False,
+    device: str | None = None,
 ) -> Run:
     """Train one voice encoder.
 
@@ -37,11 +38,14 @@ def run(
     validation : ArraySource, optional
         Clips of other speakers, scored every ``evaluate_every`` steps.
     out_dir : str or Path, optional
-        Folder for ``checkpoint.pt``, ``log.jsonl``, ``config.json``, ``data.json``; None keeps everything in memory.
+        Folder for ``checkpoint.pt``, ``log.jsonl``, ``log.csv``, ``config.json`` and ``data.json``; None keeps
+        everything in memory.
     resume : bool
         Go on from the folder's checkpoint, if there is one; False deletes it.
     progress : bool
         Show a progress bar with clips per second and the time left.
+    device : str, optional
+        "cpu", "cuda" or "cuda:1"; by default a GPU if there is one.
 
     Returns
     -------
@@ -55,14 +59,18 @@ def run(
         runs out (it names a batch size).
     ValueError
         If the settings do not fit each other, the source, or the checkpoint.
+    io.BusyError
+        If another training writes in the folder.
+
+    See Also
+    --------
+    make_config : settings by name.
+    layers_for : the frozen layers that belong to a source's features.
     """
     config = settings.preset(TrainConfig, config) if isinstance(config, str) else config
-    trainer = Trainer(config, source, f_dec=f_dec, f_vgg=f_vgg, validation=validation, folder=out_dir)
-    if resume:
-        trainer.resume()
-    else:
-        trainer.forget()
-    return trainer.fit(progress)
+    layers = {"f_dec": f_dec, "f_vgg": f_vgg}
+    trainer = VoiceTrainer(config, source, **layers, validation=validation, folder=out_dir, device=device)
+    return trainer.result(trainer.fit(resume, progress))
 
 
 def make_config(preset: str = "quick", loss: str | dict = "paper", **changes) -> TrainConfig:
@@ -121,7 +129,7 @@ def layers_for(source, loss: LossConfig) -> dict:
     if decoder and decoder not in {entry["name"] for entry in hub.available()}:
         raise ValueError(
             f"the features are those of {name}, which no face decoder reads: take a loss without weight_decoder, e.g. "
-            f"--loss no_decoder, or train one: python -m tools.train_decoder --recogniser {name} --ship"
+            f"--loss no_decoder, or train one: python -m tools.train_decoder --recogniser {name} --publish"
         )
     recogniser = hub.load(name)
     was, now = made_by["checksum"], recogniser.checksum

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from s2f_lib import io
+from s2f_lib import config, io
 
-VERSION = 1
+VERSION = 2
 NAME = "checkpoint.pt"
 
 
 def save(folder: str | Path, state: dict) -> Path:
-    """Write ``checkpoint.pt`` atomically: `state` (tensors and plain Python only) plus the random states."""
+    """Write ``checkpoint.pt`` atomically: `state` (tensors and plain Python only) plus PyTorch's random states."""
     path = Path(folder) / NAME
+    random = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
     with io.atomic_write(path) as file:
-        torch.save({"version": VERSION, **state, "random": random_state()}, file)
+        torch.save({"version": VERSION, "random": random, **state}, file)
     return path
 
 
@@ -31,38 +30,58 @@ def load(folder: str | Path) -> dict | None:
         If it was written by another version of the format, or is damaged.
     """
     path = Path(folder) / NAME
-    if not path.exists():
-        return None
+    again = "delete it to start this run again"
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise ValueError(f"{path} cannot be read ({error}); delete it to start this run again") from error
-    if state.get("version") != VERSION:
-        raise ValueError(
-            f"{path} was written by version {state.get('version')} of the checkpoint format, this is {VERSION}; "
-            "delete it to start this run again"
-        )
+    except FileNotFoundError:
+        return None
+    except OSError:
+        raise
+    except Exception as error:  # whatever a damaged archive makes of itself
+        reason = " ".join(str(error).split())[:120]
+        raise ValueError(f"{path} is no checkpoint, or a damaged one ({reason}); {again}") from error
+    if not isinstance(state, dict) or state.get("version") != VERSION:
+        found = f"version {state.get('version')}" if isinstance(state, dict) else "something else"
+        raise ValueError(f"{path} holds {found} of the checkpoint format, this is version {VERSION}; {again}")
     return state
 
 
-def random_state() -> dict:
-    """State of every random generator a step might use."""
-    kind, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002 - libraries may still use it
-    version, internal, gauss = random.getstate()
-    return {
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "numpy": [kind, torch.from_numpy(keys.astype(np.int64)), position, has_gauss, cached],
-        "python": [version, list(internal), gauss],
-    }
-
-
 def restore_random_state(state: dict) -> None:
-    """Put back what `random_state` gave; states of GPUs only where there are as many as then."""
-    torch.set_rng_state(state["torch"])
-    if torch.cuda.is_available() and len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["cuda"])
-    kind, keys, position, has_gauss, cached = state["numpy"]
-    np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, cached))  # noqa: NPY002
-    version, internal, gauss = state["python"]
-    random.setstate((version, tuple(internal), gauss))
+    """Put PyTorch's generators where they were; those of GPUs only where there are as many as then."""
+    torch.set_rng_state(state["random"]["cpu"])
+    if torch.cuda.is_available() and len(state["random"]["cuda"]) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state["random"]["cuda"])
+
+
+def check(state: dict, settings, about: dict, folder: str | Path) -> None:
+    """Refuse a checkpoint of other settings or other data; one that says nothing of its data is taken.
+
+    Parameters
+    ----------
+    state : dict
+        Of `load`.
+    settings : LoopConfig
+        What is asked for. Only ``max_steps`` may differ, where the learning rate does not depend on it.
+    about : dict
+        What the data say of themselves; {} if nothing.
+    folder : str or Path
+        For the message.
+
+    Raises
+    ------
+    ValueError
+        The message names the first difference, and what to do.
+    """
+    mine, its = config.to_dict(settings), state["config"]
+    if mine["max_steps"] != its.get("max_steps") and settings.schedule == "one_cycle":
+        raise ValueError(
+            f"{folder} holds a run planned for {its.get('max_steps')} steps, not {mine['max_steps']}; its learning "
+            "rate follows that plan, so max_steps cannot change. Choose schedule='constant' or 'paper' for open ends"
+        )
+    for what, wanted, found in (("settings", mine, its), ("data", about, state.get("data", {}) if about else {})):
+        for key in {**found, **wanted}:
+            if found.get(key) != wanted.get(key) and key != "max_steps" and found:
+                raise ValueError(
+                    f"{folder} holds a run on other {what}, with {key} = {found.get(key)!r}, not {wanted.get(key)!r}; "
+                    f"choose another folder, or the same {what}, or resume=False (--restart) to begin again"
+                )

@@ -2,11 +2,11 @@
 
     s2f train --preset quick --loss paper --seed 0
     s2f train --preset standard --people 8000 --out runs/standard
-    s2f train --preset synthetic-standard --set start_from=voice-encoder-synthetic --out runs/further
-    s2f train --sweep loss_ablation
+    s2f train --preset synthetic-standard --set init_from=voice-encoder-synthetic --out runs/further
     accelerate launch --multi_gpu -m s2f_lib train --preset paper-gpu --corpus data/avspeech
 
-The same loop runs on a CPU, on one GPU and on several; what differs is in the preset.
+The same loop runs on a CPU, on one GPU and on several; what differs is in the preset. Everything is checked before a
+clip is made, and the same command goes on where an earlier call was stopped.
 """
 
 from __future__ import annotations
@@ -17,66 +17,60 @@ import sys
 from pathlib import Path
 
 from s2f_lib import config as settings
+from s2f_lib import io
 from s2f_lib.losses import LossConfig
+from s2f_lib.training import checkpoint, synthetic
 from s2f_lib.training.api import layers_for, make_config, run
-from s2f_lib.training.loop import TrainingError
+from s2f_lib.training.loop import choose_device
 from s2f_lib.training.settings import TrainConfig
 from s2f_lib.training.synthetic import PeopleSet
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="s2f train", description="Train the voice encoder.")
-    parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
-    parser.add_argument("--preset", default="quick", help=f"{', '.join(TrainConfig.PRESETS)}, or a .json file")
-    parser.add_argument("--loss", default="paper", help=f"{', '.join(LossConfig.PRESETS)}, or a .json file")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--corpus", default="synthetic", help="'synthetic', or a folder made by data_scripts")
-    parser.add_argument("--people", type=int, default=512, help="synthetic speakers to train on (default 512)")
-    parser.add_argument("--clips", type=int, default=2, help="clips of each synthetic speaker (default 2)")
-    parser.add_argument("--population-seed", type=int, default=PeopleSet.seed, help="which synthetic speakers")
-    parser.add_argument("--world", default="physiology", help="world of the synthetic speakers")
-    parser.add_argument("--out", type=Path, help="folder of the run (default runs/<preset>-<loss>-<seed>)")
-    parser.add_argument("--restart", action="store_true", help="begin again although the folder holds a checkpoint")
-    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change one setting")
-    parser.add_argument("--sweep", help="run a whole study instead: loss_ablation")
-    parser.add_argument("--only", nargs="*", help="with --sweep: these variants only")
-    parser.add_argument("--workers", type=int, default=2, help="processes that make synthetic clips (default 2)")
-    return parser
+def parser() -> argparse.ArgumentParser:
+    """The options of ``s2f train``."""
+    found = argparse.ArgumentParser(prog="s2f train", description="Train the voice encoder.")
+    found.add_argument("--preset", default="quick", help=f"{', '.join(TrainConfig.PRESETS)}, or a .json file")
+    found.add_argument("--loss", default="paper", help=f"{', '.join(LossConfig.PRESETS)}, or a .json file")
+    found.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change one setting")
+    found.add_argument("--seed", type=int, default=0)
+    found.add_argument("--corpus", default="synthetic", help="'synthetic', or a folder made by `s2f corpus`")
+    found.add_argument("--people", type=int, default=512, help="synthetic speakers to train on (default 512)")
+    found.add_argument("--clips", type=int, default=2, help="clips of each synthetic speaker (default 2)")
+    found.add_argument("--population-seed", type=int, default=PeopleSet.seed, help="which synthetic speakers")
+    found.add_argument("--world", default="physiology", help="world of the synthetic speakers")
+    found.add_argument("--out", type=Path, help="folder of the run (default runs/<preset>-<loss>-<seed>)")
+    found.add_argument("--restart", action="store_true", help="begin again although the folder holds a checkpoint")
+    found.add_argument("--device", help="cpu, cuda or cuda:1 (default: a GPU if there is one)")
+    found.add_argument("--threads", type=_positive, help="CPU threads (default: all cores)")
+    found.add_argument("--workers", type=_positive, default=2, help="processes that make synthetic clips (default 2)")
+    return found
 
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; gives its exit status."""
-    options = _parser().parse_args(arguments)
-    try:
-        return _sweep(options) if options.sweep else _train(options)
-    except (TrainingError, ValueError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-
-
-def _sweep(options) -> int:
-    """A whole study."""
-    from s2f_lib.training import sweep_report
-
-    return sweep_report.main(options.sweep, options.only, options.workers)
-
-
-def _train(options) -> int:
-    """One run."""
     import torch
     from accelerate import PartialState
 
+    options = parser().parse_args(arguments)
+    config = config_of(options)
+    out = Path(options.out or f"runs/{Path(options.preset).stem}-{Path(options.loss).stem}-{options.seed}").expanduser()
+    device = None if options.device is None else str(choose_device(options.device))
+    sets = people_of(options)
+    check_folder(out, config, {} if sets is None or options.restart else sets[0].about, options.restart)
     if options.threads:
         torch.set_num_threads(options.threads)
-    changes = dict(_assignment(text) for text in options.set)
-    config = make_config(options.preset, changes.pop("loss", options.loss), seed=options.seed, **changes)
-    out = options.out or Path("runs") / f"{Path(options.preset).stem}-{Path(options.loss).stem}-{options.seed}"
-    with PartialState(cpu=not torch.cuda.is_available()).main_process_first():  # one makes the clips, the others read
-        source, validation = _open(options)
-    layers = layers_for(source, config.loss)
-    resume = not options.restart
-    result = run(config, source, **layers, validation=validation, out_dir=out, resume=resume, progress=True)
-    if not PartialState().is_main_process:
+    processes = PartialState(cpu=not torch.cuda.is_available())
+    try:
+        with processes.main_process_first():  # one makes the clips, the others read
+            source, validation = corpus_of(options) if sets is None else [
+                synthetic.source(which, workers=options.workers, progress=processes.is_main_process) for which in sets
+            ]  # fmt: skip
+        layers, how = layers_for(source, config.loss), {"out_dir": out, "resume": not options.restart, "device": device}
+        result = run(config, source, **layers, validation=validation, progress=True, **how)
+    except KeyboardInterrupt:
+        print(f"s2f train: stopped; {kept_in(out)}", file=sys.stderr)
+        return 130
+    if not processes.is_main_process:
         return 0
     from s2f_lib import voice_encoder
 
@@ -86,31 +80,31 @@ def _train(options) -> int:
     return 0
 
 
-def _assignment(text: str) -> tuple[str, object]:
-    """'max_steps=100' to ('max_steps', 100)."""
-    name, sign, value = text.partition("=")
-    if not sign:
-        raise SystemExit(f"--set wants FIELD=VALUE, got {text!r}")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value
+def config_of(options: argparse.Namespace) -> TrainConfig:
+    """Settings that the command line asks for.
+
+    Raises
+    ------
+    ValueError
+        If a preset, a loss, a field or a value is unknown.
+    """
+    changes = dict(_assignment(text) for text in options.set)
+    return make_config(_file(options.preset), changes.pop("loss", _file(options.loss)), seed=options.seed, **changes)
 
 
-def _open(options) -> tuple:
-    """Training and validation clips that the command line asks for.
+def people_of(options: argparse.Namespace) -> tuple[PeopleSet, PeopleSet] | None:
+    """Speakers to train on and others to look at meanwhile; None for a corpus in a folder.
 
     Raises
     ------
     ValueError
         If the speakers are kept for something else: the test, the validation, the recogniser, the decoder.
     """
-    from s2f_lib.training import synthetic
-
     if options.corpus != "synthetic":
-        from s2f_lib.training.shards import corpus_sources
+        return None
+    from s2f_lib.people import worlds
 
-        return corpus_sources(options.corpus)
+    worlds.get(options.world)  # refuses an unknown one
     kept = {seed: purpose for purpose, seed in settings.SEEDS.items() if purpose != "voice"}
     kept[synthetic.VALIDATION_SEED] = "validation"
     if purpose := kept.get(options.population_seed):
@@ -118,7 +112,62 @@ def _open(options) -> tuple:
             f"--population-seed {options.population_seed}: these people are kept for {purpose!r}, and no voice encoder "
             f"may train on them; take another number, the default is {PeopleSet.seed}"
         )
-    which = PeopleSet(options.people, options.clips, options.population_seed, options.world)
+    seen = PeopleSet(options.people, options.clips, options.population_seed, options.world)
     held_out = min(400, max(64, options.people // 8))
-    other = PeopleSet(held_out, 1, seed=synthetic.VALIDATION_SEED, world=options.world, sentences="test")
-    return synthetic.source(which, workers=options.workers), synthetic.source(other, workers=options.workers)
+    return seen, PeopleSet(held_out, 1, synthetic.VALIDATION_SEED, options.world, "test")
+
+
+def corpus_of(options: argparse.Namespace) -> tuple:
+    """Training and validation clips of a made corpus, by the splits that are stored in it."""
+    from s2f_lib import corpus
+
+    opened = corpus.open(options.corpus if "://" in options.corpus else Path(options.corpus).expanduser())
+    return opened.source("train"), opened.source("validation")
+
+
+def check_folder(out: Path, config: TrainConfig, about: dict, restart: bool) -> None:
+    """Refuse a folder that cannot be written, or that holds another run, before hours of work.
+
+    Raises
+    ------
+    OSError, ValueError
+        The message says what to do.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with io.locked(out / checkpoint.NAME, wait=False, busy="another training writes in this folder"):
+            state = None if restart else checkpoint.load(out)
+    except OSError as error:
+        raise io.explain(error, out) from error
+    if state is not None:
+        checkpoint.check(state, config, state.get("data", {}) | about if about else {}, out)
+
+
+def kept_in(out: Path) -> str:
+    """What a stopped run has kept, and how it goes on."""
+    state = checkpoint.load(out)
+    step = f"{out} keeps step {state['step']}" if state else "clips that were made are kept, no step was saved yet"
+    return f"{step}; the same command goes on from there (--restart begins again)"
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+def _file(name: str) -> str:
+    """A preset's name as it is, the name of a file with its home folder written out."""
+    return str(Path(name).expanduser()) if name.endswith(".json") else name
+
+
+def _assignment(text: str) -> tuple[str, object]:
+    """'max_steps=100' to ('max_steps', 100)."""
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise ValueError(f"--set wants FIELD=VALUE, got {text!r}")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value

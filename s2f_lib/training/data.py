@@ -14,6 +14,7 @@ import queue
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -44,6 +45,21 @@ class Plan:
     def share(self, rows: np.ndarray) -> np.ndarray:
         """This process's part of the rows of one step."""
         return rows[self.rank * len(rows) // self.world : (self.rank + 1) * len(rows) // self.world]
+
+
+def rows_of_step(count: int, batch_size: int, seed: int, step: int) -> np.ndarray:
+    """Which of `count` examples one step takes: every one once an epoch, in an order drawn from the seed.
+
+    Epochs are shuffled one after the other, and a batch may reach into the next.
+    """
+    positions = np.arange(step * batch_size, (step + 1) * batch_size)
+    epochs, places = np.divmod(positions, count)
+    return np.array([_order(count, seed, int(e))[p] for e, p in zip(epochs, places)])
+
+
+@lru_cache(maxsize=4)
+def _order(count: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng((seed, 0, epoch)).permutation(count)
 
 
 class ArraySource:
@@ -88,7 +104,7 @@ class ArraySource:
         """Endless batches from step `start` on; every clip once per epoch, in an order drawn from the plan's seed."""
         step = start
         while True:
-            rows = self._rows(plan, step)
+            rows = rows_of_step(len(self), plan.batch_size, plan.seed, step)
             shifts = None
             if plan.random_start:
                 rng = np.random.default_rng((plan.seed, 1, step))
@@ -117,18 +133,6 @@ class ArraySource:
         """A source of these clips only; sound stays where it is when the rows are a slice."""
         parts = (self.waveforms, self.v_f, self.logits, self.speaker)
         return ArraySource(*(None if part is None else part[rows] for part in parts))
-
-    def _rows(self, plan: Plan, step: int) -> np.ndarray:
-        """Clips of one step: epochs are shuffled one after the other, a batch may reach into the next."""
-        positions = np.arange(step * plan.batch_size, (step + 1) * plan.batch_size)
-        epochs, places = positions // len(self), positions % len(self)
-        order = {e: self._epoch(plan.seed, int(e)) for e in np.unique(epochs)}
-        return np.array([order[e][p] for e, p in zip(epochs, places)])
-
-    def _epoch(self, seed: int, epoch: int) -> np.ndarray:
-        if getattr(self, "_order", (None,))[0] != (seed, epoch):
-            self._order = ((seed, epoch), np.random.default_rng((seed, 0, epoch)).permutation(len(self)))
-        return self._order[1]
 
 
 class IterableSource:

@@ -1,17 +1,18 @@
-"""The run's log: one JSON object per line, readable while the run goes on and by any tool after it."""
+"""The run's log: one JSON object per line while it goes on, and a table to look at, which any tool draws."""
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
 from s2f_lib import io
 
-NAME = "log.jsonl"
+NAME, TABLE = "log.jsonl", "log.csv"
 
 
 class RunLog:
-    """Lines of one run, in memory and, if a folder is given, in ``log.jsonl``.
+    """Lines of one run, in memory and, if a folder is given, in ``log.jsonl`` and ``log.csv``.
 
     Parameters
     ----------
@@ -37,6 +38,22 @@ class RunLog:
             with open(self.path, "a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         return line
+
+    def write_table(self) -> None:
+        """Write the numbers of all lines as ``log.csv``: one row per step, one column per number."""
+        if not self.path:
+            return
+        rows: dict[int, dict] = {}
+        for line in self.lines:
+            prefix = "" if line["kind"] == "train" else f"{line['kind']}_"
+            numbers = {prefix + key: value for key, value in line.items() if isinstance(value, (int, float))}
+            row = rows.setdefault(line["step"], {"step": line["step"]})
+            row |= {key: value for key, value in numbers.items() if not key.endswith("step")}
+        columns = list(dict.fromkeys(key for row in rows.values() for key in row)) or ["step"]
+        with io.atomic_write(self.path.with_name(TABLE), "w", newline="") as file:
+            table = csv.DictWriter(file, columns)
+            table.writeheader()
+            table.writerows(rows.values())
 
 
 def read(folder: str | Path) -> list[dict]:

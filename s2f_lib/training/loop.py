@@ -1,25 +1,27 @@
-"""One training loop for a laptop, a GPU and several GPUs: mixed precision, checkpoints, exact resume, logs."""
+"""One training loop for every network: mixed precision, several GPUs, checkpoints, exact resume, logs, patience.
+
+`Trainer.fit` is the loop, and `Trainer.train_step` what happens in a step. A network brings four things: its settings
+(a `LoopConfig`), batches, the terms of its loss, and a way to score it. The voice encoder does so in
+`s2f_lib.training.voice`, the frozen face networks did in ``tools/`` of the repository.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import time
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from s2f_lib import config as settings
-from s2f_lib import hub, io, voice_encoder
-from s2f_lib.audio import degrade
-from s2f_lib.losses import VoiceLoss, gradient_magnitudes, rederive_weights
-from s2f_lib.training import checkpoint, data, heap, memory, validate
+from s2f_lib import io
+from s2f_lib.training import checkpoint, data, memory
 from s2f_lib.training.log import RunLog
-from s2f_lib.training.settings import TrainConfig
-from s2f_lib.voice_encoder import VoiceEncoder
+from s2f_lib.training.settings import LoopConfig
 
 
 class TrainingError(RuntimeError):
@@ -27,33 +29,10 @@ class TrainingError(RuntimeError):
 
 
 class OutOfMemory(TrainingError):
-    """A step does not fit into this machine's memory; the message names a batch size that does."""
+    """A step does not fit into this machine's memory; the message says what does, where that can be counted."""
 
 
-@dataclass
-class Run:
-    """What a training run leaves behind."""
-
-    config: TrainConfig
-    encoder: VoiceEncoder
-    lines: list[dict] = field(repr=False)  # the log
-    stopped: str = "max_steps"  # or "patience"
-    folder: Path | None = None
-
-    def curve(self, name: str, kind: str = "train") -> tuple[np.ndarray, np.ndarray]:
-        """Steps and values of one logged number, e.g. ``curve("angle_deg", "validation")``."""
-        rows = [(line["step"], line[name]) for line in self.lines if line["kind"] == kind and name in line]
-        return tuple(np.array(rows, dtype=float).reshape(-1, 2).T)
-
-    def final(self, name: str = "angle_deg", kind: str = "validation") -> float:
-        """The last logged value of a number."""
-        values = self.curve(name, kind)[1]
-        if not len(values):
-            raise KeyError(f"the run logged no {name!r} of kind {kind!r}")
-        return float(values[-1])
-
-
-def learning_rate(config: TrainConfig, step: int) -> float:
+def learning_rate(config: LoopConfig, step: int) -> float:
     """Learning rate of a step (counted from 0); it depends on nothing else, so a resumed run follows the same curve."""
     if config.schedule == "constant":
         return config.learning_rate
@@ -66,89 +45,174 @@ def learning_rate(config: TrainConfig, step: int) -> float:
     return config.learning_rate * max(0.5 * (1 + math.cos(math.pi * done)), 1e-4)
 
 
-def weights_of(name: str) -> Path:
-    """The file of a trained encoder, given as a file or by its name in the hub."""
-    return Path(name) if Path(name).is_file() else hub.find(name)
-
-
-def make_optimizer(encoder: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+def make_optimizer(network: nn.Module, config: LoopConfig) -> torch.optim.Optimizer:
     """Adam as published where weight_decay is 0; otherwise AdamW, decaying kernels but not biases and BN."""
-    kernels = [p for p in encoder.parameters() if p.ndim > 1]
-    others = [p for p in encoder.parameters() if p.ndim <= 1]
+    trained = [p for p in network.parameters() if p.requires_grad]
+    kernels, others = [p for p in trained if p.ndim > 1], [p for p in trained if p.ndim <= 1]
     groups = [{"params": kernels, "weight_decay": config.weight_decay}, {"params": others, "weight_decay": 0.0}]
     return torch.optim.AdamW(
         groups, lr=config.learning_rate, betas=(config.beta1, config.beta2), eps=config.epsilon, fused=True
     )
 
 
-def make_encoder(config: TrainConfig, source) -> VoiceEncoder:
-    """The network at its start, with v_s as wide as the source's v_f: drawn from the run's seed, or one trained before.
+def choose_device(name: str | None = None) -> torch.device:
+    """The device by its name ("cpu", "cuda", "cuda:1"), or the fastest that is here.
 
     Raises
     ------
     ValueError
-        If the encoder to start from is not of the wanted shape; the message names what differs.
+        If there is no such device on this machine.
     """
-    mean = source.mean_feature
-    torch.manual_seed(config.seed)
-    changes = {"feature_dim": len(mean)} | dict(config.encoder_changes)
-    wanted = voice_encoder.preset(config.encoder, **changes)
-    if config.start_from:
-        encoder = voice_encoder.load(weights_of(config.start_from))
-        mine, its = settings.to_dict(wanted), settings.to_dict(encoder.config)
-        differences = [f"{key} {its[key]!r} instead of {value!r}" for key, value in mine.items() if its[key] != value]
-        if differences:
-            raise ValueError(f"cannot go on from {config.start_from}: it has {'; '.join(differences)}")
-        return encoder.requires_grad_(True).train()
-    encoder = VoiceEncoder(wanted)
-    if config.start_from_mean:
-        with torch.no_grad():
-            encoder.fc2.bias.copy_(torch.from_numpy(mean))
-            encoder.fc2.weight.zero_()  # or the first steps would silence fc1 to get rid of its random answer
-    return encoder
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise ValueError(f"no device is named {name!r}; there are cpu, cuda, cuda:0, cuda:1, ...") from error
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device.type not in ("cpu", "cuda") or (device.type == "cuda" and (device.index or 0) >= gpus):
+        raise ValueError(f"{name!r} cannot be trained on: this machine has cpu and {gpus} CUDA devices")
+    return device
 
 
 class Trainer:
-    """State of one run and what can be done with it; `s2f_lib.training.run` is the short way."""
+    """A network, its optimiser, and the loop that trains it.
 
-    def __init__(self, config: TrainConfig, source, *, f_dec=None, f_vgg=None, validation=None, folder=None):
+    Parameters
+    ----------
+    network : nn.Module
+        Trained in place.
+    config : LoopConfig
+    folder : str or Path, optional
+        Of ``checkpoint.pt``, ``log.jsonl``, ``log.csv``, ``config.json`` and ``data.json``; None keeps nothing.
+    about : dict, optional
+        What the data say of themselves; a run keeps it, and does not go on with other data.
+    device : str, optional
+        By default a GPU if there is one; of several processes each takes its own.
+    """
+
+    unit = "example"
+    score = ""  # name of the number in `evaluate` that patience watches; smaller is better
+
+    def __init__(self, network: nn.Module, config: LoopConfig, folder=None, about=None, device: str | None = None):
         from accelerate import Accelerator
 
-        self.config, self.source, self.validation = config, data.as_source(source), validation
-        self.about = getattr(self.source, "about", {})  # which clips they are, where the source says so
-        self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
-        self.device = self.accelerator.device
-        self.folder = None if folder is None else Path(folder)
-        self.loss = VoiceLoss(config.loss, f_dec, f_vgg).to(self.device)
-        self.encoder = make_encoder(config, self.source)
-        self.encoder.gradient_checkpointing = config.gradient_checkpointing
-        if config.channels_last:
-            self.encoder = self.encoder.to(memory_format=torch.channels_last)
-        if config.compile:
-            self.encoder.compile_network()
-        optimizer = make_optimizer(self.encoder.to(self.device), config)
-        self.network, self.optimizer = self.accelerator.prepare(self.encoder, optimizer)
-        self.step, self.seconds, self.best, self.waited = 0, 0.0, float("inf"), 0
+        self.config, self.folder, self.about = config, None if folder is None else Path(folder), about or {}
+        self.accelerator = Accelerator(cpu=not torch.cuda.is_available(), device_placement=False)
+        if device is not None and self.accelerator.num_processes > 1:
+            raise ValueError(f"several processes cannot share device {device!r}; leave it out, each takes its own")
+        self.device = self.accelerator.device if device is None else choose_device(device)
+        network = network.to(self.device, memory_format=torch.channels_last)
+        self.network, self.optimizer = self.accelerator.prepare(network, make_optimizer(network, config))
+        self.step, self.seconds, self.stopped = 0, 0.0, ""
+        self.best, self.bad_evaluations = float("inf"), 0
         self.window: list[dict] = []  # steps since the last line of the log
         self.log = RunLog()
 
-    # ---- going on from a checkpoint ----------------------------------------------------------------------------
+    # ---- what a network brings -----------------------------------------------------------------------------------
 
-    def state(self) -> dict:
-        """Everything `resume` needs, as tensors and plain values."""
-        return {
-            "config": settings.to_dict(self.config),
-            "data": self.about,
-            "loss": settings.to_dict(self.loss.config),
-            "encoder": self.encoder.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "step": self.step,
-            "seconds": self.seconds,
-            "best": self.best,
-            "waited": self.waited,
-            "window": [{k: float(v) for k, v in entry.items()} for entry in self.window],
-            "lines": self.log.lines,
-        }
+    def batches(self, start: int) -> Iterator[data.Batch]:
+        """Endless batches from step `start` on; what they are must depend on nothing but the step."""
+        raise NotImplementedError
+
+    def losses(self, batch: data.Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The number to minimise, and its terms by name, each a number per example or one for all."""
+        raise NotImplementedError
+
+    def evaluate(self) -> dict[str, float]:
+        """Scores on examples that are not trained on; {} where there are none."""
+        return {}
+
+    def begin(self) -> None:
+        """Called before the first step of a run that starts anew."""
+
+    def finish(self, batches: Iterator[data.Batch]) -> None:
+        """Called after the last step, before its evaluation."""
+
+    def extra_state(self) -> dict:
+        """What else must be kept to go on exactly; handed to `load_extra_state` when a run goes on."""
+        return {}
+
+    def load_extra_state(self, state: dict) -> None:
+        """Take back what `extra_state` gave."""
+
+    def out_of_memory(self) -> str:
+        """What to say when a step does not fit."""
+        return f"a step of {self.config.batch_size} examples does not fit into memory; set a smaller batch_size"
+
+    # ---- the loop ------------------------------------------------------------------------------------------------
+
+    def fit(self, resume: bool = True, progress: bool = False) -> str:
+        """Train to the end, or until patience is lost; go on from the folder's checkpoint if there is one.
+
+        Parameters
+        ----------
+        resume : bool
+            False deletes the checkpoint and begins again.
+        progress : bool
+            Show a bar with the loss, examples per second and the time left.
+
+        Returns
+        -------
+        str
+            Why it ended: "max_steps", "max_seconds" or "patience".
+
+        Raises
+        ------
+        TrainingError
+            If the loss is no longer finite, or memory runs out (`OutOfMemory`).
+        ValueError
+            If the checkpoint belongs to other settings or other data, or is damaged.
+        io.BusyError
+            If another process trains in this folder.
+        """
+        c = self.config
+        with self._alone_in_folder(), memory.keep_freed_memory(self.device):
+            self.resume() if resume else self.discard_checkpoint()
+            self._describe()
+            self.network.train()
+            batches = data.prefetch(self.batches(self.step), pin=self.device.type == "cuda")
+            begun = time.perf_counter() - self.seconds
+            with contextlib.closing(batches), self._bar(progress) as bar:
+                while self.step < c.max_steps and not self.stopped:
+                    self._guarded(next(batches))
+                    self.step += 1
+                    self.seconds = time.perf_counter() - begun
+                    bar.update(c.batch_size)
+                    late = self._is_late()
+                    last = self.step == c.max_steps or late
+                    if self.step % c.log_every == 0 or last:
+                        bar.set_postfix(loss=f"{self._log_window()['loss']:.4g}", refresh=False)
+                    if last:
+                        self.finish(batches)
+                    if self.step % c.evaluate_every == 0 or last:
+                        self.stopped = "patience" if self._evaluate() else "max_seconds" if late else ""
+                    if self.step % c.checkpoint_every == 0 or last or self.stopped:
+                        self.save_checkpoint()
+        return self.stopped or "max_steps"
+
+    def train_step(self, batch: data.Batch) -> None:
+        """Loss, gradients, optimiser: one step on one batch."""
+        batch = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
+        batch = {key: value.float() if value.dtype == torch.float16 else value for key, value in batch.items()}
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.config, self.step)
+        total, terms = self.losses(batch)
+        if not torch.isfinite(total.detach()):
+            raise TrainingError(self._explain_nan(terms, batch))
+        self.accelerator.backward(total)
+        gradients = [p.grad for p in self.network.parameters() if p.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        means = {term: values.detach().mean() for term, values in terms.items()}
+        self.window.append({"loss": total.detach(), "gradient_norm": norm, **means})
+
+    def autocast(self):
+        """Mixed precision where the settings ask for it."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed_precision == "bf16")
+
+    # ---- checkpoints ---------------------------------------------------------------------------------------------
 
     def resume(self) -> bool:
         """Go on from the folder's checkpoint; False where there is none.
@@ -156,192 +220,93 @@ class Trainer:
         Raises
         ------
         ValueError
-            If the checkpoint belongs to other settings or other clips; the message names the first that differs.
+            If the checkpoint belongs to other settings or other data; the message names the first that differs.
         """
         state = None if self.folder is None else checkpoint.load(self.folder)
         if state is None:
             return False
-        self._check(state)
+        checkpoint.check(state, self.config, self.about, self.folder)
         self.about = self.about or state.get("data", {})
-        self.encoder.load_state_dict(state["encoder"])
+        self.accelerator.unwrap_model(self.network).load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.loss.config = settings.from_dict(type(self.loss.config), state["loss"])
-        for key in ("step", "seconds", "best", "waited", "window"):
+        for key in ("step", "seconds", "stopped", "best", "bad_evaluations", "window"):
             setattr(self, key, state[key])
         self.log.lines = state["lines"]
-        checkpoint.restore_random_state(state["random"])
+        self.load_extra_state(state["extra"])
+        checkpoint.restore_random_state(state)
         return True
 
-    def _check(self, state: dict) -> None:
-        """Refuse a checkpoint of other settings or other clips; one that says nothing of its clips is taken."""
-        mine = settings.to_dict(self.config)
-        for key, value in state["config"].items():
-            if mine.get(key) != value and key != "max_steps":
-                raise ValueError(
-                    f"{self.folder} holds a run with {key} = {value!r}, not {mine.get(key)!r}; "
-                    "choose another folder, or the same settings, or resume=False to begin again"
-                )
-        if mine["max_steps"] != state["config"]["max_steps"] and self.config.schedule == "one_cycle":
-            raise ValueError(
-                f"{self.folder} holds a run planned for {state['config']['max_steps']} steps; its learning rate "
-                "follows that plan, so max_steps cannot change. Choose schedule='constant' or 'paper' for open ends"
-            )
-        for key, value in state.get("data", {}).items() if self.about else ():
-            if self.about.get(key) != value:
-                raise ValueError(
-                    f"{self.folder} holds a run on other clips, with {key} = {value!r}, not {self.about.get(key)!r}; "
-                    "choose another folder, or the same clips, or resume=False (--restart) to begin again"
-                )
+    def save_checkpoint(self) -> None:
+        """Keep everything `resume` needs, as tensors and plain values; from the main process only."""
+        if self.folder is not None and self.accelerator.is_main_process:
+            state = {
+                "config": settings.to_dict(self.config),
+                "data": self.about,
+                "network": self.accelerator.unwrap_model(self.network).state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "window": [{k: float(v) for k, v in entry.items()} for entry in self.window],
+                "lines": self.log.lines,
+                "extra": self.extra_state(),
+            }
+            plain = ("step", "seconds", "stopped", "best", "bad_evaluations")
+            checkpoint.save(self.folder, state | {key: getattr(self, key) for key in plain})
+            self.log.write_table()
+        self.accelerator.wait_for_everyone()
 
-    def forget(self) -> None:
+    def discard_checkpoint(self) -> None:
         """Delete the folder's checkpoint: if this run dies before its own first one, the next begins anew as well."""
         if self.folder is not None and self.accelerator.is_main_process:
             (self.folder / checkpoint.NAME).unlink(missing_ok=True)
         self.accelerator.wait_for_everyone()
 
-    def checkpoint(self) -> None:
-        """Write the state, from the main process only."""
-        if self.folder is not None and self.accelerator.is_main_process:
-            checkpoint.save(self.folder, self.state())
-        self.accelerator.wait_for_everyone()
+    # ---- around it -----------------------------------------------------------------------------------------------
 
-    # ---- one step ----------------------------------------------------------------------------------------------
+    def _alone_in_folder(self):
+        """One training in a folder at a time: its checkpoint, log and settings belong to one run."""
+        if self.folder is None or not self.accelerator.is_main_process:
+            return contextlib.nullcontext()
+        return io.locked(self.folder / checkpoint.NAME, wait=False, busy="another training writes in this folder")
 
-    def train_step(self, batch: data.Batch) -> None:
-        """Spectrogram, network, loss, gradients, optimiser: one step on one batch."""
-        batch = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
-        batch = {key: value.float() if value.dtype == torch.float16 else value for key, value in batch.items()}
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.config, self.step)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed_precision == "bf16"):
-            v_s = self.network(self._sound(batch["waveform"]))
-        if self.config.rederive_at and self.step == self.config.rederive_at:
-            self._rederive(v_s, batch)
-        total, terms = self.loss(v_s, batch)
-        if not torch.isfinite(total.detach()):
-            raise TrainingError(self._explain_nan(terms, batch))
-        self.accelerator.backward(total)
-        longest = self.config.clip_gradient or float("inf")
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), longest)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        means = {term: values.detach().mean() for term, values in terms.items()}
-        self.window.append({"loss": total.detach(), "gradient_norm": norm, **means})
-
-    def _sound(self, waveform: Tensor) -> Tensor:
-        """The sound as it goes into the network: the waveform, or the spectrogram where something is changed in it."""
-        names = self.config.augment
-        if not names:
-            return waveform
-        generator = torch.Generator(self.device)
-        generator.manual_seed(hash((self.config.seed, self.step, self.accelerator.process_index)))
-        with torch.no_grad():
-            if not waveform.is_floating_point():
-                waveform = waveform.float() / 32_768
-            if "room" in names:
-                waveform = degrade.random_room(waveform, generator)
-            if "noise" in names:
-                waveform = degrade.random_noise(waveform, generator)
-            if "spec" not in names:
-                return waveform
-            return degrade.mask_bands(self.encoder.spectrogram(waveform), generator)
-
-    def _rederive(self, v_s: Tensor, batch: data.Batch) -> None:
-        """Balance the terms by the paper's rule, on this batch, with the same weights in every process."""
-        magnitudes = gradient_magnitudes(self.loss, v_s, batch)
-        names = sorted(magnitudes)
-        values = torch.tensor([magnitudes[name] for name in names], device=self.device)
-        values = self.accelerator.reduce(values, "mean").tolist()
-        magnitudes = dict(zip(names, values))
-        self.loss.config = rederive_weights(magnitudes, self.loss.config)
-        self.log.add("rederived", self.step, gradient_magnitudes=magnitudes, weights=self.loss.config.weights())
-
-    def _explain_nan(self, terms: dict[str, Tensor], batch: data.Batch) -> str:
-        kept = f"the last checkpoint is in {self.folder}" if self.folder else "no folder was given, so nothing is kept"
-        hint = f"Look at the clip, or lower learning_rate (now {learning_rate(self.config, self.step):.2g}); {kept}"
-        for term, values in terms.items():
-            bad = (~torch.isfinite(values)).nonzero().flatten().tolist()
-            if bad:
-                names = batch["clip"][bad].tolist() if "clip" in batch else [f"{i} of the batch" for i in bad]
-                shown = ", ".join(map(str, names[:5])) + (" ..." if len(names) > 5 else "")
-                return f"the loss is not finite at step {self.step}: term {term!r}, clip {shown}. {hint}"
-        return f"the loss is not finite at step {self.step}, although each term is: the sum overflowed. {hint}"
-
-    # ---- the run -----------------------------------------------------------------------------------------------
-
-    def fit(self, progress: bool = False) -> Run:
-        """Train to the end, or until patience is lost."""
-        with heap.kept(self.device):
-            stopped = self._steps(progress)
-        settings_then = replace(self.config, loss=self.loss.config)
-        return Run(settings_then, self.encoder.eval(), self.log.lines, stopped, self.folder)
-
-    def _steps(self, progress: bool) -> str:
-        """The steps that are left, with their logs, scores and checkpoints; gives the reason to stop."""
-        c, a = self.config, self.accelerator
-        plan = data.Plan(c.batch_size, c.seed, a.process_index, a.num_processes, c.seconds, c.random_start)
-        self.log = RunLog(self.folder if a.is_main_process else None, self.log.lines)
-        if self.folder is not None and a.is_main_process:
-            settings.save(c, self.folder / "config.json")
+    def _describe(self) -> None:
+        """Write what the folder holds, and begin or go on with its log."""
+        main = self.accelerator.is_main_process
+        self.log = RunLog(self.folder if main else None, self.log.lines)
+        if self.folder is not None and main:
+            settings.save(self.config, self.folder / "config.json")
             with io.atomic_write(self.folder / data.NOTE, "w") as file:
                 json.dump(self.about, file, indent=2)
-        if c.start_from and not self.log.lines:
-            self.log.add("started", 0, name=c.start_from, sha256=io.sha256(weights_of(c.start_from)))
-        batches = data.prefetch(self.source.batches(plan, self.step), pin=self.device.type == "cuda")
-        stopped, begun = "max_steps", time.perf_counter() - self.seconds
-        self.network.train()
-        bar = _bar(c, self.step, progress and a.is_main_process)
-        try:
-            while self.step < c.max_steps and stopped == "max_steps":
-                self._guarded(next(batches))
-                self.step += 1
-                self.seconds = time.perf_counter() - begun
-                bar.update(c.batch_size)
-                last = self.step == c.max_steps
-                if self.step % c.log_every == 0 or last:
-                    bar.set_postfix(loss=f"{self._write_window()['loss']:.4g}", refresh=False)
-                if last and c.settle_batches:
-                    self._settle(batches)
-                if self.validation is not None and (self.step % c.evaluate_every == 0 or last):
-                    stopped = self._validate()
-                if self.step % c.checkpoint_every == 0 or last or stopped != "max_steps":
-                    self.checkpoint()
-        finally:
-            bar.close()
-            batches.close()
-        return stopped
+        if not self.log.lines:
+            self.begin()
 
-    @torch.no_grad()
-    def _settle(self, batches) -> None:
-        """Average the statistics of batch normalisation over many batches, with the weights at rest.
+    def _bar(self, show: bool):
+        """Progress in examples, with the time left and examples per second."""
+        from tqdm.auto import tqdm
 
-        While training they follow the last ten batches or so, and what the network says changes with whichever those
-        were ("precise BN", Wu and Johnson, 2021).
-        """
-        layers = [m for m in self.encoder.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-        momenta = [layer.momentum for layer in layers]
-        for layer in layers:
-            layer.reset_running_stats()
-            layer.momentum = None  # which to torch means a plain average
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed_precision == "bf16"):
-            for _ in range(self.config.settle_batches):
-                self.network(self._sound(next(batches)["waveform"].to(self.device)))
-        for layer, momentum in zip(layers, momenta, strict=True):
-            layer.momentum = momentum
+        total, done = self.config.max_steps * self.config.batch_size, self.step * self.config.batch_size
+        show = show and self.accelerator.is_main_process
+        return tqdm(total=total, initial=done, unit=self.unit, disable=not show, smoothing=0.05)
 
     def _guarded(self, batch: data.Batch) -> None:
-        """One step; if memory runs out, say which batch size fits."""
+        """One step; if memory runs out, say so in words."""
         try:
             self.train_step(batch)
         except (torch.OutOfMemoryError, RuntimeError) as error:
             if not isinstance(error, torch.OutOfMemoryError) and "allocate memory" not in str(error):
                 raise
-            share = self.config.batch_size // self.accelerator.num_processes
-            total = memory.device_bytes(self.device)
-            text = memory.explain_out_of_memory(self.encoder.config, share, self.config.mixed_precision, total)
-            raise OutOfMemory(text) from error
+            raise OutOfMemory(self.out_of_memory()) from error
 
-    def _write_window(self) -> dict:
+    def _explain_nan(self, terms: dict[str, Tensor], batch: data.Batch) -> str:
+        kept = f"the last checkpoint is in {self.folder}" if self.folder else "no folder was given, so nothing is kept"
+        hint = f"Look at the clip, or lower learning_rate (now {learning_rate(self.config, self.step):.2g}); {kept}"
+        for term, values in terms.items():
+            bad = (~torch.isfinite(values.detach())).nonzero().flatten().tolist() if values.ndim else []
+            if bad:
+                names = batch["clip"][bad].tolist() if "clip" in batch else [f"{i} of the batch" for i in bad]
+                shown = ", ".join(map(str, names[:5])) + (" ..." if len(names) > 5 else "")
+                return f"the loss is not finite at step {self.step}: term {term!r}, clip {shown}. {hint}"
+        return f"the loss is not finite at step {self.step}; no example is alone to blame. {hint}"
+
+    def _log_window(self) -> dict:
         """Average the steps since the last line and log them."""
         values = {}
         for name in self.window[0]:
@@ -355,22 +320,19 @@ class Trainer:
             "train", self.step, **line, learning_rate=lr, clips_per_s=round(rate, 2), seconds=round(self.seconds, 2)
         )
 
-    def _validate(self) -> str:
-        """Score the validation clips in the main process and tell the others; gives the reason to stop, if any."""
-        stop = torch.zeros(1, device=self.device)
-        if self.accelerator.is_main_process:
-            v_s = validate.predict(self.encoder, self.validation, device=self.device, seconds=None)
-            scores = validate.quick_scores(v_s, validate.targets(self.validation))
+    def _is_late(self) -> bool:
+        """Whether the time is up, in any of the processes."""
+        if not self.config.max_seconds:
+            return False
+        late = torch.tensor([float(self.seconds > self.config.max_seconds)], device=self.device)
+        return bool(self.accelerator.reduce(late, "sum").item())
+
+    def _evaluate(self) -> bool:
+        """Score in the main process and tell the others; True if patience is lost."""
+        lost = torch.zeros(1, device=self.device)
+        if self.accelerator.is_main_process and (scores := self.evaluate()):
             self.log.add("validation", self.step, **scores, seconds=round(self.seconds, 2))
-            better = scores["angle_deg"] < self.best
-            self.best, self.waited = min(self.best, scores["angle_deg"]), 0 if better else self.waited + 1
-            stop += bool(self.config.patience and self.waited >= self.config.patience)
-        return "patience" if self.accelerator.reduce(stop, "sum").item() else "max_steps"
-
-
-def _bar(config: TrainConfig, step: int, show: bool):
-    """Progress in clips, with the time left and clips per second."""
-    from tqdm.auto import tqdm
-
-    total, done = config.max_steps * config.batch_size, step * config.batch_size
-    return tqdm(total=total, initial=done, unit="clip", disable=not show, smoothing=0.05)
+            self.bad_evaluations = 0 if scores[self.score] < self.best else self.bad_evaluations + 1
+            self.best = min(self.best, scores[self.score])
+            lost += bool(self.config.patience and self.bad_evaluations >= self.config.patience)
+        return bool(self.accelerator.reduce(lost, "sum").item())

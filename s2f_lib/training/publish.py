@@ -1,17 +1,20 @@
-"""Turn a finished run into weights of the hub: a small file, and a description that says where it comes from.
+"""Make trained weights loadable by name: one file, and one entry of the hub that says where they come from.
 
-python -m s2f_lib.training.publish runs/synthetic-standard --people 30000
+    s2f weights publish runs/synthetic-standard
 
-Where the run went on from other weights, the description counts their clips too and says how they were made.
+`publish` does so for every network of this project. `publish_run` writes the entry of a voice encoder from its run:
+where that went on from other weights, it counts their clips too and says how they were made.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
+
+from torch import Tensor
 
 from s2f_lib import config, hub, io, voice_encoder
 from s2f_lib.losses import LossConfig
@@ -24,121 +27,128 @@ from s2f_lib.voice_encoder import VoiceEncoder
 NAME = "voice-encoder-synthetic"
 
 
-def load_run(folder: str | Path) -> tuple[VoiceEncoder, TrainConfig, list[dict]]:
-    """Encoder, settings and log of a run, all as they were at its checkpoint.
+def publish(
+    name: str, tensors: dict[str, Tensor], shape: dict, *, key: str = "shape", folder: Path | None = None, **facts
+) -> Path:
+    """Write ``<name>.safetensors`` in half precision and ``<name>.json``; gives the weights' path.
+
+    Parameters
+    ----------
+    name : str
+        Name in the hub.
+    tensors : dict
+        A network's ``state_dict``.
+    shape : dict
+        What the builder needs besides the tensors; see `io.write_tensors`, as for `key`.
+    folder : Path, optional
+        By default that of the shipped weights.
+    **facts
+        Fields of the entry, see `hub.FIELDS`; file, checksum, size, commit and date are filled in.
+
+    Raises
+    ------
+    ValueError
+        If a fact is not among the fields or a needed one is missing, a tensor is not finite in half precision, or the
+        clone has uncommitted changes and the weights would be among the shipped ones: nobody could make them again.
+    """
+    if folder is None:
+        refuse_uncommitted()
+    hub.check_entry({"name": name} | facts, name)
+    path = (folder or hub.WEIGHTS) / f"{name}.safetensors"
+    io.write_tensors(path, tensors, shape, key=key)
+    path.chmod(0o644)
+    file = {"file": path.name, "sha256": io.sha256(path), "size_mb": round(path.stat().st_size / 1e6, 2)}
+    made = {"commit": io.current_commit(), "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    hub.write_entry(path.with_suffix(".json"), {"name": name} | file | made | facts)
+    return path
+
+
+def refuse_uncommitted() -> None:
+    """Raise ValueError if the clone has uncommitted changes; a long training calls this before it starts."""
+    if (io.current_commit() or "").endswith("+changes"):
+        raise ValueError(
+            "weights would be published from uncommitted changes, so that nobody could make them again; commit first"
+        )
+
+
+def load_run(folder: str | Path) -> tuple[VoiceEncoder, TrainConfig, dict]:
+    """Encoder, settings and checkpoint of a run, all as they were at its last step.
 
     Raises
     ------
     FileNotFoundError
         If the folder holds no checkpoint.
     """
-    return _of_checkpoint(_state(folder))
-
-
-def _state(folder: str | Path) -> dict:
-    """The checkpoint of a run, which must be there."""
     state = checkpoint.load(folder)
     if state is None:
-        raise FileNotFoundError(f"{folder} holds no {checkpoint.NAME}; train first: s2f train")
-    return state
-
-
-def _of_checkpoint(state: dict) -> tuple[VoiceEncoder, TrainConfig, list[dict]]:
-    """Encoder, settings and log."""
+        raise FileNotFoundError(f"{folder} holds no {checkpoint.NAME}; train first: s2f train --out {folder}")
     settings = config.from_dict(TrainConfig, state["config"])
-    width = state["encoder"]["fc2.bias"].numel()
-    encoder = VoiceEncoder(
-        voice_encoder.preset(settings.encoder, **({"feature_dim": width} | dict(settings.encoder_changes)))
-    )
-    encoder.load_state_dict(state["encoder"])
-    return encoder.eval(), settings, state["lines"]
+    width = state["network"]["fc2.bias"].numel()
+    shape = voice_encoder.preset(settings.encoder, **({"feature_dim": width} | dict(settings.encoder_changes)))
+    encoder = VoiceEncoder(shape)
+    encoder.load_state_dict(state["network"])
+    return encoder.eval(), settings, state
 
 
-def publish(
-    folder: str | Path,
-    people: int,
-    name: str = NAME,
-    recogniser: str = "synthetic-vgg",
-    about: str = "",
-    device: str = "",
-    population_seed: int = PeopleSet.seed,
-    clips: int = 1,
-) -> Path:
-    """Write ``<name>.safetensors`` (16-bit) and ``<name>.json`` into the hub's folder; gives the weights' path.
+def publish_run(folder: str | Path, name: str = NAME, device: str = "") -> Path:
+    """Publish the voice encoder of a finished run on synthetic people; gives the weights' path.
 
-    ``device`` is what the run was trained on, by default this CPU.
+    Parameters
+    ----------
+    folder : str or Path
+        Of the run.
+    name : str
+        Name in the hub.
+    device : str
+        What it was trained on; by default this CPU.
 
     Raises
     ------
     FileNotFoundError
         If the folder holds no checkpoint.
     ValueError
-        If the run is not at its end, heard other people than stated, or went on from weights that the hub has no more.
+        If the run is not at its end, does not say whom it heard or heard real people, or went on from weights that the
+        hub has no more; and as `publish`.
     """
-    state = _state(folder)
-    encoder, settings, lines = _of_checkpoint(state)
-    _check_end(folder, state, settings)
-    which = _people(state.get("data", {}), people, clips, population_seed)
-    before = _origin(lines)
-    path = hub.WEIGHTS / f"{name}.safetensors"
-    voice_encoder.save(encoder, path)
-    step = state["step"]
-    scores = [line for line in lines if line["kind"] == "validation"]
-    batch = settings.batch_size
-    entry = {
-        "name": name,
-        "kind": "voice encoder",
-        "file": path.name,
-        "sha256": io.sha256(path),
-        "size_mb": round(path.stat().st_size / 1e6, 2),
-        "licence": "Apache-2.0",
-        "source": "trained from scratch on synthetic people; nobody's voice or face",
-        "builder": "s2f_lib.voice_encoder:load",
-        "command": _command(settings, which),
-        "commit": io.current_commit(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "device": device or io.describe_cpu(),
-        "record": "voice_encoder",
-        "recogniser": recogniser,
-        "recogniser_sha256": hub.describe(recogniser).get("sha256"),
-        "people": people,
-        "population_seed": population_seed,
-        "started_from": {key: value for key, value in before.items() if key != "curve"},
-        "clips_seen": before.get("clips_seen", 0) + step * batch,
-        "steps": step,
-        "seconds": lines[-1].get("seconds"),
-        "settings": config.to_dict(settings),
-        "loss_weights": next((x["weights"] for x in lines if x["kind"] == "rederived"), settings.loss.weights()),
-        "curve": before.get("curve", [])
-        + [
-            [before.get("clips_seen", 0) + s["step"] * batch, round(s["angle_deg"], 3), round(s["top10_percent"], 2)]
-            for s in scores
-        ],
-        "about": about,
-    }
-    with io.atomic_write(hub.WEIGHTS / f"{name}.json", "w") as file:
-        json.dump(entry, file, indent=2)
-        file.write("\n")
-    return path
-
-
-def _check_end(folder: str | Path, state: dict, settings: TrainConfig) -> None:
-    """Refuse a run that was stopped on its way."""
-    lost_patience = settings.patience and state["waited"] >= settings.patience
-    if state["step"] < settings.max_steps and not lost_patience:
+    encoder, settings, state = load_run(folder)
+    if state["step"] < settings.max_steps and not state["stopped"]:
         raise ValueError(
             f"the run in {folder} is at step {state['step']} of {settings.max_steps}; go on with it first, by the "
             "command that began it"
         )
-
-
-def _people(data: dict, people: int, clips: int, seed: int) -> PeopleSet:
-    """The stated speakers, in the world of the run; its checkpoint must not say otherwise, if it says anything."""
-    stated = {"kind": "synthetic people", "people": people, "clips": clips, "seed": seed}
-    wrong = [f"{key} {data[key]}, not {value}" for key, value in stated.items() if data.get(key, value) != value]
-    if wrong:
-        raise ValueError(f"the run was trained on {'; '.join(wrong)}")
-    return PeopleSet(people, clips, seed, data.get("world", PeopleSet.world))
+    about = dict(state["data"])
+    recogniser = about.pop("recogniser", None)
+    if about.get("kind") != "synthetic people" or recogniser is None:
+        raise ValueError(f"the run in {folder} was not trained on synthetic people alone, as far as it says")
+    which = PeopleSet(**{key: value for key, value in about.items() if key != "kind"})
+    lines, before = state["lines"], _origin(state["lines"])
+    seen = before.get("examples_seen", 0)
+    scores = [line for line in lines if line["kind"] == "validation"]
+    curve = [
+        [seen + s["step"] * settings.batch_size, round(s["angle_deg"], 3), round(s["top10_percent"], 2)] for s in scores
+    ]
+    return publish(
+        name,
+        encoder.state_dict(),
+        config.to_dict(encoder.config),
+        key="config",
+        kind="voice encoder",
+        licence="Apache-2.0",
+        source="trained from scratch on synthetic people; nobody's voice or face",
+        builder="s2f_lib.voice_encoder:load",
+        command=_command(settings, which),
+        device=device or io.describe_cpu(),
+        seconds=lines[-1].get("seconds"),
+        record="voice_encoder",
+        data=about,
+        recogniser={"name": recogniser["name"], "sha256": recogniser["checksum"]},
+        settings=config.to_dict(settings),
+        init_from={key: value for key, value in before.items() if key != "curve"} or None,
+        steps=state["step"],
+        examples_seen=seen + state["step"] * settings.batch_size,
+        loss_weights=next((x["weights"] for x in lines if x["kind"] == "rederived"), settings.loss.weights()),
+        curve=before.get("curve", []) + curve,
+    )
 
 
 def _origin(lines: list[dict]) -> dict:
@@ -158,24 +168,21 @@ def _origin(lines: list[dict]) -> dict:
             f"the run went on from {started['name']} with SHA-256 {started['sha256']}, but the hub has "
             f"{entry.get('sha256')}; put those weights and their description back first"
         )
-    keys = ("name", "sha256", "command", "commit", "date", "people", "steps", "clips_seen", "curve", "started_from")
+    keys = ("name", "sha256", "command", "commit", "date", "data", "steps", "examples_seen", "curve", "init_from")
     return {key: entry[key] for key in keys if key in entry}
 
 
 def _command(settings: TrainConfig, which: PeopleSet) -> str:
     """The two commands that make such weights, with every setting that is not the preset's."""
-    usual = config.to_dict(make_config("synthetic-standard", "paper"))
-    mine = config.to_dict(settings)
+    usual, mine = config.to_dict(make_config("synthetic-standard", "paper")), config.to_dict(settings)
+    words = ["s2f train --preset synthetic-standard", f"--people {which.people}", f"--clips {which.clips}"]
+    words += [f"--population-seed {which.seed}"] if which.seed != PeopleSet.seed else []
+    words += [f"--world {which.world}"] if which.world != PeopleSet.world else []
+    words += _loss(settings.loss) + ([f"--seed {settings.seed}"] if settings.seed else [])
     changed = [key for key in mine if key not in ("loss", "seed") and usual[key] != mine[key]]
-    seed = [f"--population-seed {which.seed}"] if which.seed != PeopleSet.seed else []
-    people = [f"--people {which.people}", *seed]
-    heard = [*people, f"--clips {which.clips}"] + [f"--world {which.world}"] * (which.world != PeopleSet.world)
-    own = _loss(settings.loss) + ([f"--seed {settings.seed}"] if settings.seed else [])
-    own += [f"--set {key}={_text(mine[key])}" for key in changed]
-    first = " ".join(["s2f train --preset synthetic-standard", *heard, *own])
-    second = " ".join([*people] + [f"--clips {which.clips}"] * (which.clips != 1))
+    words += [f"--set {key}={_text(mine[key])}" for key in changed]
     out = "runs/synthetic-standard"
-    return f"{first} --out {out} && python -m s2f_lib.training.publish {out} {second}"
+    return f"{' '.join(words)} --out {out} && s2f weights publish {out}"
 
 
 def _loss(loss: LossConfig) -> list[str]:
@@ -190,27 +197,16 @@ def _loss(loss: LossConfig) -> list[str]:
 
 
 def _text(value) -> str:
-    return value if isinstance(value, str) else f"'{json.dumps(value)}'"
+    return shlex.quote(value if isinstance(value, str) else json.dumps(value))
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="python -m s2f_lib.training.publish", description=__doc__.splitlines()[0])
+    """The command ``s2f weights publish``."""
+    parser = argparse.ArgumentParser(prog="s2f weights publish", description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of a run")
-    parser.add_argument("--people", type=int, required=True, help="speakers it was trained on")
-    parser.add_argument("--population-seed", type=int, default=PeopleSet.seed, help="which speakers")
-    parser.add_argument("--clips", type=int, default=1, help="clips of each speaker (default 1)")
-    parser.add_argument("--name", default=NAME)
-    parser.add_argument("--about", default="", help="a sentence on how it was trained")
+    parser.add_argument("--name", default=NAME, help="name in the hub (default %(default)s)")
     parser.add_argument("--device", default="", help="what it was trained on (default: this CPU)")
     options = parser.parse_args(arguments)
-    path = publish(
-        options.run, options.people, options.name, about=options.about, device=options.device,
-        population_seed=options.population_seed, clips=options.clips,
-    )  # fmt: skip
-    print(f"shipped {path.name}, {path.stat().st_size / 1e6:.1f} MB")
+    path = publish_run(options.run.expanduser(), options.name, options.device)
+    print(f"published {path.name}, {path.stat().st_size / 1e6:.1f} MB")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

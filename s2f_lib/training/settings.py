@@ -1,10 +1,12 @@
-"""Settings of one training run, and the named schedules."""
+"""Settings: what every training needs, and what the voice encoder's needs beside it, with its named schedules."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
+from s2f_lib import voice_encoder
 from s2f_lib.losses import LossConfig
 
 PAPER_SCHEDULE = {
@@ -25,41 +27,57 @@ PAPER_SCHEDULE = {
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """Settings of one training run; saved beside its checkpoints."""
+class LoopConfig:
+    """What the loop needs to know, whichever network it trains; a network's own settings are a subclass."""
+
+    batch_size: int = 32  # examples of one optimiser step, over all processes together
+    max_steps: int = 300
+    max_seconds: float = 0.0  # end after the step that is under way then; 0 = however long the steps take
+    learning_rate: float = 2e-3  # at its peak
+    schedule: Literal["paper", "one_cycle", "constant"] = "one_cycle"  # "paper": times 0.95 every 10,000 steps
+    beta1: float = 0.9  # Adam
+    beta2: float = 0.98
+    epsilon: float = 1e-8
+    weight_decay: float = 1e-2  # of kernels only, decoupled (AdamW)
+    mixed_precision: Literal["no", "bf16"] = "no"
+    seed: int = 0
+
+    log_every: int = 10  # steps
+    evaluate_every: int = 100  # steps; also after the last one
+    checkpoint_every: int = 100  # steps; a killed run loses at most these
+    patience: int = 0  # stop after this many evaluations in a row without a better score; 0 = never
+
+    def __post_init__(self):
+        for name in ("batch_size", "max_steps", "log_every", "evaluate_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name, value in vars(self).items():
+            if isinstance(value, float) and not (math.isfinite(value) and value >= 0):
+                raise ValueError(f"{name} must be a finite number of at least 0, got {value}")
+        if not self.learning_rate:
+            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
+        if self.patience < 0:
+            raise ValueError(f"patience must be at least 0, got {self.patience}")
+
+
+@dataclass(frozen=True)
+class TrainConfig(LoopConfig):
+    """Settings of one training run of the voice encoder; saved beside its checkpoints."""
 
     encoder: str = "quick"  # preset of the voice encoder
     encoder_changes: dict = field(default_factory=dict)  # fields that differ, e.g. {"input": "magnitude"}
     loss: LossConfig = field(default_factory=LossConfig)
     rederive_at: int = 0  # step at which lambda_1 and lambda_2 are derived anew by the paper's rule; 0 = never
 
-    batch_size: int = 32  # clips of one optimiser step, over all processes together
-    max_steps: int = 300
-    learning_rate: float = 2e-3
-    schedule: Literal["paper", "one_cycle", "constant"] = "one_cycle"  # "paper": times 0.95 every 10,000 steps
-    beta1: float = 0.9  # Adam
-    beta2: float = 0.98
-    epsilon: float = 1e-8
-    weight_decay: float = 1e-2  # of kernels only, decoupled (AdamW)
-    clip_gradient: float = 0.0  # longest gradient; 0 = not clipped, as in the paper
-
     seconds: float = 6.0  # length of the training clips
     random_start: bool = True  # begin each clip anywhere and wrap around; the paper takes the first six seconds
     augment: tuple[str, ...] = ()  # of "noise", "room", "spec"
-    settle_batches: int = 0  # after the last step: batches over which batch normalisation averages its statistics anew
+    recalibrate_bn_batches: int = 0  # after the last step: batches over which batch normalisation averages anew
     start_from_mean: bool = True  # v_s starts as the mean face feature of the training clips, whatever is heard
-    start_from: str = ""  # a trained encoder, by its name in the hub or as a file, to go on with instead of a new one
+    init_from: str = ""  # a trained encoder, by its name in the hub or as a file, to go on with instead of a new one
 
-    mixed_precision: Literal["no", "bf16"] = "no"
-    channels_last: bool = True
     compile: bool = False  # pays on a GPU; on a CPU only for long runs
     gradient_checkpointing: bool = False  # less memory, about a third more time
-    seed: int = 0
-
-    log_every: int = 10  # steps
-    evaluate_every: int = 100  # steps; also after the last one
-    checkpoint_every: int = 100  # steps; a killed run loses at most these
-    patience: int = 0  # stop after this many evaluations without a better angle; 0 = never
 
     PRESETS: ClassVar[dict[str, dict]] = {
         "quick": {},
@@ -71,7 +89,7 @@ class TrainConfig:
             "encoder": "standard",
             "encoder_changes": {"input": "magnitude"},
             "rederive_at": 300,
-            "settle_batches": 200,
+            "recalibrate_bn_batches": 200,
             "seconds": 3.0,
             "mixed_precision": "bf16",
             "max_steps": 48_000,
@@ -94,11 +112,7 @@ class TrainConfig:
     }
 
     def __post_init__(self):
-        for name in ("batch_size", "max_steps", "log_every", "evaluate_every", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.learning_rate <= 0:
-            raise ValueError(f"learning_rate must be above 0, got {self.learning_rate}")
-        unknown = set(self.augment) - {"noise", "room", "spec"}
-        if unknown:
+        super().__post_init__()
+        if unknown := set(self.augment) - {"noise", "room", "spec"}:
             raise ValueError(f"no such augmentation: {', '.join(sorted(unknown))}; there are noise, room, spec")
+        voice_encoder.preset(self.encoder, **self.encoder_changes)  # refuses an unknown preset or field

@@ -1,13 +1,14 @@
 """A quick look at a network while it trains: angle to the face feature, and retrieval among the looked-at clips.
 
-The careful measures, with intervals and baselines, are in `s2f_lib.evaluate`.
+Intervals and baselines are in `s2f_lib.evaluate`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from torch.nn import functional as F
+
+from s2f_lib.metrics import retrieval, similarity
 
 
 @torch.no_grad()
@@ -38,22 +39,13 @@ def quick_scores(v_s: np.ndarray, v_f: np.ndarray) -> dict[str, float]:
     Parameters
     ----------
     v_s, v_f : np.ndarray, shape (N, D)
-        Ties count against the clip, so a constant prediction scores nothing.
+        A v_s of zeros has no direction and says no more than the mean face; it is scored as that.
+
+    See Also
+    --------
+    s2f_lib.metrics.similarity.angle_deg, s2f_lib.metrics.retrieval.rank
     """
-    own, rank = _ranks(v_s, v_f)
-    angle = torch.rad2deg(torch.arccos(own.clamp(-1, 1))).mean().item()
-    return {"angle_deg": angle, "top10_percent": 100 * (rank <= max(1, len(rank) // 10)).float().mean().item()}
-
-
-def top_percent(v_s: np.ndarray, v_f: np.ndarray, percent: float) -> float:
-    """Share of clips, in percent, whose own face is among the nearest `percent` of the faces (chance: `percent`)."""
-    _, rank = _ranks(v_s, v_f)
-    return 100 * (rank <= max(1, int(len(rank) * percent / 100))).float().mean().item()
-
-
-def _ranks(v_s: np.ndarray, v_f: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-    """Cosine to the own face, and its rank among all faces, 1 = best; ties count against the clip."""
-    a, b = (F.normalize(torch.as_tensor(np.asarray(v), dtype=torch.float32), dim=1) for v in (v_s, v_f))
-    cosines = a @ b.T
-    own = cosines.diagonal()
-    return own, (cosines >= own[:, None]).sum(dim=1)
+    v_s, v_f = np.asarray(v_s, np.float32), np.asarray(v_f, np.float32)
+    v_s = np.where(v_s.any(axis=1, keepdims=True), v_s, v_f.mean(axis=0))
+    angle = similarity.angle_deg(v_s, v_f).mean()
+    return {"angle_deg": float(angle), "top10_percent": 100 * retrieval.rank(v_s, v_f).top_percent(10)}

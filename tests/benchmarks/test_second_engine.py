@@ -2,8 +2,7 @@
 
 import pytest
 
-from benchmarks import second_engine
-from s2f_lib.people import espeak
+from benchmarks import espeak, second_engine
 
 
 def test_without_the_program_it_says_so_and_measures_nothing(monkeypatch, capsys):

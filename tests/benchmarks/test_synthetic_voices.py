@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import synthetic_voices
-from s2f_lib.faces.verify import auc_of_people
+from s2f_lib.metrics.verification import auc_of_people
 from s2f_lib.people import speech
 from s2f_lib.people.population import sample
 

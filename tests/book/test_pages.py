@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from s2f_lib import blocks, io
-from s2f_lib.book import pages
+from s2f_lib import blocks, cli, io
+from s2f_lib.book import build, pages
 from s2f_lib.book.parameters import PageError, Parameter, check_value, parse_value, read_parameters
 
 ROOT = Path(__file__).resolve().parents[2]
+FREE = {"workers", "shown", "people_shown", "live", "start", "recording"}  # may be set without a claim being changed
 
 
 # --- records in words
@@ -72,9 +79,33 @@ def test_a_value_of_another_type_is_refused_with_the_name(default, typed):
         parse_value(typed, parameter)
 
 
-def test_a_list_of_floats_takes_whole_numbers():
-    parameter = Parameter("weights", [0.5], "list", "")
-    assert check_value([1, 2.5], parameter) == [1, 2.5]
+def test_numbers_may_be_written_as_people_write_them():
+    rate, rates = Parameter("rate", 0.5, "float", ""), Parameter("rates", [0.5], "list", "")
+    assert parse_value("1e-3", rate) == 1e-3
+    assert parse_value("[1e-3, 2, 0.1]", rates) == [1e-3, 2, 0.1]
+    assert check_value([1, 2.5], rates) == [1, 2.5]
+    assert parse_value("~/a.wav", Parameter("sound", "", "str", "")) == str(Path("~/a.wav").expanduser())
+
+
+@pytest.mark.parametrize("typed", ["inf", "-inf", "nan", "-1", "0.4"])
+def test_less_than_the_least_and_what_is_not_finite_is_refused(typed):
+    with pytest.raises(PageError, match="rate is "):
+        parse_value(typed, Parameter("rate", 1.0, "float", "of the live runs, at least 0.5"))
+
+
+@pytest.mark.parametrize("page", pages.pages(), ids=lambda path: path.stem)
+def test_each_page_keeps_its_own_limits_and_says_what_its_claims_are_about(page):
+    known = {p.name: p for p in pages.parameters(page)}
+    pages.check(page, {name: p.default for name, p in known.items()})
+    assert [p.name for p in known.values() if p.kind in ("int", "float") and p.least is None] == []
+    source = "\n".join(cell.source for cell in pages.read(page).cells if cell.cell_type == "code")
+    said = re.findall(r"claims\(globals\(\), (.+?)\):", source)
+    assert said, "the page asserts nothing of what its text claims"
+    for arguments in said:
+        call = ast.parse(f"f({arguments})", mode="eval").body
+        given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        assert given == {name: known[name].default for name in given}
+        assert set(known) - set(given) <= FREE
 
 
 # --- running
@@ -86,8 +117,10 @@ def page(tmp_path) -> Path:
     notebook = nbformat.v4.new_notebook()
     head = nbformat.v4.new_code_cell('people = 4  # how many\nname = "a"  # label', metadata={"tags": ["parameters"]})
     body = nbformat.v4.new_code_cell(
-        "from s2f_lib import plotting\n"
+        "from s2f_lib.book import plotting\n"
         "if people < 0:\n    raise ValueError('people must be positive')\n"
+        "if name == 'dies':\n    import os; os.kill(os.getpid(), 9)\n"
+        "if name == 'sleeps':\n    import time; time.sleep(60)\n"
         "plotting.keep(double=2 * people)"
     )
     notebook.cells = [nbformat.v4.new_markdown_cell("# A page"), head, body]
@@ -108,22 +141,40 @@ def test_an_unknown_page_names_those_there_are():
         pages.find("99_nothing")
 
 
-def test_wrong_use_is_told_without_a_traceback(page, tmp_path, capsys):
-    assert pages.main(["run", str(page), "-p", "people=many", "-o", str(tmp_path / "out")]) == 2
-    assert capsys.readouterr().err.startswith("error: people is of type int")
-    assert pages.main(["run", str(page), "-p", "people"]) == 2
-    assert pages.main(["table", str(tmp_path / "empty")]) == 2
+def test_wrong_use_is_one_line_and_leaves_nothing(page, tmp_path, capsys):
+    (tmp_path / "broken.ipynb").write_text("{")
+    (tmp_path / "list.ipynb").write_text("[]")
+    (tmp_path / "file").touch()
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half/04_loss_ablation.json").write_text('{"page": "04')
+    out = ["-o", str(tmp_path / "out")]
+    for words, needle in [
+        (["run", str(page), "-p", "people=many", *out], "people is of type int"),
+        (["run", str(page), "-p", "people", *out], "name=value"),
+        (["run", str(page), "--grid", "people=[3", *out], "--grid people wants a list"),
+        (["run", str(page), "--grid", "people=[3]", "--jobs", "0", *out], "--jobs is 0"),
+        (["run", str(tmp_path / "broken.ipynb"), *out], "broken.ipynb is no notebook"),
+        (["run", str(tmp_path / "list.ipynb"), *out], "list.ipynb is no notebook"),
+        (["run", str(page), "-o", str(tmp_path / "file")], "file"),
+        (["table", str(tmp_path / "empty")], "no run of a page"),
+        (["table", str(tmp_path / "half")], "04_loss_ablation.json is not the record of a run"),
+    ]:
+        assert cli.main(["pages", *words]) == 2
+        told = capsys.readouterr().err
+        assert needle in told
+        assert told.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_list_shows_name_type_default_and_help(page, capsys):
-    assert pages.main(["list", str(page)]) == 0
+    assert cli.main(["pages", "list", str(page)]) == 0
     assert re.search(r"people +int +4 +how many", capsys.readouterr().out)
 
 
 def test_a_grid_runs_each_point_once_and_failures_are_reported(page, tmp_path, capsys):
     out = tmp_path / "runs"
-    arguments = ["run", str(page), "--grid", "people=[3,-1]", "-p", "name=b", "--jobs", "2", "-o", str(out)]
-    assert pages.main(arguments) == 1
+    arguments = ["pages", "run", str(page), "--grid", "people=[3,-1]", "-p", "name=b", "--jobs", "2", "-o", str(out)]
+    assert cli.main(arguments) == 1
     told = capsys.readouterr().out
     assert "ValueError: people must be positive" in told
     done = json.loads((out / "people=3" / "90_tiny.json").read_text())
@@ -132,13 +183,45 @@ def test_a_grid_runs_each_point_once_and_failures_are_reported(page, tmp_path, c
         {"people": 3, "name": "b"},
         {"double": 6.0},
     )
-    assert done["command"] == 'python -m s2f_lib.book.pages run 90_tiny -p name="b" -p people=3'
+    assert done["command"] == 's2f pages run 90_tiny -p name="b" -p people=3'
     stamp = (out / "people=3" / "90_tiny.ipynb").stat().st_mtime_ns
-    assert pages.main([*arguments[:3], "people=[3]", *arguments[4:]]) == 0
+    assert cli.main([*arguments[:4], "people=[3]", *arguments[5:]]) == 0
     assert (out / "people=3" / "90_tiny.ipynb").stat().st_mtime_ns == stamp  # finished runs are kept
     table = pages.table(out).set_index("people")
     assert list(table.loc[[3, -1], "status"]) == ["done", "failed"]
     assert table.loc[3, "double"] == 6
+
+
+def test_points_that_look_alike_have_folders_of_their_own(page, tmp_path):
+    names = ["a/b.wav", "a_b.wav", "x" * 300]
+    records = pages.sweep(page, tmp_path / "runs", {"name": names}, {}, jobs=3)
+    assert [record["parameters"]["name"] for record in records] == names
+    assert len(list((tmp_path / "runs").glob("*/90_tiny.json"))) == 3
+
+
+def test_a_kernel_that_dies_is_a_failed_run_and_the_others_go_on(page, tmp_path):
+    records = pages.sweep(page, tmp_path / "runs", {"name": ["dies", "b"]}, {})
+    assert [record["status"] for record in records] == ["failed", "done"]
+    assert "the kernel died" in records[0]["error"]
+    assert list(pages.table(tmp_path / "runs")["status"]) == ["done", "failed"]
+
+
+def test_ctrl_c_on_a_grid_stops_what_runs_and_starts_nothing(page, tmp_path):
+    out = tmp_path / "runs"
+    words = ["pages", "run", str(page), "--grid", "people=[1,2,3,4]", "-p", "name=sleeps", "-o", str(out)]
+    run = subprocess.Popen(
+        [sys.executable, "-m", "s2f_lib", *words], stderr=subprocess.PIPE, cwd=ROOT, text=True, start_new_session=True
+    )
+    while not list(out.glob("*/*.ipynb")) and run.poll() is None:
+        time.sleep(0.1)
+    os.killpg(run.pid, signal.SIGINT)
+    error = run.communicate(timeout=100)[1]
+    assert run.returncode == 130
+    assert "Traceback" not in error
+    assert error.strip().splitlines()[-1].startswith("s2f pages run: stopped; what is complete is kept")
+    assert [path.parent.name for path in out.glob("*/*.ipynb")] == ["people=1-name=sleeps"] or len(
+        list(out.iterdir())
+    ) == 1
 
 
 # --- cache of the built book
@@ -147,17 +230,31 @@ def test_a_grid_runs_each_point_once_and_failures_are_reported(page, tmp_path, c
 def test_executed_pages_are_forgotten_only_when_what_they_call_changed(tmp_path):
     (tmp_path / "s2f_lib").mkdir()
     (tmp_path / "s2f_lib/a.py").write_text("x = 1")
-    first = pages.fingerprint(tmp_path)
+    first = build.fingerprint(tmp_path)
     (tmp_path / "README.md").write_text("no matter")
     (tmp_path / "s2f_lib/__pycache__").mkdir()
     (tmp_path / "s2f_lib/__pycache__/a.pyc").write_bytes(b"no matter")
-    assert pages.fingerprint(tmp_path) == first
+    assert build.fingerprint(tmp_path) == first
     (tmp_path / "s2f_lib/a.py").write_text("x = 2")
-    assert pages.fingerprint(tmp_path) != first
-    build = tmp_path / "_build"
-    (build / ".jupyter_cache").mkdir(parents=True)
-    assert pages.refresh_cache(build)
-    assert not (build / ".jupyter_cache").exists()
-    (build / ".jupyter_cache").mkdir()
-    assert not pages.refresh_cache(build)
-    assert (build / ".jupyter_cache").exists()
+    assert build.fingerprint(tmp_path) != first
+    folder = tmp_path / "_build"
+    (folder / ".jupyter_cache").mkdir(parents=True)
+    assert build.refresh_cache(folder)
+    assert not (folder / ".jupyter_cache").exists()
+    (folder / ".jupyter_cache").mkdir()
+    assert not build.refresh_cache(folder)
+    assert (folder / ".jupyter_cache").exists()
+
+
+def test_what_was_executed_is_kept_whatever_happens_to_another_page(page, tmp_path, capsys):
+    bad = page.with_name("91_bad.ipynb")
+    bad.write_text(page.read_text().replace("people = 4", "people = -4"))
+    assert list(build.execute_all([bad, page], tmp_path / "_build")) == ["91_bad"]
+    told = capsys.readouterr().out
+    assert "page 1 of 2, 91_bad: cell 1 of 2" in told
+    assert "91_bad: failed, cell 2: ValueError: people must be positive" in told
+    bad.write_text(page.read_text().replace("people = 4", "people = 5"))
+    assert build.execute_all([bad, page], tmp_path / "_build") == {}
+    told = capsys.readouterr().out
+    assert "page 1 of 1, 91_bad" in told
+    assert "90_tiny" not in told

@@ -47,18 +47,30 @@ def by_torch(clips: np.ndarray, encoder: str = web.ENCODER, decoder: str = web.D
 
 def by_node(clips: np.ndarray, weights: Path, folder: Path, size: int = 112) -> Answers:
     """The script of the page, run by node."""
-    sound, answers = folder / "clips.f32", folder / "answers.f32"
-    sound.write_bytes(clips.astype("<f4").tobytes())
-    command = [NODE, str(SCRIPT), str(web_page.STATIC / "voice2face.js"), str(weights), str(sound), str(answers)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"node failed: {done.stderr[-2000:]}")
-    times = json.loads(done.stdout)
-    rows = np.frombuffer(answers.read_bytes(), "<f4").reshape(len(clips), -1)
+    times, answers = _node(clips, weights, folder)
+    rows = answers.reshape(len(clips), -1)
     pixels = 3 * size * size
     image = rows[:, :pixels].reshape(-1, 3, size, size)
     landmarks = rows[:, pixels : pixels + 136].reshape(-1, 68, 2)
     return Answers(image, landmarks, rows[:, pixels + 136 :], times["loading"], tuple(times["faces"]))
+
+
+def prepared_by_node(recording: np.ndarray, weights: Path, folder: Path) -> tuple[dict, np.ndarray | None]:
+    """What the page makes of a recording (n,) before it is heard: start and level, or a complaint; and the clip."""
+    said, clip = _node(recording, weights, folder, "prepare")
+    return said, None if "complaint" in said else clip
+
+
+def _node(sound: np.ndarray, weights: Path, folder: Path, *job: str) -> tuple[dict, np.ndarray]:
+    """Run the script beside this module on raw samples: what it prints, and the numbers that it writes."""
+    given, answers = folder / "clips.f32", folder / "answers.f32"
+    given.write_bytes(sound.astype("<f4").tobytes())
+    answers.write_bytes(b"")
+    command = [NODE, str(SCRIPT), str(web_page.STATIC / "voice2face.js"), str(weights), str(given), str(answers), *job]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"node failed: {done.stderr[-2000:]}")
+    return json.loads(done.stdout), np.frombuffer(answers.read_bytes(), "<f4")
 
 
 def degrees(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -56,3 +57,9 @@ class Page(HTMLParser):
     def handle_endtag(self, tag):
         if tag == "article":
             self._inside -= 1
+
+
+@cache
+def read(path: Path) -> Page:
+    """One HTML file, read once: many pages link to it."""
+    return Page(path)

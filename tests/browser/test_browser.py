@@ -22,6 +22,7 @@ pytestmark = [
 ]
 NOTEBOOKS = [path for path in pages() if re.match(r"\d\d_", path.name)]
 SIZES = {"light": (1280, 900), "dark": (1280, 900), "phone": (390, 844)}
+PAPER = {"paper": (794, 1123)}  # A4 at 96 dots an inch
 SHOWN = """() => [...document.querySelectorAll(".jupyter-widgets img")]
   .filter(e => e.offsetParent !== null).map(e => e.src.length + e.src.slice(-400))"""
 FIRST_TEXT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? Infinity"
@@ -48,6 +49,10 @@ CONTRAST = """() => {
 }"""
 
 
+CUT = """() => [...document.querySelectorAll("article :is(pre, table, .cell_output, div.output)")]
+  .filter(e => e.getClientRects().length && e.scrollWidth > e.clientWidth + 2).map(e => e.innerText.slice(0, 60))"""
+
+
 def by_name(path: Path) -> str:
     return str(path.relative_to(SITE))
 
@@ -72,7 +77,7 @@ class Visit:
     """One page opened in one look, with all it asked for and complained about."""
 
     def __init__(self, browser, path: Path, look: str = "light"):
-        width, height = SIZES[look]
+        width, height = (SIZES | PAPER)[look]
         scheme = "dark" if look == "dark" else "light"
         self.context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
         self.tab = self.context.new_page()
@@ -186,9 +191,22 @@ def test_lists_and_tabs_work_by_keyboard(browser, path):
         assert visit.complaints == []
 
 
-def test_search_finds_a_page(browser):
+def test_search_finds_a_page_and_shows_a_line_of_it(browser):
     with Visit(browser, SITE / "search.html") as visit:
         visit.tab.goto((SITE / "search.html").as_uri() + "?q=spectrogram")
-        visit.tab.wait_for_selector("#search-results li")
-        assert visit.tab.locator("#search-results li").count() >= 1
+        visit.tab.wait_for_selector("#search-results p.context")
+        visit.tab.wait_for_function("() => /found/.test(document.querySelector('#search-results').innerText)")
+        lines = visit.tab.locator("#search-results p.context").all_inner_texts()
+        assert sum("spectrogram" in line.lower() for line in lines) >= 3
         assert visit.external == []
+        assert visit.complaints == []
+
+
+@pytest.mark.parametrize("path", pages(), ids=by_name)
+def test_nothing_is_cut_on_paper(browser, path):
+    """On A4 no block is wider than its frame, and the whole is not wider than the sheet."""
+    with Visit(browser, path, "paper") as visit:
+        visit.tab.emulate_media(media="print")
+        visit.tab.wait_for_timeout(300)
+        assert visit.tab.evaluate(CUT) == []
+        assert visit.tab.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 1

@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from site_files import SITE, Page, pages
+from site_files import SITE, pages, read
 
 pytestmark = pytest.mark.skipif(not SITE.exists(), reason="the book is not built; run make book")
 
@@ -22,7 +22,7 @@ def by_name(path: Path) -> str:
 
 @pytest.mark.parametrize("path", pages(), ids=by_name)
 def test_a_page_loads_nothing_from_elsewhere_and_misses_nothing(path):
-    page = Page(path)
+    page = read(path)
     addresses = [a for a in page.loaded if not a.startswith("data:")]
     assert [a for a in addresses if urlsplit(a).scheme or a.startswith("//")] == []
     missing = [a for a in addresses if not (path.parent / unquote(urlsplit(a).path)).exists()]
@@ -31,21 +31,21 @@ def test_a_page_loads_nothing_from_elsewhere_and_misses_nothing(path):
 
 @pytest.mark.parametrize("path", pages(), ids=by_name)
 def test_links_inside_the_book_lead_somewhere(path):
-    page, broken = Page(path), []
+    page, broken = read(path), []
     for link in page.links:
         parts = urlsplit(link)
         if parts.scheme or link.startswith("//") or not (parts.path or parts.fragment):
             continue
         target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
         fragment = unquote(parts.fragment)
-        if not target.exists() or (fragment and target.suffix == ".html" and fragment not in Page(target).names):
+        if not target.exists() or (fragment and target.suffix == ".html" and fragment not in read(target).names):
             broken.append(link)
     assert broken == []
 
 
 @pytest.mark.parametrize("path", pages(), ids=by_name)
 def test_every_image_is_described(path):
-    undescribed = [i.get("src", "")[-60:] for i in Page(path).images if len(i.get("alt", "").split()) < 3]
+    undescribed = [i.get("src", "")[-60:] for i in read(path).images if len(i.get("alt", "").split()) < 3]
     files = [src for src in undescribed if not src.startswith("data:")]
     assert files == []
 
@@ -64,7 +64,7 @@ def test_no_cell_complains(path):
 
 @pytest.mark.parametrize("path", pages(), ids=by_name)
 def test_headings_are_in_order(path):
-    headings = Page(path).headings
+    headings = read(path).headings
     assert headings[:1] == [1]
     assert headings.count(1) == 1
     assert [(a, b) for a, b in pairwise(headings) if b > a + 1] == []
@@ -72,7 +72,7 @@ def test_headings_are_in_order(path):
 
 @pytest.mark.parametrize("path", pages(), ids=by_name)
 def test_a_page_stays_under_four_megabytes(path):
-    page = Page(path)
+    page = read(path)
     own = [path.parent / unquote(i["src"]) for i in page.images if not i["src"].startswith("data:")]
     size = path.stat().st_size + sum(p.stat().st_size for p in set(own) if p.exists())
     assert size <= 4e6, f"{size / 1e6:.1f} MB"

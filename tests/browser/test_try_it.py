@@ -16,6 +16,7 @@ from firefox import FIREFOX, Firefox
 from test_browser import CHROMIUM
 
 from s2f_lib import audio, hub, io
+from s2f_lib.audio import degrade, level
 from s2f_lib.book import web, web_page
 from s2f_lib.voice_encoder import VoiceEncoder
 
@@ -100,6 +101,32 @@ def test_an_encoder_with_the_papers_input_is_computed_too(weights, tmp_path, mon
     with torch.no_grad():
         first = decoder.f_dec(encoder(torch.as_tensor(clips))).numpy()
     assert reference.degrees(first, ours.first).max() < 1
+
+
+@needs_node
+@pytest.mark.parametrize("kind", ["quiet", "late", "short", "offset", "two voices"])
+def test_the_page_takes_the_six_seconds_that_the_library_takes(weights, tmp_path, kind):
+    a, b = reference.voices(2)
+    sounds = {"quiet": 0.003 * a, "short": a[:40_000], "offset": 0.3 * a + 0.1}
+    sounds |= {"late": np.pad(a, (112_000, 30_000)), "two voices": np.concatenate([0.02 * a, b[:50_000], a])}
+    waveform = sounds[kind].astype(np.float32)
+    theirs = level.load_speech(recording(tmp_path / "recording.wav", waveform))
+    said, clip = reference.prepared_by_node(audio.load(tmp_path / "recording.wav"), weights, tmp_path)
+    assert said["start"] == pytest.approx(theirs.start, abs=1e-6)
+    assert said["level"] == pytest.approx(theirs.level_db, abs=0.01)
+    assert np.abs(clip - theirs.waveform).max() < 1e-4
+
+
+@needs_node
+@pytest.mark.parametrize("kind", ["zeros", "faint", "white", "pink"])
+def test_the_page_refuses_what_the_library_refuses(weights, tmp_path, kind):
+    random = np.random.default_rng(1).standard_normal(96_000)
+    sounds = {"zeros": np.zeros(96_000), "faint": 1e-6 * random, "white": 0.05 * random}
+    sounds["pink"] = degrade.without_speech("noise")(np.zeros(96_000, np.float32))
+    with pytest.raises(level.NoSpeech) as refused:
+        level.load_speech(recording(tmp_path / "recording.wav", sounds[kind]))
+    said, _ = reference.prepared_by_node(audio.load(tmp_path / "recording.wav"), weights, tmp_path)
+    assert {"silent": "silent", "no speech": "no speech"}[refused.value.reason] in said["complaint"]
 
 
 def test_a_script_from_other_weights_is_refused(weights, tmp_path):

@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_scripts import _common, build_shards, crop_faces
-from s2f_lib import corpus
+from data_scripts import build_shards, crop_faces
+from s2f_lib import cli, corpus
 from s2f_lib.corpus import build, splits, storage
 from s2f_lib.training.data import Plan
-from s2f_lib.training.shards import corpus_sources
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -71,7 +70,8 @@ def test_training_reads_the_same_batches_from_both(pairs, parts, tmp_path, addre
     make(pairs, parts, tmp_path / "folder")
     make(pairs, parts, address)
     plan = Plan(batch_size=4, seconds=1.0, random_start=True)
-    for near, far in zip(corpus_sources(tmp_path / "folder"), corpus_sources(address), strict=True):
+    for part in ("train", "validation"):
+        near, far = corpus.open(tmp_path / "folder").source(part), corpus.open(address).source(part)
         np.testing.assert_array_equal(near.mean_feature, far.mean_feature)
         for one, two, _ in zip(near.batches(plan), far.batches(plan), range(4)):
             assert sorted(one) == sorted(two)
@@ -127,7 +127,7 @@ def test_a_shard_that_others_do_not_see_is_told(pairs, parts, address, monkeypat
 def test_commands_say_which_of_them_take_an_address(pairs, parts, tmp_path, address, capsys):
     splits.save(tmp_path / "splits.json", parts)
     more = ("--features", str(pairs), "--splits", str(tmp_path / "splits.json"), "--quiet")
-    assert _common.guarded(lambda: build_shards.main([str(pairs), address, *more])) == 0
+    assert cli.guarded(lambda: build_shards.main([str(pairs), address, *more])) == 0
     assert f"packed 12 of 12 clips -> {address}/manifest.csv" in capsys.readouterr().out
     assert len(corpus.open(address)) == 12
     for module, words, told in (

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from data_scripts import make_synthetic
-from s2f_lib import corpus
+from s2f_lib import cli, corpus
 from s2f_lib.corpus import engine, shards, synthetic
 
 SETTINGS = synthetic.SyntheticConfig(people=8, pictures=1, clips=1, size=16, seed=7)
@@ -221,9 +221,7 @@ def test_two_runs_in_one_folder_are_kept_apart(tmp_path):
 
 
 def command(*arguments):
-    from data_scripts import _common
-
-    return _common.guarded(lambda: make_synthetic.main([*map(str, arguments), "--quiet"]))
+    return cli.guarded(lambda: make_synthetic.main([*map(str, arguments), "--quiet"]))
 
 
 def test_the_command_makes_the_same_corpus(reference, tmp_path, capsys):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from data_scripts import (
-    _common,
     build_shards,
     corpus_report,
     crop_faces,
@@ -15,7 +14,7 @@ from data_scripts import (
     make_splits,
     prepare_voxceleb,
 )
-from s2f_lib import audio, corpus
+from s2f_lib import audio, cli, corpus
 from s2f_lib.corpus import avspeech, manifest, report, steps, voxceleb
 
 LIST = """\ufeffgood-one,0.0,3.5,0.25,0.5
@@ -62,7 +61,7 @@ CROPPED = {
 
 
 def command(module, *arguments):
-    return _common.guarded(lambda: module.main([*map(str, arguments), "--quiet"]))
+    return cli.guarded(lambda: module.main([*map(str, arguments), "--quiet"]))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import material, study
+from s2f_lib.evaluate import data, tables
 from s2f_lib.faces.recogniser import FaceFeatures
 from s2f_lib.people import population
 
@@ -115,8 +115,8 @@ def stand_ins(home):
     """Recogniser, encoder (a ridge regression on 56 training voices), decoder, reader."""
     recogniser, encoder = StandInRecogniser(), StandInEncoder().eval()
     train = population.sample(56, seed=SEEDS["voice"])
-    v_f = torch.from_numpy(material.face_features(recogniser, train, workers=1)[:, 0])
-    x = torch.from_numpy(material.voice_features(Spectrum(encoder), train, workers=1)[:, 0]).double()
+    v_f = torch.from_numpy(data.face_features(recogniser, train, workers=1)[:, 0])
+    x = torch.from_numpy(data.voice_features(Spectrum(encoder), train, workers=1)[:, 0]).double()
     mean = x.mean(dim=0)
     z = x - mean
     weight = torch.linalg.solve(z.T @ z + 30 * torch.eye(64), z.T @ (v_f - v_f.mean(dim=0)).double())
@@ -141,4 +141,4 @@ class Spectrum(torch.nn.Module):
 @pytest.fixture(scope="session")
 def small_study(stand_ins):
     """56 test people through the stand-ins."""
-    return study.study_of(*stand_ins, 56, train_n=56, workers=1)
+    return tables.study_of(*stand_ins, 56, train_n=56, workers=1)

@@ -101,9 +101,7 @@ def test_keys_are_unique_and_every_row_has_a_rule():
 def test_written_record_and_table_agree(tmp_path, monkeypatch):
     monkeypatch.setenv("S2F_RESULTS", str(tmp_path))
     assert "not run yet" in scorecard.markdown()
-    io.write_record(
-        "evaluation_synthetic", command="python -m s2f_lib.evaluate", n=1000, metrics=GOOD, intervals=ENDS, seconds=1.0
-    )
+    io.write_record("evaluation_synthetic", command="s2f evaluate", n=1000, metrics=GOOD, intervals=ENDS, seconds=1.0)
     record = scorecard.write()
     assert json.loads((tmp_path / "scorecard.json").read_text()) == record
     counted = sum(record["metrics"][v.replace(" ", "_")] for v in claims.VERDICTS)
@@ -112,7 +110,7 @@ def test_written_record_and_table_agree(tmp_path, monkeypatch):
     for row in record["rows"]:
         assert row["claim"] in table
         assert row["ours"] in table
-    assert "`python -m s2f_lib.evaluate`" in table
+    assert "`s2f evaluate`" in table
 
 
 def test_the_scorecard_is_written_once_with_its_rows(tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ def test_numbers_are_those_of_the_record(results):
     metrics |= {"angle_deg_6_s": 31.26, "angle_deg_random_pair": 80.8}
     io.write_record(
         "evaluation_synthetic",
-        command="python -m s2f_lib.evaluate",
+        command="s2f evaluate",
         n=1000,
         metrics=metrics,
         intervals={"angle_deg_6_s": [30.5, 32.0]},
@@ -56,7 +56,7 @@ def test_errors_are_by_group(results):
     metrics |= {f"error_by_group_group_{g}_sex_right": 0.9 for g in "abcd"}
     metrics |= {f"error_by_group_group_{g}_n": 25 for g in "abcd"}
     metrics |= {f"{key}_{world}": 0.1 for key in summaries.WORLD_ROWS.values() for world in summaries.WORLD_COLUMNS}
-    io.write_record("ethics", command="python -m s2f_lib.evaluate.audit", n=10, metrics=metrics, seconds=1)
+    io.write_record("ethics", command="s2f study ethics", n=10, metrics=metrics, seconds=1)
     assert "| group D | 25 | 33.0° | – | 90 % |" in summaries.errors()
     assert "| skin | 0.10 | 0.10 | 0.10 | 0.10 |" in summaries.worlds()
 
@@ -75,7 +75,7 @@ def test_the_encoder_stands_beside_the_listeners(results):
 
 
 def test_a_page_shows_the_record_or_how_to_make_it(results):
-    missing = summaries.recorded("ethics", r"identity_(\w+)", "python -m s2f_lib.evaluate.audit")
-    assert missing.data == "*`results/ethics.json`: not run yet; `python -m s2f_lib.evaluate.audit` writes it.*"
+    missing = summaries.recorded("ethics", r"identity_(\w+)", "s2f study ethics")
+    assert missing.data == "*`results/ethics.json`: not run yet; `s2f study ethics` writes it.*"
     io.write_record("ethics", command="c", n=10, metrics={"identity_match_1_2": 0.5, "skin_r": 0.1}, seconds=1)
     assert summaries.recorded("ethics", r"identity_(\w+)", "c").index.tolist() == ["match_1_2"]

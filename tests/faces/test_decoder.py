@@ -9,8 +9,8 @@ from s2f_lib.faces.decoder import DecoderShape, FaceDecoder, load_decoder, to_me
 from s2f_lib.faces.decoder_quality import craniofacial_correlations, decode, texture_error, to_pictures
 from s2f_lib.faces.pictures import PictureSet
 from s2f_lib.faces.recogniser import to_tensor
+from s2f_lib.training.publish import publish
 from tools import train_decoder
-from tools.face_training import ship
 from tools.train_decoder import (
     DecoderConfig,
     Examples,
@@ -96,7 +96,7 @@ def test_training_learns_stops_and_continues(tmp_path, monkeypatch, tiny_recogni
     monkeypatch.setattr(hub, "load", lambda name, device="cpu": tiny_recogniser)
     monkeypatch.setattr(train_decoder, "start_from_regression", start_from_the_mean)  # which leaves all to be learnt
     examples = make_examples()
-    settings = DecoderConfig(steps=12, batch_size=6, people=12, items=2, learning_rate=2e-3)
+    settings = DecoderConfig(max_steps=12, batch_size=6, people=12, items=2, learning_rate=2e-3)
     whole, _ = train(settings, tmp_path / "whole", examples)
     first, _ = train(settings, tmp_path / "whole", examples)  # already done
     assert all(torch.equal(a, b) for a, b in zip(whole.state_dict().values(), first.state_dict().values()))
@@ -146,7 +146,7 @@ def test_detail_counts_each_octave_once():
 def test_a_decoder_improved_behind_f_dec_keeps_f_dec(tmp_path, monkeypatch, tiny_recogniser):
     known = FaceDecoder(DecoderShape(feature_dim=32))
     monkeypatch.setattr(hub, "load", lambda name, device="cpu": known if "decoder" in name else tiny_recogniser)
-    settings = DecoderConfig(steps=3, batch_size=6, people=12, start_from="decoder-synthetic-vgg")
+    settings = DecoderConfig(max_steps=3, batch_size=6, people=12, init_from="decoder-synthetic-vgg")
     better, _ = train(settings, tmp_path, make_examples())
     changed = {key for key, tensor in better.state_dict().items() if not torch.equal(tensor, known.state_dict()[key])}
     assert not {key for key in changed if key.startswith(("f_dec", "mean"))}
@@ -156,7 +156,7 @@ def test_a_decoder_improved_behind_f_dec_keeps_f_dec(tmp_path, monkeypatch, tiny
 def test_a_decoder_of_another_shape_lends_its_f_dec(tmp_path, monkeypatch, tiny_recogniser):
     known = FaceDecoder(DecoderShape(feature_dim=32, components=5))
     monkeypatch.setattr(hub, "load", lambda name, device="cpu": known if "decoder" in name else tiny_recogniser)
-    settings = DecoderConfig(steps=1, batch_size=6, people=12, start_from="decoder-synthetic-vgg")
+    settings = DecoderConfig(max_steps=1, batch_size=6, people=12, init_from="decoder-synthetic-vgg")
     better, _ = train(settings, tmp_path, make_examples())
     assert torch.equal(better.f_dec.weight, known.f_dec.weight)
     assert better.components.shape[0] == DecoderShape().components
@@ -175,7 +175,8 @@ def test_losses_vanish_for_a_perfect_decoder(tiny_decoder, tiny_recogniser):
 
 def test_shipped_weights_come_back_in_single_precision(tmp_path, tiny_decoder):
     shape = vars(tiny_decoder.shape)
-    path = ship("decoder-tiny", tiny_decoder, shape=shape, entry={"kind": "face decoder"}, folder=tmp_path)
+    about = {"kind": "face decoder", "licence": "l", "source": "s", "builder": "a:b"}
+    path = publish("decoder-tiny", tiny_decoder.state_dict(), shape, folder=tmp_path, **about)
     entry = json.loads(path.with_suffix(".json").read_text())
     loaded = load_decoder(path)
     assert entry["sha256"]

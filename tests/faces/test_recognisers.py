@@ -5,7 +5,6 @@ import torch
 from s2f_lib import hub
 from s2f_lib.faces.recogniser import extract, to_tensor
 from s2f_lib.faces.recognisers import synthetic_vgg
-from s2f_lib.faces.verify import auc, auc_of_people, matched_pairs, rank_of_own, verification_auc
 from s2f_lib.faces.vgg import VGGFace, VGGRecogniser, VGGShape, fold_batch_norm
 
 SHAPE = VGGShape((4, 4, 8, 8, 8), 2, 64, 8, 32, 6)
@@ -79,42 +78,6 @@ def test_extract_gives_what_the_recogniser_gives_in_any_batch_size(tiny_recognis
     assert v_f.shape == (2, 3, 32)
     assert np.allclose(v_f.reshape(6, -1), direct.v_f, atol=1e-5)
     assert np.allclose(logits.reshape(6, -1), direct.logits, atol=1e-5)
-
-
-def test_auc_by_hand_with_a_tie():
-    assert auc(np.array([2.0, 1.0]), np.array([1.0, 0.0])) == pytest.approx(3.5 / 4)
-    with pytest.raises(ValueError, match="0 positive"):
-        auc(np.array([]), np.array([1.0]))
-
-
-def test_auc_of_people_compares_inside_groups_only():
-    similarity = np.array([[3.0, 1.0, 9.0], [1.0, 2.0, 9.0], [9.0, 9.0, 5.0]])
-    everybody, groups = np.arange(3), np.array(["a", "a", "b"])
-    assert auc_of_people(similarity, everybody, groups) == 1
-    assert auc_of_people(similarity, everybody) == pytest.approx(1 / 3)
-    with pytest.raises(ValueError, match="0 negative"):
-        auc_of_people(similarity, np.array([0, 0, 2]), groups)
-
-
-def test_verification_tells_people_apart_and_chance_is_a_half():
-    rng = np.random.default_rng(0)
-    person, noise = rng.normal(size=(60, 1, 20)), rng.normal(size=(60, 3, 20))
-    assert verification_auc(person + 0.1 * noise) > 0.99
-    assert abs(verification_auc(noise) - 0.5) < 0.05
-
-
-def test_matched_comparison_is_harder():
-    rng = np.random.default_rng(0)
-    sex, group, age = np.array(["female", "male"] * 40), np.array(["A", "A", "B", "B"] * 20), np.full(80, 40.0)
-    traits = np.stack([sex == "male", group == "A"], 1)[:, None] * 3.0
-    v_f = np.concatenate([np.tile(traits, (1, 3, 1)), rng.normal(size=(80, 3, 5))], axis=2)
-    assert verification_auc(v_f, matched_pairs(sex, group, age)) < verification_auc(v_f) - 0.1
-
-
-def test_rank_of_own_by_hand():
-    gallery = np.eye(3)
-    probes = np.array([[1.0, 0, 0], [0.9, 0.5, 0], [0.9, 0.8, 0.1]])
-    assert rank_of_own(probes, gallery).tolist() == [1, 2, 3]
 
 
 def test_dlib_names_the_same_person_twice_and_tells_others_apart(faces):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from s2f_lib import cli, io
 from s2f_lib.faces import fetch_weights
+from s2f_lib.faces.torch7 import read_t7
 from s2f_lib.faces.vgg import FULL, VGGFace, VGGShape
 from s2f_lib.faces.vgg_files import LAYERS, MEAN_RGB, build, read_vgg_face
 
@@ -214,23 +216,196 @@ def test_converted_file_loads_by_name_with_the_published_means(tmp_path, monkeyp
 def test_fetching_reports_what_is_wrong_and_fails(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("S2F_HOME", str(tmp_path))
     (tmp_path / "x.pth").write_bytes(b"<html>quota exceeded</html>")
-    assert fetch_weights.main(["--file", str(tmp_path / "x.pth")]) == 1
-    assert "nothing was fetched" in capsys.readouterr().err
+    assert cli.main(["weights", "fetch", "--file", str(tmp_path / "x.pth")]) == 1
+    assert "nothing was fetched: x.pth" in capsys.readouterr().err
     assert not (tmp_path / "weights" / "vgg-face.safetensors").exists()
 
 
-def test_first_copy_is_trusted_and_a_changed_one_refused(tmp_path, monkeypatch):
-    from s2f_lib import io
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    """Stands for the download: gives the bodies in turn, the last one for ever."""
+    monkeypatch.setenv("S2F_HOME", str(tmp_path / "home"))
+    bodies = []
 
-    monkeypatch.setenv("S2F_HOME", str(tmp_path))
-    monkeypatch.setattr(
-        io, "download", lambda url, path, sha: (path.parent.mkdir(parents=True), path.write_bytes(b"1"))
-    )
-    path = fetch_weights.fetch("mcn")
+    def download(url, path, sha256=None):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bodies.pop(0))
+        if sha256 and io.sha256(path) != sha256:
+            path.unlink()
+            raise io.ChecksumError("another file")
+        return path
+
+    monkeypatch.setattr(io, "download", download)
+    return bodies
+
+
+def test_first_copy_that_holds_weights_is_trusted_and_a_changed_one_refused(tmp_path, server, layers):
+    write_mcn(tmp_path / "a.pth", layers)
+    server += [(tmp_path / "a.pth").read_bytes(), b"changed"]
+    path, layout = fetch_weights.fetch("mcn", tmp_path / "out.safetensors")
+    assert layout == "mcn"
     assert path.with_name(path.name + ".sha256").read_text().strip() == io.sha256(path)
     path.write_bytes(b"2")
     with pytest.raises(io.ChecksumError, match="first copy"):
-        fetch_weights.fetch("mcn")
+        fetch_weights.fetch("mcn", tmp_path / "out.safetensors")
+    path.unlink()
+    with pytest.raises(io.ChecksumError, match="another file"):
+        fetch_weights.fetch("mcn", tmp_path / "out.safetensors")
+
+
+def test_an_error_message_in_place_of_weights_is_never_trusted(tmp_path, server, layers, capsys):
+    write_deepface_pth(tmp_path / "a.pth", layers)
+    server += [b'{"error": "quota exceeded"}', b"", (tmp_path / "a.pth").read_bytes()]
+    assert fetch_weights.main([]) == 1
+    assert "vgg_face_weights.pth is not a VGG-Face" in capsys.readouterr().err
+    assert fetch_weights.main([]) == 1
+    assert not [path for path in (tmp_path / "home").rglob("*") if path.is_file()]
+    assert fetch_weights.main([]) == 0
+    assert server == []
+
+
+# --- files that are not what they should be: one sentence, never a traceback
+
+HTML = b"<!DOCTYPE html><html><title>Quota exceeded</title></html>"
+NAMED = {
+    f"{n}.{k}": torch.zeros(2, 2, 3, 3) if k == "weight" else torch.zeros(2) for n in LAYERS for k in ("weight", "bias")
+}
+NO_NETWORKS = {
+    "tensor": torch.zeros(3),
+    "list": [1, 2],
+    "number": 3,
+    "none": None,
+    "wrapped": {"state_dict": NAMED},
+    "other names": {f"module.{name}": tensor for name, tensor in NAMED.items()},
+    "no bias": {name: tensor for name, tensor in NAMED.items() if "bias" not in name},
+    "no tensors": dict.fromkeys(NAMED, 1),
+    "a module": torch.nn.Linear(2, 2),
+    "whole numbers": {name: tensor.long() for name, tensor in NAMED.items()},
+    "expanded": NAMED | {"fc6.weight": torch.zeros(1).expand(2, 10**12)},
+    "not finite": NAMED | {"conv1_1.bias": torch.full((2,), float("nan"))},
+    "sizes that do not fit": NAMED,
+}
+
+
+@pytest.mark.parametrize("ending", ["pth", "pt", "h5", "mat", "t7"])
+@pytest.mark.parametrize(
+    "body", [b"", HTML, b'{"error": 1}', bytes(4000), b"PK\x03\x04", b"\x89HDF\r\n\x1a\n" + bytes(90)]
+)
+def test_a_page_or_nothing_in_place_of_a_file_is_refused(tmp_path, ending, body):
+    path = tmp_path / f"weights.{ending}"
+    path.write_bytes(body)
+    with pytest.raises(io.WeightFileError, match=rf"weights\.{ending} is not a VGG-Face that can be read: \w"):
+        read_vgg_face(path)
+
+
+@pytest.mark.parametrize("content", NO_NETWORKS.values(), ids=NO_NETWORKS)
+def test_a_torch_file_of_something_else_is_refused(tmp_path, content):
+    torch.save(content, tmp_path / "a.pth")
+    with pytest.raises(io.WeightFileError, match=r"a\.pth is not a VGG-Face"):
+        read_vgg_face(tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("name", ["a", "net", "layers"])
+def test_a_matlab_file_of_something_else_is_refused(tmp_path, name):
+    from scipy.io import savemat
+
+    savemat(tmp_path / "a.mat", {name: np.zeros(3)})
+    with pytest.raises(io.WeightFileError, match=r"a\.mat is not a VGG-Face"):
+        read_vgg_face(tmp_path / "a.mat")
+
+
+def test_a_keras_file_of_something_else_is_refused(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["x"] = np.zeros(3)
+    with pytest.raises(io.WeightFileError, match="no 'layer_names'"):
+        read_vgg_face(path)
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = ["a"]
+        file.create_group("a")["only"] = np.zeros(3)
+    with pytest.raises(io.WeightFileError, match="layer 'a' has 1 arrays; expected a kernel and a bias"):
+        read_vgg_face(path)
+    with h5py.File(path, "w") as file:  # a few bytes that announce four terabytes
+        file.attrs["layer_names"] = ["a"]
+        file.create_group("a").create_dataset("w", (10**6, 10**6), "f4", chunks=(100, 100), compression="gzip")
+    with pytest.raises(io.WeightFileError, match="announces 1000000000000 numbers"):
+        read_vgg_face(path)
+
+
+def test_a_folder_or_a_missing_file_is_told_as_such(tmp_path):
+    (tmp_path / "a.pth").mkdir()
+    with pytest.raises(IsADirectoryError):
+        read_vgg_face(tmp_path / "a.pth")
+    with pytest.raises(FileNotFoundError):
+        read_vgg_face(tmp_path / "b.mat")
+
+
+def t7_tensor(sizes, strides, offset, numbers, announced=None, storage="torch.FloatStorage"):
+    """A Torch7 file of one float tensor, whatever its sizes say."""
+
+    def string(text):
+        return struct.pack("<i", len(text)) + text.encode()
+
+    data = np.arange(numbers, dtype="<f4").tobytes()
+    body = struct.pack("<ii", 4, 1) + string("V 1") + string("torch.FloatTensor") + struct.pack("<i", len(sizes))
+    body += struct.pack(f"<{len(sizes) + len(strides) + 1}q", *sizes, *strides, offset)
+    body += struct.pack("<ii", 4, 2) + string("V 1") + string(storage)
+    return body + struct.pack("<q", numbers if announced is None else announced) + data
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        ([10**9], [1], 1, 1),
+        ([64], [1], 1, 1),
+        ([2], [10**12], 1, 4),
+        ([2], [1], 4, 4),
+        ([4], [1], 0, 4),
+        ([4], [1], -(10**15), 4),
+        ([4], [-1], 4, 4),
+        ([-4], [1], 1, 4),
+        ([2**62, 4], [1, 2**62], 1, 4),
+        ([10**5, 10**5], [0, 0], 1, 1),
+        ([2, 2], [3, 1], 1, 4),
+        ([1] * 40, [1] * 40, 1, 1),
+        ([4], [1], 1, 4, -1),
+        ([4], [1], 1, 4, 2**61),
+        ([4], [1], 1, 4, 5),
+        ([2], [1], 1, 4, None, "torch.LongStorage"),
+        ([2], [1], 1, 4, None, "torch.NoStorage"),
+    ],
+)
+def test_a_torch7_tensor_that_reaches_beyond_its_storage_is_refused(tmp_path, tensor):
+    (tmp_path / "a.t7").write_bytes(t7_tensor(*tensor))
+    with pytest.raises(ValueError, match=r"beyond its storage|Torch7|ends in the middle"):
+        read_t7(tmp_path / "a.t7")
+
+
+def test_a_torch7_tensor_may_be_any_view_of_its_storage(tmp_path):
+    for tensor, expected in (
+        (([2, 2], [2, 1], 1, 4), [[0, 1], [2, 3]]),
+        (([2, 2], [1, 2], 1, 4), [[0, 2], [1, 3]]),
+        (([2], [2], 2, 4), [1, 3]),
+        (([0], [1], 1, 4), []),
+    ):
+        (tmp_path / "a.t7").write_bytes(t7_tensor(*tensor))
+        np.testing.assert_array_equal(read_t7(tmp_path / "a.t7"), expected)
+
+
+@pytest.mark.parametrize("kind", ["tables in tables", "negative length", "a table as a key"])
+def test_torch7_files_without_end_are_refused(tmp_path, kind):
+    table = struct.pack("<iii", 3, 1, 1)
+    number = struct.pack("<id", 1, 1.0)
+    tables = b"".join(struct.pack("<iii", 3, i, 1) + number for i in range(1, 100_000))
+    body = {
+        "tables in tables": tables,
+        "negative length": struct.pack("<ii", 2, -5) + bytes(9),
+        "a table as a key": table + struct.pack("<iii", 3, 2, 0) + number,
+    }[kind]
+    (tmp_path / "a.t7").write_bytes(body)
+    with pytest.raises(ValueError, match=r"Torch7|ends in the middle"):
+        read_t7(tmp_path / "a.t7")
 
 
 def test_the_full_network_is_the_published_one():

@@ -71,22 +71,16 @@ def test_permutation_finds_what_is_there_and_nothing_else():
     assert 0.35 < np.mean(p) < 0.65
 
 
-@pytest.mark.parametrize(("ours", "theirs"), [("holm", None), ("benjamini_hochberg", "bh")])
-def test_corrections_agree_with_an_independent_computation(ours, theirs):
-    from scipy import stats
-
+def test_holm_follows_its_definition():
     p = np.random.default_rng(4).uniform(size=13) ** 3
-    found = getattr(inference, ours)(p)
-    if theirs:
-        np.testing.assert_allclose(found, stats.false_discovery_control(p, method=theirs))
-    else:  # Holm by its definition: step down until the first one that fails
-        for level in (0.01, 0.05, 0.2):
-            rejected = np.zeros(13, bool)
-            for step, i in enumerate(np.argsort(p)):
-                if p[i] > level / (13 - step):
-                    break
-                rejected[i] = True
-            np.testing.assert_array_equal(found <= level, rejected)
+    found = inference.holm(p)
+    for level in (0.01, 0.05, 0.2):  # step down until the first one that fails
+        rejected = np.zeros(13, bool)
+        for step, i in enumerate(np.argsort(p)):
+            if p[i] > level / (13 - step):
+                break
+            rejected[i] = True
+        np.testing.assert_array_equal(found <= level, rejected)
 
 
 def test_mismatched_lengths_say_so():

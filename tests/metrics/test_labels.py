@@ -13,7 +13,6 @@ def test_confusion_and_balanced_accuracy_are_those_of_sklearn():
 
     np.testing.assert_allclose(labels.confusion(TRUE, GUESS), metrics.confusion_matrix(TRUE, GUESS, normalize="true"))
     assert labels.balanced_accuracy(TRUE, GUESS) == pytest.approx(metrics.balanced_accuracy_score(TRUE, GUESS))
-    assert labels.agreement(TRUE, GUESS) == pytest.approx(metrics.accuracy_score(TRUE, GUESS))
 
 
 def test_the_papers_layout_has_the_first_label_at_the_bottom():
@@ -49,6 +48,31 @@ def test_groups_have_their_own_interval_and_a_group_of_one_has_none():
 
 def test_mismatched_lengths_and_nan():
     with pytest.raises(ValueError, match="2 entries for 3"):
-        labels.agreement(["a", "b", "c"], ["a", "b"])
+        labels.confusion(["a", "b", "c"], ["a", "b"])
     with pytest.raises(ValueError, match="NaN"):
         labels.decade(np.array([30.0, np.nan]))
+
+
+def test_interval_from_counts_is_that_of_the_bootstrap_over_clips():
+    from s2f_lib.metrics import inference
+
+    right = np.random.default_rng(1).random(500) < 0.9
+    sex = np.random.default_rng(2).integers(0, 2, 500)
+    counts = labels.confusion_counts(sex, np.where(right, sex, 1 - sex))
+    clips, ours = inference.mean_interval(right.astype(float), times=4000), labels.kept(counts)
+    assert ours.estimate == clips.estimate
+    assert (ours.low, ours.high) == pytest.approx((clips.low, clips.high), abs=0.008)
+
+
+def test_balanced_and_constant_from_counts():
+    counts = np.array([[80, 0, 0], [10, 0, 0], [0, 0, 0]])
+    assert labels.balanced(counts) == 0.5
+    assert labels.constant(counts) == pytest.approx(80 / 90)
+    assert labels.constant(counts, within=1) == 1
+    assert labels.kept(counts, within=1).estimate == 1
+    with pytest.raises(ValueError, match="square matrix of counts"):
+        labels.kept(np.zeros((2, 2)))
+
+
+def test_balanced_accuracy_from_counts_and_from_labels_agree():
+    assert labels.balanced(labels.confusion_counts(TRUE, GUESS)) == pytest.approx(labels.balanced_accuracy(TRUE, GUESS))

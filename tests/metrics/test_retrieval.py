@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from s2f_lib.metrics import retrieval
-from s2f_lib.metrics.pairwise import pairwise_distance
 
 rng = np.random.default_rng(1)
 FACES = rng.normal(size=(60, 12)).astype(np.float32)
@@ -29,14 +28,14 @@ def test_distances_are_those_of_scipy_for_any_gallery_size(metric, faces):
     from scipy.spatial.distance import cdist
 
     name = {"cosine": "cosine", "l2": "sqeuclidean", "l1": "cityblock"}[metric]
-    found = pairwise_distance(FACES[:faces], metric)(VOICES)
+    found = retrieval._distances_to(FACES[:faces], metric)(VOICES)
     np.testing.assert_allclose(found, cdist(VOICES, FACES[:faces], name), rtol=2e-4, atol=2e-5)
 
 
 def test_recall_is_that_of_torchmetrics():
     torch = pytest.importorskip("torch")
     metrics = pytest.importorskip("torchmetrics.retrieval")
-    similarity = 1 - pairwise_distance(FACES, "cosine")(VOICES)
+    similarity = 1 - retrieval._distances_to(FACES, "cosine")(VOICES)
     n = len(FACES)
     args = (
         torch.tensor(similarity.ravel()),
@@ -59,6 +58,11 @@ def test_a_ranking_made_by_hand():
     assert ranks.top_percent(25) == 0.5
     assert ranks.match(2).tolist() == pytest.approx([1, 1 / 3, 1, 0])
     assert ranks.match(4).tolist() == [1, 0, 1, 0]
+
+
+def test_ranks_by_cosine_by_hand():
+    probes = np.array([[1.0, 0, 0], [0.9, 0.5, 0], [0.9, 0.8, 0.1]])
+    assert retrieval.rank(probes, np.eye(3)).expected.tolist() == [1, 2, 3]
 
 
 def test_a_constant_guess_scores_exactly_chance():
@@ -86,7 +90,7 @@ def test_chance_by_formula_is_chance_by_shuffling():
 
 def test_matching_is_what_random_lineups_give():
     ranks = retrieval.rank(VOICES, FACES)
-    d = pairwise_distance(FACES, "cosine")(VOICES)
+    d = retrieval._distances_to(FACES, "cosine")(VOICES)
     wins = []
     for _ in range(4000):
         i = rng.integers(60)
@@ -110,7 +114,7 @@ def test_scaling_features_does_not_change_cosine_ranks():
 
 def test_within_group_galleries_hold_the_group_only():
     groups = np.repeat(["x", "y"], [20, 40])
-    ranks = retrieval.rank(VOICES, FACES, query_groups=groups)
+    ranks = retrieval.rank(VOICES, FACES, groups=groups)
     assert ranks.size.tolist() == [20] * 20 + [40] * 40
     alone = retrieval.rank(VOICES[:20], FACES[:20])
     np.testing.assert_array_equal(ranks.expected[:20], alone.expected)
@@ -140,7 +144,8 @@ def test_nearest_gives_the_right_face_first_for_perfect_features():
         ({"truth": np.full(60, 99)}, "outside the gallery"),
         ({"truth": np.zeros(3)}, "3 entries for 60"),
         ({"queries": np.full((60, 12), np.nan)}, "NaN or infinite"),
-        ({"query_groups": np.arange(60), "gallery_groups": np.zeros(60)}, "not in the group"),
+        ({"groups": np.zeros(3)}, "3 entries for 60"),
+        ({"queries": np.zeros((60, 12))}, "rows of zeros"),
     ],
 )
 def test_bad_input_says_what_is_wrong(arguments, message):

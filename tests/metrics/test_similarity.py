@@ -39,9 +39,9 @@ def test_the_papers_columns_cannot_be_of_unit_features():
     assert d["l2"][0] == pytest.approx(0.777, abs=5e-4)
 
 
-def test_another_person_is_never_the_same_person():
+def test_mismatched_pairs_are_of_two_people():
     people = np.repeat(np.arange(10), 4)
-    other = similarity.another_person(40, seed=3, people=people)
+    other = similarity.mismatched(40, seed=3, people=people)
     assert (people[other] != people).all()
 
 
@@ -73,4 +73,4 @@ def test_bad_features_say_what_is_wrong(a, b, message):
 
 def test_random_pairs_of_one_person_are_refused():
     with pytest.raises(ValueError, match="at least two people"):
-        similarity.another_person(3, people=np.zeros(3))
+        similarity.mismatched(3, people=np.zeros(3))

@@ -7,8 +7,9 @@ from importlib import resources
 import numpy as np
 import pytest
 
+from benchmarks import anthropometry
 from s2f_lib import people
-from s2f_lib.people import anthropometry, head, sliders
+from s2f_lib.people import head, sliders
 
 POPULATION = people.sample(112, seed=11)
 MIRRORED = [(j, 16 - j) for j in range(8)] + [(17 + j, 26 - j) for j in range(5)] + [(31, 35), (32, 34)]

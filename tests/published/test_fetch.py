@@ -3,11 +3,14 @@
 import csv
 import errno
 import functools
+import gzip
 import http.server
 import shutil
+import socket
 import subprocess
 import tarfile
 import threading
+import time
 
 import pytest
 
@@ -94,6 +97,49 @@ def test_a_cut_archive_is_deleted_and_said(tmp_path, server):
     with pytest.raises(fetch.FetchError, match="damaged"):
         fetch.by_archive(tmp_path / "out", fetch.plan(), address, print)
     assert not (tmp_path / "out/speech2face.github.io.tar.gz").exists()
+
+
+def header(name, size, sparse=None):
+    """A header of the tar format, with any twelve bytes as size, and the size of a file that is nearly all holes."""
+    block = bytearray(tarfile.TarInfo(name).tobuf(tarfile.GNU_FORMAT))
+    block[124:136] = size
+    if sparse:
+        block[156:157] = b"S"
+        block[386:410] = b"%011o\0%011o\0" % (0, 512)
+        block[483:495] = b"\x80" + sparse.to_bytes(11, "big")
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+INSIDE = "top/figures/avspeech_res/Face_ori/"
+NULL, END = b"0" * 11 + b"\0", bytes(10240)
+HOSTILE = {
+    "goes back": header("top/x", NULL) + header("top/y", b"\xff" * 10 + b"\xfe\0") + END,
+    "goes back inside": header(INSIDE + "y.jpg", b"\xff" * 10 + b"\xfe\0") + END,
+    "holes": header(INSIDE + "x.jpg", b"%011o\0" % 512, sparse=2 * 10**9) + b"z" * 512 + END,
+    "zeros": header(INSIDE + "x.jpg", b"%011o\0" % 300_000_000) + bytes(300_000_000) + END,
+    "too long": header(INSIDE + "x.jpg", b"%011o\0" % 10**9) + b"z" * 512 + END,
+    "no number": header(INSIDE + "x.jpg", b"a number\0\0\0\0") + END,
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_archive_neither_runs_for_ever_nor_fills_the_disk(tmp_path, server, content):
+    address, files = server
+    (files / "page.tar.gz").write_bytes(gzip.compress(content, 1))
+    with pytest.raises(fetch.FetchError, match="damaged"):
+        fetch.by_archive(tmp_path / "out", fetch.plan(), address, print)
+    assert [path for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
+
+
+def test_a_git_server_that_stalls_is_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(fetch, "STALL", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and says nothing
+        start = time.monotonic()
+        with pytest.raises(fetch.FetchError, match=r"git fetch failed.*run again to continue"):
+            fetch.by_git(tmp_path, fetch.plan(), f"http://127.0.0.1:{silent.getsockname()[1]}/x.git", print)
+    assert time.monotonic() - start < 20
 
 
 def test_a_full_disk_keeps_the_archive(authors, server, tmp_path, monkeypatch):

@@ -6,9 +6,9 @@ import zlib
 import numpy as np
 import pytest
 
-from s2f_lib import io
-from s2f_lib.published import contest, findings, layout, measure, own_encoder, pictures, similarity, voices
-from s2f_lib.published.__main__ import main
+from s2f_lib import io, metrics
+from s2f_lib.cli import main
+from s2f_lib.published import contest, distances, findings, layout, measure, own_encoder, pictures, voices
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def made_up(monkeypatch):
     monkeypatch.setattr(voices, "measure_voice", voice)
     monkeypatch.setattr(own_encoder, "_measure", lambda path: {"feature": voice(path)["feature"][:64]})
     monkeypatch.setattr(
-        own_encoder, "fine_tuned", lambda sound, face, speakers, seed: similarity.centred_cosine(face, face)
+        own_encoder, "fine_tuned", lambda sound, face, speakers, seed: distances.centred_cosine(face, face)
     )
 
 
@@ -99,7 +99,9 @@ def test_both_parts_end_in_records_without_a_name_in_them(part, home, made_up, w
     }[part]
     write_tree(home / "data", part, names, empty=True)
     monkeypatch.setattr(contest, "ALPHAS", (1000.0,))  # the choice among many is tested with the heads
-    assert main(["measure", "--data", str(home / "data"), "--part", part, "--quiet", "--repeats", "1"]) == 0
+    assert (
+        main(["published", "measure", "--data", str(home / "data"), "--part", part, "--quiet", "--repeats", "1"]) == 0
+    )
     assert f"120 whole clips of {known}" in capsys.readouterr().out
     found = findings.recorded(part)
     assert found.number("n_clips") == 120
@@ -112,7 +114,7 @@ def test_both_parts_end_in_records_without_a_name_in_them(part, home, made_up, w
     low, high = found.heads["intervals"]["ridge_top10_percent"]
     assert low <= found.head("ridge_top10_percent") <= high
     assert sum(found.head_tables["ranks_ridge"]) == found.heads["n"] * found.head_tables["repeats"]
-    command = f"python -m s2f_lib.published measure --part {part} --repeats 1"
+    command = f"s2f published measure --part {part} --repeats 1"
     assert found.pictures["command"] == found.heads["command"] == command
     written = "".join(path.read_text() for path in io.results_dir().rglob("*.json"))
     assert "made_up" not in written.lower()
@@ -120,14 +122,16 @@ def test_both_parts_end_in_records_without_a_name_in_them(part, home, made_up, w
 
 
 def test_a_record_names_the_command_that_made_it():
-    assert measure.command_line("avspeech") == io.read_record("published_ridge")["command"]
+    assert measure.command_line("avspeech") == io.read_record("published_ridge")["command"].replace(
+        "python -m s2f_lib.", "s2f "
+    )
     assert measure.command_line("voxceleb", 5, "heads").endswith("measure --part voxceleb --repeats 5 --only heads")
 
 
 def test_what_was_not_measured_says_so(home):
     with pytest.raises(FileNotFoundError, match="published measure --part voxceleb"):
         findings.recorded("voxceleb")
-    assert main(["measure", "--data", str(home), "--part", "avspeech"]) == 1
+    assert main(["published", "measure", "--data", str(home), "--part", "avspeech"]) == 2
 
 
 def test_a_metric_may_not_be_measured_twice():
@@ -162,16 +166,14 @@ def test_recorded_numbers_belong_to_these_examples(examples):
 
 def test_tables_and_records_say_the_same():
     """The aggregates in ``results/tables`` give the recorded metrics again, so the page is live without the data."""
-    from s2f_lib.published import labels, similarity
-
     found = findings.recorded("avspeech")
     for name, counts in found.tables.items():
         if name.startswith("gender_"):
-            again = labels.from_counts(np.array(counts))
+            again = metrics.labels.kept(np.array(counts))
             assert again.estimate == pytest.approx(found.number(name), abs=1e-9)
             assert (again.low, again.high) == pytest.approx(found.pictures["intervals"][name], abs=0.02)
     for name, row in found.tables["craniofacial_f2f_s2f_07"].items():
         assert row["pooled"] == pytest.approx(found.number(f"craniofacial_{name.replace(' ', '_')}"), abs=1e-4)
-    curve = similarity.top_percent(found.tables["ranks_true_f2f"])
+    curve = distances.cumulative_percent(found.tables["ranks_true_f2f"])
     assert curve[9] == pytest.approx(found.number("retrieval_true_f2f_top10_percent"), abs=1.0)
     assert json.dumps(found.tables, allow_nan=False)

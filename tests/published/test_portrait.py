@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from s2f_lib import hub
+from s2f_lib.cli import main
 from s2f_lib.published import contest, listener, measure, portrait, voices
-from s2f_lib.published.__main__ import main
 
 
 @pytest.fixture
@@ -62,9 +62,9 @@ def test_what_is_missing_is_said_in_order(head, monkeypatch, tmp_path):
     assert "decoder-dlib" in portrait.missing()
     monkeypatch.setattr(hub, "available", lambda: [{"name": portrait.DECODER, "present": True}])
     assert portrait.missing() == ""
-    assert "s2f_lib.published train" in portrait.missing(tmp_path / "none.npz")
+    assert "s2f published train" in portrait.missing(tmp_path / "none.npz")
     assert "Not ready here" in listener.listener(tmp_path / "none.npz").value
-    assert main(["portrait", str(tmp_path / "no.wav"), "--head", str(tmp_path / "none.npz")]) == 1
+    assert main(["published", "draw", str(tmp_path / "no.wav"), "--head", str(tmp_path / "none.npz")]) == 2
 
 
 def test_the_command_writes_a_marked_picture(head, tools, tmp_path, capsys):
@@ -72,7 +72,7 @@ def test_the_command_writes_a_marked_picture(head, tools, tmp_path, capsys):
     from PIL import Image
 
     soundfile.write(tmp_path / "me.wav", 0.5 * np.ones(32_000), 16_000)
-    assert main(["portrait", str(tmp_path / "me.wav"), "--out", str(tmp_path / "out.png")]) == 0
+    assert main(["published", "draw", str(tmp_path / "me.wav"), "--out", str(tmp_path / "out.png")]) == 0
     assert "nobody's face" in capsys.readouterr().out
     with Image.open(tmp_path / "out.png") as picture:
         assert "not a person" in picture.text["Description"]

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from s2f_lib import metrics
-from s2f_lib.published import labels, paper, shapes, similarity
+from s2f_lib.published import distances, paper, shapes
 from s2f_lib.published.pictures import Pictures
 
 
@@ -50,27 +49,6 @@ def test_a_wrong_matrix_is_refused():
         paper.agreement(10 * np.eye(2), paper.GENDER_COUNTS)
 
 
-def test_interval_from_counts_is_the_bootstrap_over_clips():
-    rng = np.random.default_rng(1)
-    a = rng.integers(0, 2, 500)
-    b = np.where(rng.random(500) < 0.9, a, 1 - a)
-    counts = labels.count_matrix(a, b, (0, 1))
-    clips = metrics.inference.mean_interval((a == b).astype(float), times=4000)
-    ours = labels.from_counts(counts)
-    assert ours.estimate == clips.estimate
-    assert (ours.low, ours.high) == pytest.approx((clips.low, clips.high), abs=0.006)
-
-
-def test_balanced_and_constant_from_counts():
-    counts = np.array([[80, 0, 0], [10, 0, 0], [0, 0, 0]])
-    assert labels.balanced(counts) == 0.5
-    assert labels.constant(counts) == pytest.approx(80 / 90)
-    assert labels.constant(counts, within=1) == 1
-    assert labels.from_counts(counts, within=1).estimate == 1
-    with pytest.raises(ValueError, match="square matrix of counts"):
-        labels.from_counts(np.zeros((2, 2)))
-
-
 def made_up_pictures(n=200, seed=0, shift=0.0, found=None):
     rng = np.random.default_rng(seed)
     status = np.where(np.ones(n, bool) if found is None else found, "ok", "no_face")
@@ -94,19 +72,6 @@ def test_pictures_without_a_face_are_left_out_and_counted():
     assert set(table["n"]) == {180}
 
 
-def test_fisher_interval_covers_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    inside = 0
-    for _ in range(400):
-        x = rng.standard_normal(60)
-        y = 0.4 * x + np.sqrt(1 - 0.16) * rng.standard_normal(60)
-        low, high = shapes.fisher_interval(np.corrcoef(x, y)[0, 1], 60)
-        inside += low < 0.4 < high
-    assert inside / 400 == pytest.approx(0.95, abs=0.035)
-    with pytest.raises(ValueError, match="at least 4 pairs"):
-        shapes.fisher_interval(0.2, 3)
-
-
 def test_measures_and_published_values_have_the_same_names():
     from s2f_lib import faces
 
@@ -115,8 +80,8 @@ def test_measures_and_published_values_have_the_same_names():
 
 
 def test_rank_histogram_sums_up_to_top_percent():
-    found = similarity.matching.ranks(np.eye(200) + np.random.default_rng(0).random((200, 200)), np.arange(200))
-    curve = similarity.top_percent(similarity.rank_histogram(found))
+    found = distances.matching.ranks(np.eye(200) + np.random.default_rng(0).random((200, 200)), np.arange(200))
+    curve = distances.cumulative_percent(distances.rank_histogram(found))
     assert curve[-1] == 100
     assert (np.diff(curve) >= 0).all()
     assert curve[9] == pytest.approx(100 * found.top_percent(10), abs=1e-9)
@@ -124,4 +89,4 @@ def test_rank_histogram_sums_up_to_top_percent():
 
 def test_centred_cosine_ignores_a_common_shift():
     a, b = np.random.default_rng(0).standard_normal((2, 50, 8))
-    np.testing.assert_allclose(similarity.centred_cosine(a, b), similarity.centred_cosine(a + 100, b - 7), atol=1e-9)
+    np.testing.assert_allclose(distances.centred_cosine(a, b), distances.centred_cosine(a + 100, b - 7), atol=1e-9)

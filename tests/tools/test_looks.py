@@ -65,5 +65,5 @@ def test_a_number_is_read_from_the_direction_only():
 
 
 def test_looks_count_more_in_the_last_fifth():
-    settings = RecogniserConfig(steps=100, weight_looks=2.0, weight_looks_end=7.0)
+    settings = RecogniserConfig(max_steps=100, weight_looks=2.0, weight_looks_end=7.0)
     assert [weight_at(step, settings) for step in (0, 79, 80, 99)] == [2.0, 2.0, 7.0, 7.0]

@@ -6,9 +6,9 @@ import types
 import numpy as np
 import pytest
 
-from s2f_lib import hub, training
+from s2f_lib import cli, hub, training
 from s2f_lib.config import SEEDS
-from s2f_lib.training import command, features, synthetic
+from s2f_lib.training import synthetic
 from s2f_lib.training.data import ArraySource
 
 
@@ -18,28 +18,28 @@ def features_of(name, checksum="abc"):
 
 
 def test_another_world_does_not_go_on_with_the_run_of_the_first(clips, tmp_path, monkeypatch, capsys):
-    def source(which, workers):
+    def source(which, workers, progress):
         return ArraySource(clips.waveforms, clips.v_f, about=which.about)
 
     monkeypatch.setattr(synthetic, "source", source)
     small = {"encoder_changes": json.dumps({"channels": [4] * 9, "hidden": 8}), "max_steps": 1, "batch_size": 4}
     words = ["--loss", "normalized", "--out", str(tmp_path)]
     words += [word for name, value in small.items() for word in ("--set", f"{name}={value}")]
-    assert command.main(words) == 0
-    assert command.main([*words, "--people", "8000", "--world", "null"]) == 1
-    assert "other clips, with people = 512, not 8000" in capsys.readouterr().err
-    assert command.main([*words, "--people", "8000", "--world", "null", "--restart"]) == 0
+    assert cli.main(["train", *words]) == 0
+    assert cli.main(["train", *words, "--people", "8000", "--world", "null"]) == 2
+    assert "other data, with people = 512, not 8000" in capsys.readouterr().err
+    assert cli.main(["train", *words, "--people", "8000", "--world", "null", "--restart"]) == 0
 
 
 @pytest.mark.parametrize("seed", [SEEDS["recogniser"], SEEDS["decoder"], SEEDS["test"], synthetic.VALIDATION_SEED])
 def test_people_kept_for_something_else_are_not_trained_on(seed, monkeypatch, capsys):
     monkeypatch.setattr(synthetic, "source", None)
-    assert command.main(["--population-seed", str(seed)]) == 1
+    assert cli.main(["train", "--population-seed", str(seed)]) == 2
     assert f"--population-seed {seed}: these people are kept for" in capsys.readouterr().err
 
 
 def test_a_set_of_people_says_who_they_are_and_whose_features_they_have(tmp_path, monkeypatch):
-    sound, targets = np.zeros((6, 96_000), np.int16), features.FaceTargets(np.ones((6, 4), np.float16), None)
+    sound, targets = np.zeros((6, 96_000), np.int16), synthetic.FaceTargets(np.ones((6, 4), np.float16), None)
     monkeypatch.setattr(synthetic, "voices", lambda *arguments: sound)
     monkeypatch.setattr(synthetic, "face_targets", lambda *arguments: targets)
     recogniser = types.SimpleNamespace(name="r", checksum="abc")

@@ -15,6 +15,7 @@ from s2f_lib import io, training, voice_encoder
 from s2f_lib.training import checkpoint, log
 from s2f_lib.training.data import NOTE, ArraySource
 from s2f_lib.training.loop import OutOfMemory, Trainer, TrainingError, learning_rate
+from s2f_lib.training.voice import VoiceTrainer
 
 
 def weights_of(run):
@@ -47,7 +48,7 @@ def test_a_killed_run_goes_on_bit_for_bit(clips, settings, layers, tmp_path):
     class Killed(Exception):
         pass
 
-    trainer = Trainer(config, clips, **layers, folder=tmp_path / "killed")
+    trainer = VoiceTrainer(config, clips, **layers, folder=tmp_path / "killed")
     step = trainer.train_step
 
     def dies_at_six(batch):
@@ -73,10 +74,10 @@ def test_a_finished_run_is_not_run_again(clips, settings, tmp_path):
     assert again.lines == first.lines
 
 
-def test_batch_norm_settles_on_the_average_clip(clips, settings):
+def test_batch_norm_is_recalibrated_on_the_average_clip(clips, settings):
     """Four batches are all sixteen clips here: afterwards the first layer knows their mean, and no weight has moved."""
     config = settings(max_steps=8, seconds=6.0, random_start=False)
-    plain, settled = training.run(config, clips), training.run(replace(config, settle_batches=4), clips)
+    plain, settled = training.run(config, clips), training.run(replace(config, recalibrate_bn_batches=4), clips)
     kept = {key for key, value in weights_of(plain).items() if torch.equal(value, weights_of(settled)[key])}
     assert kept == {key for key, _ in plain.encoder.named_parameters()}
     first = next(m for m in settled.encoder.modules() if isinstance(m, torch.nn.BatchNorm2d))
@@ -104,7 +105,7 @@ def test_a_run_does_not_go_on_with_other_clips(clips, settings, tmp_path):
 
     first = training.run(settings(), of("physiology"), out_dir=tmp_path)
     assert json.loads((tmp_path / NOTE).read_text()) == of("physiology").about
-    with pytest.raises(ValueError, match=r"other clips, with world = 'physiology', not 'null'; .*--restart"):
+    with pytest.raises(ValueError, match=r"other data, with world = 'physiology', not 'null'; .*--restart"):
         training.run(settings(), of("null"), out_dir=tmp_path)
     assert training.run(settings(), of("physiology"), out_dir=tmp_path).lines == first.lines
     assert training.run(settings(), clips, out_dir=tmp_path).lines == first.lines, (
@@ -133,7 +134,7 @@ def test_a_run_that_begins_again_forgets_the_one_before(clips, settings, tmp_pat
         patched.setattr(Trainer, "train_step", killed)
         with pytest.raises(KeyboardInterrupt):
             training.run(settings(), clips, out_dir=tmp_path, resume=False)
-    assert not Trainer(settings(), clips, folder=tmp_path).resume()
+    assert not VoiceTrainer(settings(), clips, folder=tmp_path).resume()
 
 
 def test_a_loss_that_is_not_finite_names_term_and_clip(clips, settings, tmp_path):
@@ -152,6 +153,13 @@ def test_out_of_memory_names_a_batch_size(clips, settings, monkeypatch):
         training.run(settings(), clips)
 
 
+def test_it_ends_by_the_clock_and_is_scored_where_it_ended(clips, settings):
+    run = training.run(settings(max_steps=10_000, max_seconds=1e-9, evaluate_every=5000), clips, validation=clips)
+    assert run.stopped == "max_seconds"
+    assert [line["kind"] for line in run.lines[-2:]] == ["train", "validation"]
+    assert run.lines[-1]["step"] == 1
+
+
 def test_it_stops_when_patience_is_lost(clips, settings):
     config = settings(max_steps=50, evaluate_every=1, patience=3, learning_rate=1e-12, schedule="constant")
     run = training.run(config, clips, validation=clips)
@@ -161,7 +169,7 @@ def test_it_stops_when_patience_is_lost(clips, settings):
 
 def test_frozen_means_frozen(clips, settings, layers):
     before = {name: [p.clone() for p in layer.parameters()] for name, layer in layers.items()}
-    trainer = Trainer(settings("paper"), clips, **layers)
+    trainer = VoiceTrainer(settings("paper"), clips, **layers)
     trainer.fit()
     for name, layer in (("f_dec", trainer.loss.f_dec), ("f_vgg", trainer.loss.f_vgg)):
         assert all(torch.equal(a, b) for a, b in zip(before[name], layer.parameters()))
@@ -177,12 +185,13 @@ def test_lambdas_are_derived_again_at_the_given_step(clips, settings, layers):
 
 
 def test_a_run_starts_at_the_mean_face_and_fc1_stays_awake(clips, settings):
-    trainer = Trainer(settings(max_steps=40, learning_rate=2e-3), clips)
+    trainer = VoiceTrainer(settings(max_steps=40, learning_rate=2e-3), clips)
     sound = torch.from_numpy(clips.waveforms[:4])
     with torch.no_grad():
         start = trainer.encoder(sound)
     assert torch.allclose(start, torch.from_numpy(clips.mean_feature).expand_as(start))
-    v_s = trainer.fit().encoder(sound)
+    trainer.fit()
+    v_s = trainer.encoder.eval()(sound)
     assert v_s.std(dim=0).max() > 1e-3  # a collapsed network answers every voice alike
 
 
@@ -193,17 +202,17 @@ def test_a_run_goes_on_from_a_trained_encoder(clips, settings, tmp_path):
     sound = torch.from_numpy(clips.waveforms[:4])
     with torch.no_grad():
         answer = first(sound)
-    trainer = Trainer(settings(start_from=str(file)), clips)
+    trainer = VoiceTrainer(settings(init_from=str(file)), clips)
     with torch.no_grad():
         assert torch.allclose(trainer.encoder.eval()(sound), answer, atol=1e-5)
     trainer.encoder.train()
-    went_on = trainer.fit()
+    went_on = trainer.result(trainer.fit())
     assert went_on.lines[0]["kind"] == "started"
     assert went_on.lines[0]["sha256"] == io.sha256(file)
     with torch.no_grad():
         assert not torch.allclose(went_on.encoder(sound), answer, atol=1e-5)
     with pytest.raises(ValueError, match="hidden 8 instead of 12"):
-        training.run(settings(start_from=str(file), encoder_changes={"channels": [4] * 9, "hidden": 12}), clips)
+        training.run(settings(init_from=str(file), encoder_changes={"channels": [4] * 9, "hidden": 12}), clips)
 
 
 def test_the_learning_rate_of_the_paper():
@@ -285,7 +294,7 @@ def test_the_command_runs_in_two_processes_and_one_of_them_speaks(tmp_path):
     ]
     options += ["--set", "max_steps=1", "--set", "batch_size=4"]
     environment = _environment(root) | {"S2F_HOME": str(tmp_path / "home")}  # so the clips have to be made, by one
-    command = [*launcher, "-m", "s2f_lib.training.command", *options]
+    command = [*launcher, "-m", "s2f_lib", "train", *options]
     done = subprocess.run(command, cwd=root, check=True, timeout=300, env=environment, capture_output=True, text=True)
     assert done.stdout.count("trained 'quick' for 1 steps") == 1
     assert (tmp_path / "run" / "voice_encoder.safetensors").exists()

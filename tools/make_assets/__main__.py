@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 
-from s2f_lib import io
+from s2f_lib import cli, io
 from tools.make_assets import face_hair, growth, marks, mesh, occlusion, skin
 
 DATA = Path(__file__).resolve().parents[2] / "s2f_lib" / "people" / "data"
@@ -83,4 +84,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(cli.guarded(main, "python -m tools.make_assets"))

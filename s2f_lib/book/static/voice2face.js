@@ -76,7 +76,7 @@ function voice2face() {
     const { sample_rate: rate, clip_samples: samples } = net.config.audio, rules = net.config.rules;
     const seconds = recording.length / rate, searched = recording.subarray(0, rules.searched * rate);
     if (seconds < rules.shortest) return { complaint: `This is ${seconds.toFixed(1)} s of sound; at least ${rules.shortest} s of speech are needed.` };
-    const start = loudestStart(pieceLevels(searched, rate, rules), rules) * rate;
+    const start = loudestStart(pieceLevels(searched, rate, rules), samples / rate, rules) * rate;
     const wave = recording.slice(start, start + samples), levels = pieceLevels(wave, rate, rules);
     const loudest = levels.reduce((a, b) => Math.max(a, b)), level = levelOf(levels, rules);
     if (loudest < rules.silent_db) return { complaint: `This is silent: ${loudest < -190 ? "there is nothing in it" : `its loudest moment is at ${loudest.toFixed(0)} dB`}. Is the right microphone chosen, and is it on?` };
@@ -123,8 +123,8 @@ function voice2face() {
     return wave.map((x) => (x - mean) * gain);
   }
 
-  function loudestStart(levels, { silent_db, gate_db, piece, clip_s }) { // s; where six seconds stand highest above the pauses
-    const width = Math.round(clip_s / piece), floor = Math.max(silent_db, levels.reduce((a, b) => Math.max(a, b)) - gate_db);
+  function loudestStart(levels, seconds, { silent_db, gate_db, piece }) { // s; where six stand highest above the pauses
+    const width = Math.round(seconds / piece), floor = Math.max(silent_db, levels.reduce((a, b) => Math.max(a, b)) - gate_db);
     const above = levels.map((x) => Math.max(x - floor, 0));
     let sum = above.subarray(0, width).reduce((a, b) => a + b, 0), most = sum, best = 0;
     for (let i = 0; i + width < levels.length; i++) {

@@ -152,14 +152,22 @@ def frame_tabs(sliders: Mapping[str, Sequence[Frame]], **options: Any):
     import ipywidgets
 
     tabs = ipywidgets.Tab([frame_slider(frames, name, **options) for name, frames in sliders.items()])
-    tabs.titles = tuple(sliders)
+    for i, name in enumerate(sliders):
+        tabs.set_title(i, name)
     return tabs
 
 
 def _linked_stack(selector, views: Sequence[Any], start: int = 0):
-    """Widgets of which the browser shows the one whose index the selector has."""
+    """Widgets of which the browser shows the one whose index the selector has.
+
+    Before version 8 (Colab has 7.7) ipywidgets has no `Stack`; there the kernel changes what a box holds.
+    """
     import ipywidgets
 
+    if not hasattr(ipywidgets, "Stack"):
+        box = ipywidgets.VBox([views[start]])
+        selector.observe(lambda change: setattr(box, "children", (views[change["new"]],)), names="index")
+        return box
     stack = ipywidgets.Stack(views, selected_index=start)
     ipywidgets.jslink((selector, "index"), (stack, "selected_index"))
     return stack

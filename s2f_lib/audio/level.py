@@ -1,0 +1,188 @@
+"""How loud speech is, where it is, and whether there is any: for recordings that others made.
+
+The encoder was trained on voices at their usual level and would give another face to the same words spoken further
+from the microphone. Recordings from outside are therefore brought to one level before they are heard; synthetic clips,
+from which the recorded numbers come, are not touched. Loudness is the power between 100 and 4,000 Hz, where speech is,
+in pieces of 50 ms; the level of a recording is that of its pieces within 30 dB of the loudest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from s2f_lib.audio.clip import CLIP_SECONDS, SAMPLE_RATE, AudioError, fit_to_clip
+from s2f_lib.audio.recording import Mixer, load
+
+__all__ = ["NoSpeech", "Speech", "leveled", "load_speech"]
+
+PIECE = 0.05  # s
+BAND = (100.0, 4000.0)  # Hz
+USUAL_DB = -25.0  # of full scale: the median level of the synthetic voices
+SILENT_DB = -90.0  # a recording whose loudest piece is below this is silent; the rounding of 16 bits is at -98
+GATE_DB = 30.0  # pieces this far below the loudest are pauses
+SEARCHED = 600.0  # s; speech is looked for in the first ten minutes
+STEADY_DB = 1.5  # pieces that differ by less are a hum, a hiss or a tone
+PERIODIC = 0.5  # correlation of a sound with itself one period later; noise has less
+EPS = 1e-20
+
+
+class NoSpeech(AudioError):
+    """A recording holds nothing that could be speech; `reason` is the short word for a manifest."""
+
+    def __init__(self, reason: str, message: str):
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Speech:
+    """Six seconds of a recording at the usual level."""
+
+    waveform: np.ndarray  # (96_000,) float32; a shorter recording is repeated
+    start: float  # s, where they begin in the recording
+    end: float  # s
+    level_db: float  # of full scale, as recorded
+    notes: tuple[str, ...] = ()  # sentences for whoever gave the recording
+
+
+def load_speech(path: str | Path, start: float | None = None) -> Speech:
+    """The six seconds of a recording that are worth to be heard: the loudest that hold speech, at the usual level.
+
+    Reads at most ten minutes, in bounded memory, however long the recording is.
+
+    Parameters
+    ----------
+    path : str or Path
+        As for `load`.
+    start : float, optional
+        Where the six seconds begin (s); by default the loudest six are looked for.
+
+    Raises
+    ------
+    FileNotFoundError, AudioError
+        See `load`.
+    NoSpeech
+        If it is silent, or nothing but a steady noise; the message says at which level.
+
+    See Also
+    --------
+    leveled : the same for a waveform.
+    """
+    path, mixer = Path(path), Mixer(Path(path))
+    first, levels = start or 0.0, _levels(mixer, start)
+    if mixer.cancelled:
+        levels = _levels(Mixer(path, mixer.loudest), start)
+    if start is None:
+        first = _loudest_start(levels)
+    waveform = load(path, first, first + CLIP_SECONDS)
+    end = first + len(waveform) / SAMPLE_RATE
+    sound, level = leveled(waveform, path.name)
+    if _steady(waveform):
+        raise NoSpeech("no speech", f"{path.name} holds no speech but a steady noise, at {level:.0f} dB of full scale")
+    return Speech(fit_to_clip(sound), first, end, level, tuple(_notes(mixer, levels, first, end, level)))
+
+
+def leveled(waveform: np.ndarray, name: str = "the recording") -> tuple[np.ndarray, float]:
+    """Speech (samples,) at 16 kHz at the usual level, and the level it had (dB of full scale).
+
+    Parameters
+    ----------
+    waveform : np.ndarray, shape (samples,)
+        In [-1, 1].
+    name : str
+        For the message.
+
+    Raises
+    ------
+    NoSpeech
+        If it is silent: no 50 ms above -90 dB.
+    """
+    levels = _piece_levels(waveform, SAMPLE_RATE)
+    if levels.max() < SILENT_DB:
+        raise NoSpeech("silent", f"{name} holds no speech, it is silent: {_told(levels.max())}")
+    level = _level(levels)
+    sound = waveform - waveform.mean()
+    gain = min(10 ** ((USUAL_DB - level) / 20), 1 / float(np.abs(sound).max()))
+    return (sound * np.float32(gain)).astype(np.float32), level
+
+
+def _levels(mixer: Mixer, start: float | None) -> np.ndarray:
+    """Level of every piece of 50 ms of the part that is looked at, dB."""
+    found, rest, done = [], np.zeros(0, np.float32), 0
+    wanted = SEARCHED if start is None else CLIP_SECONDS
+    rate = SAMPLE_RATE
+    for rate, block in mixer.blocks(start or 0.0):
+        rest, done = np.concatenate([rest, block]), done + len(block)
+        whole = len(rest) // round(PIECE * rate) * round(PIECE * rate)
+        if len(rest) > rate:
+            found.append(_piece_levels(rest[:whole], rate))
+            rest = rest[whole:]
+        if done >= wanted * rate:
+            break
+    if len(rest) or not found:
+        found.append(_piece_levels(rest, rate))
+    return np.concatenate(found)
+
+
+def _piece_levels(waveform: np.ndarray, rate: int) -> np.ndarray:
+    """Power in the band of speech in each 50 ms, dB of full scale; a rest at the end is a piece of its own."""
+    size = round(PIECE * rate)
+    pieces = np.pad(waveform, (0, -len(waveform) % size or (0 if len(waveform) else size))).reshape(-1, size)
+    spectrum = np.fft.rfft(pieces)
+    inside = (np.fft.rfftfreq(size, 1 / rate) >= BAND[0]) & (np.fft.rfftfreq(size, 1 / rate) <= BAND[1])
+    power = 2 * np.square(np.abs(spectrum[:, inside])).sum(axis=1) / size**2
+    return 10 * np.log10(power + EPS)
+
+
+def _level(levels: np.ndarray) -> float:
+    """Level of the pieces that are no pauses."""
+    loud = levels[levels > levels.max() - GATE_DB]
+    return float(10 * np.log10(np.mean(10 ** (loud / 10))))
+
+
+def _loudest_start(levels: np.ndarray) -> float:
+    """Where the six seconds begin (s) whose pieces stand highest above the pauses; the first of equal ones."""
+    width = round(CLIP_SECONDS / PIECE)
+    if len(levels) <= width:
+        return 0.0
+    above = np.maximum(levels - max(SILENT_DB, levels.max() - GATE_DB), 0.0)
+    sums = np.concatenate([[0.0], np.cumsum(above)])
+    totals = sums[width:] - sums[:-width]
+    return int(np.argmax(np.round(totals, 6))) * PIECE
+
+
+def _steady(waveform: np.ndarray) -> bool:
+    """Whether a sound neither comes and goes nor has a period, like a hiss."""
+    levels = _piece_levels(waveform, SAMPLE_RATE)
+    whole = levels[: len(waveform) // round(PIECE * SAMPLE_RATE)]
+    if len(whole) < 10 or np.ptp(np.percentile(whole, (10, 90))) > 2 * STEADY_DB:
+        return False
+    size = round(PIECE * SAMPLE_RATE)
+    pieces = np.diff(waveform[: len(whole) * size].reshape(-1, size))
+    power = np.square(np.abs(np.fft.rfft(pieces, 2 * size)))
+    correlation = np.fft.irfft(power)[:, : size // 2] / np.maximum(np.square(pieces).sum(axis=1, keepdims=True), EPS)
+    return float(np.median(correlation[:, 40:320].max(axis=1))) < PERIODIC
+
+
+def _notes(mixer: Mixer, levels: np.ndarray, first: float, end: float, level: float) -> list[str]:
+    """What was done to a recording that its owner may not expect."""
+    notes = []
+    if first > 0:
+        before = levels[: round(first / PIECE)]
+        quiet = "; before them it is silent" if len(before) and before.max() < SILENT_DB else ""
+        notes.append(f"seconds {first:.1f} to {end:.1f} are used, the loudest that hold speech{quiet}")
+    if mixer.cancelled:
+        notes.append(f"its channels cancel each other, their sum is silent; channel {mixer.loudest + 1} alone is used")
+    if level < USUAL_DB - 20:
+        notes.append(f"it is quiet, at {level:.0f} dB of full scale, and was raised to the usual {USUAL_DB:.0f}")
+    return notes
+
+
+def _told(db: float) -> str:
+    """A level in words."""
+    if db <= -190:
+        return f"there is nothing between {BAND[0]:.0f} and {BAND[1]:.0f} Hz"
+    return f"its loudest 50 ms are at {db:.0f} dB of full scale"

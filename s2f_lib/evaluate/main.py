@@ -1,0 +1,102 @@
+"""Evaluate an encoder from the shell: ``s2f evaluate --help``."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from s2f_lib import hub, io
+from s2f_lib.config import SEEDS
+from s2f_lib.evaluate.command import load_encoder, results_in
+
+OF_PEOPLE = ("people", "seed", "world", "train_people", "recogniser", "decoder")  # say nothing about a folder
+
+
+def parser() -> argparse.ArgumentParser:
+    """The options of the command."""
+    p = argparse.ArgumentParser(
+        prog="s2f evaluate",
+        description="Everything the paper measured, with the baselines it left out, as one record.",
+        epilog="Without options: the shipped weights on 1,000 synthetic test people, about 10 minutes on 2 cores.",
+    )
+    p.add_argument("--corpus", default="synthetic", help="'synthetic' (default) or a folder made by data_scripts")
+    p.add_argument("--people", type=int, default=1000, help="test people (synthetic), default 1000")
+    p.add_argument(
+        "--seed", type=int, default=SEEDS["test"], help=f"population of test people, default {SEEDS['test']}"
+    )
+    p.add_argument("--world", default="physiology", help="world of the synthetic people, default physiology")
+    p.add_argument("--train-people", type=int, default=12_000, help="people the baselines learn from, default 12000")
+    p.add_argument("--weights", default="voice-encoder-synthetic", help="encoder: a name of the hub or a .safetensors")
+    p.add_argument("--recogniser", default="synthetic-vgg", help="name of the hub")
+    p.add_argument("--decoder", default="decoder-synthetic-vgg", help="name of the hub")
+    p.add_argument("--out", type=Path, help="record to write, default results/evaluation_<corpus>.json")
+    p.add_argument("--workers", type=int, default=2, help="processes that render and speak, default 2")
+    p.add_argument("--quiet", action="store_true", help="no progress bars")
+    return p
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the evaluation and write its record; returns the exit status."""
+    options = parser().parse_args(arguments)
+    if options.people < 100:
+        raise ValueError(f"--people {options.people}: at least 100 are needed for intervals and correlations")
+    started = time.time()
+    encoder, recogniser = load_encoder(options.weights), hub.load(options.recogniser)
+    if options.corpus == "synthetic":
+        n, metrics, intervals, notes = _synthetic(options, encoder, recogniser)
+    else:
+        from s2f_lib.evaluate import own_corpus
+
+        n, metrics, intervals, notes = own_corpus.run(options.corpus, encoder, own_corpus.made_for(options.weights))
+    path = write(options, n, metrics, intervals, notes, time.time() - started)
+    print(f"{len(metrics)} numbers of {n} clips in {time.time() - started:.0f} s -> {path}")
+    return 0
+
+
+def _synthetic(options: argparse.Namespace, encoder, recogniser) -> tuple:
+    import torch
+
+    from s2f_lib.evaluate import data, synthetic, tables
+    from s2f_lib.voice_encoder import VoiceEncoder
+
+    s = tables.study_of(
+        recogniser,
+        encoder,
+        hub.load(options.decoder),
+        hub.load("attributes-synthetic"),
+        options.people,
+        options.world,
+        options.seed,
+        train_n=options.train_people,
+        workers=options.workers,
+        progress=not options.quiet,
+    )
+    torch.manual_seed(0)
+    fresh = VoiceEncoder(encoder.config).eval()
+    untrained = data.voice_features(fresh, s.population, workers=options.workers, progress=not options.quiet)[:, 0]
+    metrics, intervals = synthetic.run(s, encoder, untrained)
+    notes = (
+        f"{options.weights} on world {options.world}; shares are of 1, angles in degrees; baselines fitted on "
+        f"{options.train_people} people of seed {SEEDS['voice']}; 95 % intervals by bootstrap over people."
+    )
+    return len(s), metrics, intervals, notes
+
+
+def write(options: argparse.Namespace, n: int, metrics: dict, intervals: dict, notes: str, seconds: float) -> Path:
+    """Write the record under ``--out``, or where records belong."""
+    synthetic = options.corpus == "synthetic"
+    out = options.out or io.results_dir() / f"evaluation_{Path(options.corpus).name}.json"
+    always = ("corpus", "weights", *(("people", "seed", "world") if synthetic else ()))
+    command = io.command_of(parser(), options, always=always, left_out=() if synthetic else OF_PEOPLE)
+    with results_in(out) as name:
+        return io.write_record(
+            name,
+            command=f"{command} --out results/{out.name}",
+            n=n,
+            metrics=metrics,
+            intervals=intervals,
+            seeds=[options.seed, SEEDS["voice"]] if synthetic else [],
+            seconds=seconds,
+            notes=notes,
+        )

@@ -1,0 +1,93 @@
+"""Evaluate an encoder on a corpus folder of your own: real or synthetic, with shards that hold v_f.
+
+Without known causes there is no perfect listener and, without labels, no demographics-only baseline; what is left is
+the encoder against the mean feature, random pairs and chance.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from s2f_lib import corpus, hub
+from s2f_lib.audio import degrade
+from s2f_lib.evaluate import data
+from s2f_lib.metrics import retrieval, similarity
+from s2f_lib.training.data import NOTE
+
+MOST = 5000  # clips in the gallery, as the paper
+
+
+def features(source, encoder, seconds: float | None = None, most: int = MOST) -> tuple[np.ndarray, ...]:
+    """v_s, v_f, speaker numbers of the first ``most`` clips of a source with ``take(rows)`` and a length."""
+    v_s, v_f, speakers = [], [], []
+    cut = None if seconds is None else degrade.first_seconds(seconds)
+    for start in range(0, min(len(source), most), 32):
+        batch = source.take(np.arange(start, min(start + 32, len(source), most)))
+        waveform = np.asarray(batch["waveform"])
+        if not np.issubdtype(waveform.dtype, np.floating):
+            waveform = waveform.astype(np.float32) / 32_768
+        v_s.append(data.encode(encoder, waveform if cut is None else cut(waveform)))
+        v_f.append(np.asarray(batch["v_f"], np.float32))
+        speakers.append(np.asarray(batch["speaker"]))
+    if not v_s:
+        raise ValueError("the corpus has no test clips with a face feature; run data_scripts.extract_features first")
+    return np.concatenate(v_s), np.concatenate(v_f), np.concatenate(speakers)
+
+
+def made_for(weights: str) -> dict:
+    """Name and checksum of the recogniser whose features an encoder predicts, as far as known; {} if nothing is.
+
+    The hub says so of its encoders, and the folder of a run of the file in it.
+    """
+    if not weights.endswith(".safetensors"):
+        made_by = hub.describe(weights).get("recogniser") or {}
+        return {"name": made_by["name"], "checksum": made_by["sha256"]} if made_by else {}
+    note = Path(weights).parent / NOTE
+    return json.loads(note.read_text(encoding="utf-8")).get("recogniser", {}) if note.exists() else {}
+
+
+def run(path: str | Path, encoder, recogniser: dict | None = None) -> tuple[int, dict, dict, str]:
+    """Numbers for a corpus folder: (clips, metrics, intervals, notes); see ``s2f evaluate``.
+
+    Parameters
+    ----------
+    path : str or Path
+    encoder
+    recogniser : dict, optional
+        What the encoder was made for, see `made_for`.
+
+    Raises
+    ------
+    ValueError
+        If the corpus has no test clips with features, or they are known to be of another recogniser.
+    """
+    clips = corpus.open(path)
+    test = clips.source("test")
+    wanted, found = recogniser or {}, getattr(test, "about", {}).get("recogniser", {})
+    for key in ("name", "checksum"):
+        if wanted.get(key) and found.get(key) and wanted[key] != found[key]:
+            raise ValueError(
+                f"the encoder predicts features of the recogniser with {key} {wanted[key]}, the corpus holds those of "
+                f"{found[key]}; take another encoder, or extract the features again with that recogniser"
+            )
+    v_s, v_f, speakers = features(test, encoder)
+    short = features(test, encoder, seconds=3.0)[0]
+    predictions = {
+        "6_s": v_s,
+        "3_s": short,
+        "mean_feature": similarity.mean_feature(clips.source("train").mean_feature[None], len(v_f)),
+        "random_pair": v_f[similarity.mismatched(len(v_f), people=speakers)],
+    }
+    metrics, intervals = {}, {}
+    for name, row in similarity.table(predictions, v_f, speakers).iterrows():
+        metrics[f"angle_deg_{name}"], intervals[f"angle_deg_{name}"] = row["angle_deg"], [row["low"], row["high"]]
+    for suffix, queries in (("", v_s), ("_3s", short)):
+        for name, row in retrieval.summary(retrieval.rank(queries, v_f), speakers).items():
+            metrics[name + suffix], intervals[name + suffix] = row["value"], [row["low"], row["high"]]
+            metrics[f"{name}_chance"] = row["chance"]
+    people = len(np.unique(speakers))
+    notes = f"{len(v_f)} test clips of {people} speakers; only the exact clip counts as a hit; intervals draw speakers."
+    return len(v_f), metrics, intervals, notes

@@ -1,0 +1,351 @@
+"""The paper's evaluation on synthetic people, one table per function.
+
+Pages and the record (`s2f_lib.evaluate.synthetic`) call the same functions, so they cannot disagree about how a
+number was made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from s2f_lib import metrics
+from s2f_lib.audio import degrade
+from s2f_lib.evaluate import appearance, baselines, data
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from s2f_lib.evaluate.data import Material
+
+PREDICTORS = (
+    "voice",
+    "mean feature",
+    "random pair",
+    "sex alone",
+    "sex and decade",
+    "demographics",
+    "perfect listener",
+    "another picture",
+)
+KINDS = ("reference", "F2F", "S2F")
+
+
+@dataclass(frozen=True)
+class Study:
+    """One evaluation: the material, the frozen decoder and the frozen reader of attributes.
+
+    Faces, labels and measures are worked out when they are first asked for.
+    """
+
+    material: Material
+    recogniser: object
+    decoder: object
+    reader: object
+    population: object  # the test people, for true canonical faces
+    workers: int = 2
+
+    def __len__(self) -> int:
+        return len(self.material)
+
+    @cached_property
+    def predictions(self) -> dict[str, np.ndarray]:
+        """v_s and what stands in for it, each (N, D): see `PREDICTORS`."""
+        m = self.material
+        return {
+            "voice": m.v_s,
+            "mean feature": metrics.similarity.mean_feature(m.train_v_f, len(m)),
+            "random pair": m.v_f[metrics.similarity.mismatched(len(m))],
+            "sex alone": self._told(("sex",)),
+            "sex and decade": self._told(("sex", "decade")),
+            "demographics": self._told(baselines.KEYS),
+            "perfect listener": baselines.PerfectListener().fit(m.train_people, m.train_v_f).predict(m.people),
+            "another picture": m.v_f_other,
+        }
+
+    def _told(self, keys: tuple[str, ...]) -> np.ndarray:
+        """Features predicted from labels, (N, D)."""
+        m = self.material
+        return baselines.DemographicsOnly(keys).fit(m.train_people, m.train_v_f).predict(m.people)
+
+    @cached_property
+    def faces(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Canonical faces uint8 (N, S, S, 3) and landmarks (N, 68, 2): reference (true), F2F and S2F."""
+        f2f = data.decode(self.decoder, self.material.v_f)
+        s2f = data.decode(self.decoder, self.material.v_s)
+        reference = data.canonical_faces(self.population, f2f[0].shape[1], self.workers)
+        return {"reference": reference, "F2F": f2f, "S2F": s2f}
+
+    @cached_property
+    def redrawn(self) -> dict[str, np.ndarray]:
+        """Features that the recogniser takes from the F2F and S2F *pictures*, each (N, D)."""
+        from s2f_lib import faces
+
+        return {name: faces.extract(self.recogniser, self.faces[name][0])[0] for name in ("F2F", "S2F")}
+
+    @cached_property
+    def labels(self) -> dict[str, pd.DataFrame]:
+        """What the reader says about reference, F2F and S2F faces."""
+        return {name: appearance.read(self.reader, pictures) for name, (pictures, _) in self.faces.items()}
+
+    @cached_property
+    def measures(self) -> dict[str, dict[str, np.ndarray]]:
+        """The craniofacial measures of reference, F2F and S2F faces."""
+        from s2f_lib.faces.measures import craniofacial as measure
+
+        return {name: measure(points) for name, (_, points) in self.faces.items()}
+
+
+def similarity_table(study: Study) -> pd.DataFrame:
+    """Table 2 of the paper with the baselines: angle, L2, L1 for 6 s, 3 s, and every stand-in."""
+    m, p = study.material, study.predictions
+    rows = {"voice, 6 s": p["voice"], "voice, 3 s": m.v_s_short}
+    rows |= {name: p[name] for name in PREDICTORS[1:]}
+    return metrics.similarity.table(rows, m.v_f)
+
+
+def retrieval_ranks(
+    study: Study, predictor: str = "voice", metric: str = "cosine", **options
+) -> metrics.retrieval.Ranks:
+    """Ranks of a predictor in the gallery of true features."""
+    m = study.material
+    queries = m.v_s_short if predictor == "voice, 3 s" else study.predictions[predictor]
+    return metrics.retrieval.rank(queries, m.v_f, metric=metric, **options)
+
+
+def retrieval_table(study: Study) -> pd.DataFrame:
+    """Table 3 of the paper with baselines: shares in the first 1, 2, 5, 10 % of N, R@5 of N, median rank, matching."""
+    import pandas as pd
+
+    rows = {}
+    for name, metric in (
+        ("voice", "cosine"),
+        ("voice", "l2"),
+        ("voice", "l1"),
+        ("voice, 3 s", "cosine"),
+        ("sex alone", "cosine"),
+        ("sex and decade", "cosine"),
+        ("demographics", "cosine"),
+        ("perfect listener", "cosine"),
+        ("mean feature", "cosine"),
+        ("another picture", "cosine"),
+    ):
+        numbers = metrics.retrieval.summary(retrieval_ranks(study, name, metric))
+        label = {"voice": "voice, 6 s"}.get(name, name)
+        rows[f"{label} ({metric})"] = {key: row["value"] for key, row in numbers.items()}
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    table.loc["chance"] = {key: row["chance"] for key, row in numbers.items()}
+    return table.assign(n=len(study.material))
+
+
+def within_table(study: Study) -> pd.DataFrame:
+    """Retrieval among people who share something: what is left when sex, group, decade, language are no help."""
+    import pandas as pd
+
+    people = study.material.people
+    decades = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
+    text = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
+    galleries = {
+        "everybody": None,
+        "same sex": text["sex"],
+        "same sex and decade": np.char.add(text["sex"], decades),
+        "same sex, decade and group": np.char.add(np.char.add(text["sex"], decades), text["group"]),
+    }
+    rows = {}
+    for gallery, groups in galleries.items():
+        for name in ("voice", "sex and decade", "demographics", "perfect listener"):
+            ranks = retrieval_ranks(study, name, groups=groups)
+            kept = ranks.where(ranks.size >= 5)
+            if len(kept) < 2:  # too few people for galleries of this kind
+                continue
+            numbers = metrics.retrieval.summary(kept)
+            rows[gallery, name] = {
+                "match_1_2": numbers["match_1_2"]["value"],
+                "low": numbers["match_1_2"]["low"],
+                "high": numbers["match_1_2"]["high"],
+                "top10_percent": numbers["top10_percent"]["value"],
+                "chance_top10": numbers["top10_percent"]["chance"],
+                "faces": float(kept.size.mean()),
+                "n": len(kept),
+            }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def gallery_table(study: Study) -> pd.DataFrame:
+    """Other galleries and other queries: features of F2F pictures, and features taken from the S2F picture itself."""
+    import pandas as pd
+
+    m, drawn = study.material, study.redrawn
+    rows = {}
+    for name, queries, gallery in (
+        ("v_s among v_f", m.v_s, m.v_f),
+        ("v_s among other pictures of the people", m.v_s, m.v_f_other),
+        ("v_s among F2F pictures", m.v_s, drawn["F2F"]),
+        ("S2F pictures among v_f", drawn["S2F"], m.v_f),
+        ("S2F pictures among F2F pictures", drawn["S2F"], drawn["F2F"]),
+        ("F2F pictures among v_f", drawn["F2F"], m.v_f),
+    ):
+        numbers = metrics.retrieval.summary(metrics.retrieval.rank(queries, gallery))
+        rows[name] = {key: row["value"] for key, row in numbers.items()}
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def attribute_table(study: Study) -> pd.DataFrame:
+    """Agreement of sex, group, decade on true faces, F2F, S2F, and F2F against S2F, beside the constant guess."""
+    import pandas as pd
+
+    people, labels = study.material.people, study.labels
+    truth = {"sex": people["sex"], "group": people["group"], "decade": _decades(people["age"])}
+    rows = {}
+    for what, assigned in truth.items():
+        said = {kind: _decades(t["age"]) if what == "decade" else t[what] for kind, t in labels.items()}
+        for kind in KINDS:
+            rows[what, f"assigned x {kind}"] = metrics.labels.summary(assigned.to_numpy(), said[kind].to_numpy())
+        rows[what, "F2F x S2F"] = metrics.labels.summary(said["F2F"].to_numpy(), said["S2F"].to_numpy())
+    table = pd.DataFrame.from_dict(rows, orient="index")
+    near = {}
+    for kind in KINDS:
+        near["decade", f"assigned x {kind}"] = metrics.labels.within_one_decade(people["age"], labels[kind]["age"])
+    near["decade", "F2F x S2F"] = metrics.labels.within_one_decade(labels["F2F"]["age"], labels["S2F"]["age"])
+    table["within_one"] = pd.Series(near)
+    return table
+
+
+def _decades(age: pd.Series) -> pd.Series:
+    import pandas as pd
+
+    return pd.Series(metrics.labels.decade(age.to_numpy(float)), index=age.index)
+
+
+def error_by_group(study: Study) -> dict[str, pd.DataFrame]:
+    """Angle to the true feature and share of right sex labels on S2F faces, by sex, decade, group and language."""
+    m = study.material
+    angle = metrics.similarity.angle_deg(m.v_s, m.v_f)
+    right = (study.labels["S2F"]["sex"].to_numpy() == m.people["sex"].to_numpy()).astype(float)
+    top = retrieval_ranks(study).hit_percent(10)
+    keys = {k: m.people[k].to_numpy(str) for k in ("sex", "group", "language")}
+    keys["decade"] = metrics.labels.decade(m.people["age"].to_numpy(float)).astype(str)
+    keys["sex and group"] = np.char.add(np.char.add(keys["sex"], " "), keys["group"])
+    out = {}
+    for name, groups in keys.items():
+        table = metrics.labels.by_group(angle, groups).rename(columns={"mean": "angle_deg"})
+        table["sex_right"] = metrics.labels.by_group(right, groups)["mean"]
+        table["top10_percent"] = metrics.labels.by_group(top, groups)["mean"]
+        out[name] = table
+    return out
+
+
+def craniofacial_tables(study: Study) -> dict[str, pd.DataFrame]:
+    """S2F measures against F2F (the paper's question), S2F against truth, F2F against truth (the decoder's ceiling)."""
+    people, x = study.material.people, study.measures
+    return {
+        "S2F x F2F": metrics.craniofacial.correlations(x["S2F"], x["F2F"], people),
+        "S2F x truth": metrics.craniofacial.correlations(x["S2F"], x["reference"], people),
+        "F2F x truth": metrics.craniofacial.correlations(x["F2F"], x["reference"], people),
+    }
+
+
+def purity_table(study: Study, untrained: np.ndarray | None = None, times: int = 200) -> pd.DataFrame:
+    """Neighbour purity of v_f, v_s and, when given, features of an untrained encoder, against shuffled labels."""
+    import pandas as pd
+
+    m = study.material
+    spaces = {"v_f": m.v_f, "v_s": m.v_s} | ({} if untrained is None else {"untrained": untrained})
+    labels = {k: m.people[k].to_numpy(str) for k in ("sex", "group", "language")}
+    labels["decade"] = metrics.labels.decade(m.people["age"].to_numpy(float)).astype(str)
+    rows = {
+        (space, name): metrics.embedding.purity_test(x, label, times=times)
+        for space, x in spaces.items()
+        for name, label in labels.items()
+    }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def consistency(study: Study) -> dict[str, metrics.inference.Interval]:
+    """Angle between v_s of two clips of one person (other sentences, other room), and of two people."""
+    m = study.material
+    same = metrics.similarity.angle_deg(m.v_s, m.v_s_other)
+    other = metrics.similarity.angle_deg(m.v_s, m.v_s_other[metrics.similarity.mismatched(len(m))])
+    return {"same person": metrics.inference.mean_interval(same), "two people": metrics.inference.mean_interval(other)}
+
+
+def robustness_table(study: Study, encoder, n: int = 150, changes=None, progress: bool = False) -> pd.DataFrame:
+    """Angle, top-10 % and distance from the average prediction for the first ``n`` test people under each change."""
+    import pandas as pd
+
+    changes = (None, *(degrade.standard_set() if changes is None else changes))
+    m, n = study.material, min(n, len(study))
+    some = study.population[:n]
+    heard = data.voice_features(encoder, some, changes=changes, workers=study.workers, progress=progress)
+    average = m.v_s.mean(axis=0, keepdims=True).repeat(n, axis=0)
+    rows = {}
+    for i, change in enumerate(changes):
+        v_s = heard[:, i]
+        rows["as recorded" if change is None else change.name] = {
+            "angle_deg": metrics.similarity.angle_deg(v_s, m.v_f[:n]).mean(),
+            "top10_percent": metrics.retrieval.rank(v_s, m.v_f, truth=np.arange(n)).top_percent(10),
+            "angle_from_average": metrics.similarity.angle_deg(v_s, average).mean(),
+            "angle_from_unchanged": metrics.similarity.angle_deg(v_s, heard[:, 0]).mean(),
+            "n": n,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def duration_table(study: Study, encoder, n: int = 100, seconds=(1.0, 2.0, 3.0, 6.0, 12.0)) -> pd.DataFrame:
+    """Figure 6 of the paper: angle and top-10 % of the first ``n`` test people when only so much speech is heard.
+
+    Up to six seconds are repeated to six, as in the paper; longer speech is heard at its own length. Rows: seconds.
+    """
+    import pandas as pd
+
+    m, n = study.material, min(n, len(study))
+    longest = data.voice_features(
+        encoder,
+        study.population[:n],
+        changes=[degrade.truncate(s) for s in seconds],
+        workers=study.workers,
+        seconds=float(max(seconds)),
+    )
+    rows = {}
+    for i, length in enumerate(seconds):
+        angle = metrics.inference.mean_interval(metrics.similarity.angle_deg(longest[:, i], m.v_f[:n]))
+        hit = metrics.inference.mean_interval(
+            metrics.retrieval.rank(longest[:, i], m.v_f, truth=np.arange(n)).hit_percent(10)
+        )
+        rows[length] = {"angle_deg": angle.estimate, "angle_low": angle.low, "angle_high": angle.high}
+        rows[length] |= {"top10_percent": hit.estimate, "top10_low": hit.low, "top10_high": hit.high, "n": n}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("seconds")
+
+
+def evidence(study: Study, within: str | None = None) -> dict[str, float]:
+    """AUC, equal error rate and Cllr of the cosine as evidence that voice and face belong together.
+
+    The calibration is fitted on even rows and used on odd ones; ``within`` ("sex") compares inside that group only.
+    """
+    m = study.material
+    groups = None if within is None else m.people[within].to_numpy(str)
+    half = [slice(0, None, 2), slice(1, None, 2)]
+    parts = [metrics.verification.pair_scores(m.v_s[h], m.v_f[h], None if groups is None else groups[h]) for h in half]
+    fitted = metrics.verification.calibrate(parts[0][0], parts[0][1])
+    same, different = parts[1]
+    return {
+        "auc": metrics.verification.auc(same, different),
+        "equal_error_rate": metrics.verification.equal_error_rate(same, different),
+        "cllr": metrics.verification.cllr(fitted(same), fitted(different)),
+        "median_likelihood_ratio": float(np.exp(np.median(fitted(same)))),
+    }
+
+
+def study_of(
+    recogniser, encoder, decoder, reader, n: int = 1000, world: str = "physiology", seed: int | None = None, **options
+) -> Study:
+    """Gather the material for ``n`` test people of a world and wrap it with the frozen networks."""
+    from s2f_lib import people
+    from s2f_lib.config import SEEDS
+
+    seed = SEEDS["test"] if seed is None else seed
+    m = data.gather(recogniser, encoder, n, seed=seed, world=world, **options)
+    return Study(m, recogniser, decoder, reader, people.sample(n, world, seed), options.get("workers", 2))

@@ -1,0 +1,203 @@
+"""What a study found: a table, verdicts with a stated rule, and the record."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+
+from s2f_lib import io
+from s2f_lib.studies.ablation import jobs, scores
+from s2f_lib.studies.ablation.jobs import MAIN, Study
+from s2f_lib.training import synthetic
+
+NUMBERS = ("steps_to_target", "final_angle_deg", "top10_percent", "gradient_norm_cv")
+SCORES = (
+    *(f"top{k}_percent_{s:g}s" for s in scores.TEST_SECONDS for k in (1, 5, 10)),
+    "face_sex_right",
+    "face_age_r",
+)
+SIGNIFICANCE = 0.05
+JUDGED_BY = {
+    "verdict_l1_slower": "steps_to_target",
+    "verdict_l1_less_stable": "gradient_norm_cv",
+    "verdict_l1_ends_farther": "final_angle_deg",
+}
+
+
+def target_angle(results: list[dict], start_deg: float) -> float:
+    """The distance that counts for speed: half of the way from the mean feature to the best main variant.
+
+    Where no main variant ends nearer than the mean feature, or all have failed, that is the distance: to be better than
+    deaf at all.
+
+    Parameters
+    ----------
+    results : list of dict
+        Of `jobs.run_job`; only those of the variants `MAIN` count.
+    start_deg : float
+        Angle of the mean face feature, where every run starts.
+    """
+    ended = [r["final_angle_deg"] for r in results if r["variant"] in MAIN and not r["failed"]]
+    best = min(ended, default=start_deg)
+    return start_deg - 0.5 * max(0.0, start_deg - best)
+
+
+def add_speed(results: list[dict], target_deg: float, steps: dict[str, int]) -> list[dict]:
+    """Every result with ``steps_to_target`` in steps of 32 clips, so that small batches are not called slow.
+
+    A run that never gets there counts with its whole length: a lower bound, and ``reached`` is False.
+    """
+    out = []
+    for r in results:
+        reached = jobs.steps_to(r.get("curve", []), target_deg)
+        scale = steps["full"] / steps[r["variant"]]
+        never = not np.isfinite(reached)
+        out.append(r | {"steps_to_target": (steps[r["variant"]] if never else reached) * scale, "reached": not never})
+    return out
+
+
+def table(results: list[dict]):
+    """Mean and standard deviation over seeds, one row per variant (pandas.DataFrame)."""
+    import pandas as pd
+
+    rows = {}
+    for name in dict.fromkeys(r["variant"] for r in results):
+        mine = [r for r in results if r["variant"] == name]
+        good = [r for r in mine if not r["failed"]]
+        row = {"seeds": len(mine), "rate": mine[0]["rate"], "failed_runs": len(mine) - len(good)}
+        for key in (*NUMBERS, *SCORES):
+            values = np.array([r[key] for r in good if key in r], dtype=float)
+            row[key] = values.mean() if len(values) else np.nan
+            row[f"{key}_sd"] = values.std(ddof=1) if len(values) > 1 else np.nan
+        row["spikes"] = float(np.mean([r["spikes"] for r in good])) if good else np.nan
+        row["reached"] = sum(r["reached"] for r in mine)
+        rows[name] = row
+    return pd.DataFrame(rows).T
+
+
+def verdict(l1: list[float], full: list[float]) -> float:
+    """1 if L1's numbers are larger than the full loss's beyond chance, 0 if smaller, 0.5 if undecided.
+
+    An exact two-sided permutation test of the difference of means over seeds, at 5 %. With three seeds each
+    the smallest possible p is 0.1: such a study always stays undecided.
+    """
+    everything = np.array([*l1, *full])
+    observed = np.mean(l1) - np.mean(full)
+    n = len(l1)
+    differences = []
+    for rows in combinations(range(len(everything)), n):
+        mask = np.zeros(len(everything), bool)
+        mask[list(rows)] = True
+        differences.append(everything[mask].mean() - everything[~mask].mean())
+    p = np.mean(np.abs(differences) >= abs(observed) - 1e-12)
+    return 0.5 if p >= SIGNIFICANCE else float(observed > 0)
+
+
+def verdicts(results: list[dict]) -> dict[str, float]:
+    """Is plain L1 slower and less steady than the full loss, and, beside the paper's claim, does it end farther off?"""
+    of = {name: [r for r in results if r["variant"] == name] for name in MAIN}
+    out = {}
+    for claim, key in JUDGED_BY.items():
+        values = {name: [r[key] for r in runs if key in r] for name, runs in of.items()}
+        if min(len(v) for v in values.values()) > 1:
+            out[claim] = verdict(values["l1"], values["full"])
+    return out
+
+
+def write(
+    results: list[dict],
+    search: list[dict],
+    study: Study,
+    start_deg: float,
+    target_deg: float,
+    seconds: float,
+    command: str,
+) -> Path:
+    """Write ``results/loss_ablation.json``: "<variant>.<number>" and its sd, the verdicts, and the two angles.
+
+    ``search`` are the shorter runs that chose the learning rates: "<variant>.angle_deg_searched_at_<rate>".
+    """
+    metrics = {"start_angle_deg": start_deg, "target_angle_deg": target_deg} | verdicts(results)
+    for name, row in table(results).iterrows():
+        for key, value in row.items():
+            if np.isfinite(value):
+                metrics[f"{name}.{key}"] = round(float(value), 6)
+    for run in search:
+        if "final_angle_deg" in run:
+            metrics[f"{run['variant']}.angle_deg_searched_at_{run['rate']:g}"] = round(run["final_angle_deg"], 6)
+    missing = [name for name in jobs.variants(study.name) if name not in {r["variant"] for r in results}]
+    notes = (
+        f"{study.people} training speakers with one clip each, {study.validation} held-out with other sentences; "
+        f"each variant's learning rate is the best of {', '.join(f'{r:g}' for r in study.rates)} in a shorter run. "
+        "steps_to_target counts steps of 32 clips to the target angle; a run that never gets there counts in full. "
+        "top-K percent and the decoded face's labels are measured on the whole held-out set after training, for 3 and "
+        "6 s of sound (labels: 6 s). "
+    )
+    notes += f"Not run: {', '.join(missing)}." if missing else "Every variant was run."
+    clips = sum(r.get("clips", 0) for r in results)
+    return io.write_record(
+        study.name, command=command, n=study.validation, metrics=metrics, seeds=sorted({r["seed"] for r in results}),
+        seconds=seconds, notes=notes + f" {len(results)} runs, {clips} steps.",
+    )  # fmt: skip
+
+
+def main(name: str, only: list[str] | None, workers: int, study: Study | None = None) -> int:
+    """Run a study from the command line and print its table; write its record, if every variant was run.
+
+    Raises
+    ------
+    ValueError
+        If there is no such variant, or none of `MAIN` is among those asked for; nothing has been trained then.
+    """
+    _check(name, only)
+    begun = time.perf_counter()
+    study = study or Study(name=name)
+    folder = Path("runs") / name
+    results, search = jobs.run_study(study, folder, only, workers)
+    source, validation, _ = jobs.material(study)
+    truth = synthetic.PeopleSet(study.validation, 1, seed=synthetic.VALIDATION_SEED, sentences="test").population()
+    results = scores.score_runs(results, folder, validation, truth.table())
+    start = mean_feature_angle(source.mean_feature, validation.v_f)
+    target = target_angle(results, start)
+    results = add_speed(results, target, {k: c.max_steps for k, c in jobs.variants(name).items()})
+    print(table(results).round(3).to_string())
+    if only:
+        print(f"{len(results)} runs; the record is left as it is, since it holds every variant")
+        return 0
+    scores.write_tables(name, results, folder, validation)
+    command = "s2f study ablation"
+    seconds = sum(r.get("seconds", 0.0) for r in results) or time.perf_counter() - begun
+    path = write(results, search, study, start, target, seconds, command)
+    print(f"{len(results)} runs of {len({r['variant'] for r in results})} variants → {path}")
+    return 0
+
+
+def command(arguments: Sequence[str] | None = None) -> int:
+    """``s2f study ablation``: every variant of the loss, over seeds and learning rates."""
+    parser = argparse.ArgumentParser(prog="s2f study ablation", description=command.__doc__.split(": ")[1])
+    parser.add_argument("--only", nargs="*", help="these variants only; the record is left as it is")
+    parser.add_argument("--workers", type=int, default=2, help="processes that make synthetic clips (default 2)")
+    options = parser.parse_args(arguments)
+    return main("loss_ablation", options.only, options.workers)
+
+
+def _check(name: str, only: list[str] | None) -> None:
+    """Refuse variants that there are not, and a choice without the ones that say what speed is."""
+    known = jobs.variants(name)
+    unknown = [variant for variant in only or () if variant not in known]
+    if unknown:
+        raise ValueError(f"no variant named {', '.join(unknown)}; there are {', '.join(known)}")
+    if only and not set(only) & set(MAIN):
+        raise ValueError(f"--only needs {' or '.join(MAIN)} as well: how fast a variant is, is measured against them")
+
+
+def mean_feature_angle(mean: np.ndarray, v_f: np.ndarray) -> float:
+    """Mean angle between one vector and every face feature, in degrees: what a network that hears nothing gets."""
+    v_f = np.asarray(v_f, dtype=np.float64)
+    cosine = v_f @ mean / (np.linalg.norm(v_f, axis=1) * np.linalg.norm(mean))
+    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean())

@@ -1,0 +1,135 @@
+"""What in a drawn face follows the voice, in which world, and for whom: measures for the ethics page.
+
+All of it is about *labels and pixels of computer-made faces*. "Follows" means: correlates over test people with the
+same attribute of their true canonical face, sex and age taken out, so that a listener who hears only those gets 0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from s2f_lib import metrics
+from s2f_lib.evaluate import appearance
+from s2f_lib.metrics import checks
+from s2f_lib.metrics.inference import Interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ATTRIBUTES = ("skin", "hair", "nose", "jaw", "age")
+MEASURED = {"nose": "nose width", "jaw": "jaw width"}  # measures of s2f_lib.faces.measures
+
+
+def drawn_attributes(pictures: np.ndarray, landmarks: np.ndarray, reader) -> pd.DataFrame:
+    """Attributes of canonical faces: ``skin``, ``hair`` (lightness), ``nose``, ``jaw`` (widths), ``age``, ``male``.
+
+    Parameters
+    ----------
+    pictures : np.ndarray, shape (N, S, S, 3), uint8
+    landmarks : np.ndarray, shape (N, 68, 2), in [0, 1] of the picture
+    reader : s2f_lib.faces.attributes.AttributeNet
+    """
+    from s2f_lib.faces.measures import craniofacial as measure
+
+    table = appearance.read(reader, pictures)[["skin", "hair", "age", "male"]]
+    measures = measure(landmarks)
+    return table.assign(**{name: measures[long] for name, long in MEASURED.items()})
+
+
+def true_attributes(pictures: np.ndarray, landmarks: np.ndarray, people: pd.DataFrame) -> pd.DataFrame:
+    """The same of the true canonical faces; age and sex as assigned."""
+    import pandas as pd
+
+    from s2f_lib.faces.measures import craniofacial as measure
+
+    measures = measure(landmarks)
+    columns = appearance.skin_and_hair(pictures) | {name: measures[long] for name, long in MEASURED.items()}
+    columns["age"] = people["age"].to_numpy(float)
+    columns["male"] = (people["sex"].to_numpy() == "male").astype(float)
+    return pd.DataFrame(columns)
+
+
+def follow(drawn: pd.DataFrame, true: pd.DataFrame, times: int = 300, seed: int = 0) -> dict[str, Interval]:
+    """How each attribute of the drawn faces follows the true one.
+
+    Returns
+    -------
+    dict of Interval: ``skin_r``, ``hair_r``, ``nose_r``, ``jaw_r`` (sex and age taken out), ``age_r`` (sex taken out),
+    and ``sex_right`` (share of faces read as the assigned sex). A face that does not change at all gives r = 0.
+    """
+    if len(drawn) != len(true):
+        raise ValueError(f"{len(drawn)} drawn faces for {len(true)} people")
+    male = true["male"].to_numpy(float)
+    age = (true["age"].to_numpy(float) - 50) / 20
+    both = np.column_stack([male, age, age**2, male * age])
+    out = {}
+    for name in ATTRIBUTES:
+        take_out = male[:, None] if name == "age" else both
+        out[f"{name}_r"] = partial_r(drawn[name].to_numpy(float), true[name].to_numpy(float), take_out, times, seed)
+    right = ((drawn["male"].to_numpy(float) > 0.5) == (male > 0.5)).astype(float)
+    out["sex_right"] = metrics.inference.mean_interval(right, times=times, seed=seed)
+    return out
+
+
+def partial_r(x: np.ndarray, y: np.ndarray, take_out: np.ndarray, times: int = 300, seed: int = 0) -> Interval:
+    """Partial correlation with a bootstrap interval over people; 0 where x or y does not vary.
+
+    The covariates are taken out once, and pairs of residuals are drawn: with hundreds of people the coefficients of a
+    handful of covariates are known well enough.
+    """
+    value = metrics.craniofacial.pearson(x, y, take_out)[0]
+    if not np.isfinite(value):
+        return Interval(0.0, 0.0, 0.0, len(x))
+    design = np.column_stack([np.ones(len(x)), take_out])
+    x, y = (v - design @ np.linalg.lstsq(design, v, rcond=None)[0] for v in (x, y))
+    pick = np.array(metrics.inference.draws(len(x), times=times, seed=seed))
+    a, b = x[pick], y[pick]
+    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
+    drawn = (a * b).sum(axis=1) / np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return Interval(value, float(min(low, value)), float(max(high, value)), len(x))
+
+
+def switch(before: np.ndarray, after: np.ndarray, whole_way: float, times: int = 1000, seed: int = 0) -> Interval:
+    """How far an attribute moves when one cause changes, as a share of the difference between two groups.
+
+    Parameters
+    ----------
+    before, after : np.ndarray, shape (N,)
+        The attribute of the same people's faces before and after.
+    whole_way : float
+        The true mean difference of the two groups; 1 in the result means "as different as the groups are".
+    """
+    before = checks.column(before, "before").astype(float)
+    after = checks.column(after, "after", len(before)).astype(float)
+    if whole_way == 0 or not np.isfinite(whole_way):
+        raise ValueError(f"the two groups do not differ in this attribute (difference {whole_way})")
+    return metrics.inference.mean_interval((after - before) / whole_way, times=times, seed=seed)
+
+
+def thin(groups: np.ndarray, group: str, share: float, repair: bool = False, seed: int = 0) -> np.ndarray:
+    """Rows of a corpus in which one group has only ``share`` of the people.
+
+    Parameters
+    ----------
+    groups : np.ndarray, shape (N,)
+    group : str
+    share : float
+        0 removes the group; others stay as they are.
+    repair : bool
+        Repeat the rows that are left until the group has its old weight: balanced sampling.
+    """
+    groups = checks.column(groups, "groups")
+    inside, others = np.flatnonzero(groups == group), np.flatnonzero(groups != group)
+    if not len(inside):
+        raise ValueError(f"group {group!r} has nobody in this corpus")
+    if not 0 <= share < 1:
+        raise ValueError(f"share should lie in [0, 1), got {share}")
+    keep = min(len(inside), round(share * len(others) / (1 - share)))
+    rng = np.random.default_rng(seed)
+    left = rng.choice(inside, keep, replace=False)
+    if repair and keep:
+        left = np.concatenate([left, rng.choice(left, len(inside) - keep)])
+    return np.sort(np.concatenate([others, left]))

@@ -1,0 +1,285 @@
+"""The ethics experiments on synthetic people: worlds, language, rare groups, identity, shortcut, body and style.
+
+Two listeners stand in for encoders trained in each world: the *perfect* one reads the true voice parameters and the
+language, the *light* one (`s2f_lib.evaluate.acoustic`) hears clips. Both predict v_f; the frozen decoder draws. Errors
+by group and the identity numbers are those of the shipped voice encoder.
+`s2f_lib.studies.ethics.audit` records them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from s2f_lib import metrics
+from s2f_lib.audio import degrade
+from s2f_lib.config import SEEDS
+from s2f_lib.evaluate import acoustic, baselines, data
+from s2f_lib.metrics.inference import Interval
+from s2f_lib.studies.ethics import effects
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from s2f_lib.people import Population
+
+WORLDS = ("physiology", "confounded", "confounded_only", "null")
+SWITCH = ("en", "sw")  # home languages of groups A and D
+RARE = "D"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Frozen networks, and people to train and to test on; faces are made once, since all worlds share them."""
+
+    recogniser: object
+    decoder: object
+    reader: object
+    train_n: int = 1500
+    test_n: int = 1000
+    workers: int = 2
+    progress: bool = False
+    boosted: int = 12  # components that the perfect listener boosts
+    light_train: int = 1000  # of the training people, how many the light listener hears
+    light_test: int = 500  # of the test people
+
+    def train(self, world: str) -> Population:
+        """People to learn from."""
+        from s2f_lib import people
+
+        return people.sample(self.train_n, world, SEEDS["voice"])
+
+    def test(self, world: str) -> Population:
+        """Other people, other sentences."""
+        from s2f_lib import people
+
+        return people.sample(self.test_n, world, SEEDS["test"])
+
+    def _features(self, population: Population) -> np.ndarray:
+        options = {"workers": self.workers, "progress": self.progress}
+        return data.face_features(self.recogniser, population, (0,), **options)[:, 0]
+
+    @cached_property
+    def train_v_f(self) -> np.ndarray:
+        """Face features of the training people."""
+        return self._features(self.train("physiology"))
+
+    @cached_property
+    def test_v_f(self) -> np.ndarray:
+        """Face features of the test people."""
+        return self._features(self.test("physiology"))
+
+    @cached_property
+    def canonical(self) -> tuple[np.ndarray, np.ndarray]:
+        """True canonical faces of the test people at the decoder's size, and their landmarks in [0, 1]."""
+        size = data.decode(self.decoder, self.test_v_f[:1])[0].shape[1]
+        return data.canonical_faces(self.test("physiology"), size, self.workers)
+
+    @cached_property
+    def truth(self) -> pd.DataFrame:
+        """Attributes of those faces."""
+        return effects.true_attributes(*self.canonical, self.test("physiology").table())
+
+    def draw(self, v: np.ndarray) -> pd.DataFrame:
+        """Attributes of the faces that the decoder draws for features (N, D)."""
+        return effects.drawn_attributes(*data.decode(self.decoder, v), self.reader)
+
+    def perfect(self, world: str) -> baselines.PerfectListener:
+        """The perfect listener of a world."""
+        model = baselines.PerfectListener(boosted_components=self.boosted)
+        return model.fit(self.train(world).table(), self.train_v_f)
+
+    def heard(self, world: str, which: str = "train", changes=(None,), **options) -> np.ndarray:
+        """Sound statistics of the first training or test people, (n, changes, K)."""
+        population = self.train(world)[: self.light_train] if which == "train" else self.test(world)[: self.light_test]
+        options |= {"sentences": which, "changes": changes, "workers": self.workers, "progress": self.progress}
+        return acoustic.hear(population, **options)
+
+    def light(self, world: str) -> acoustic.LightListener:
+        """The light listener of a world."""
+        heard = self.heard(world)[:, 0]
+        return acoustic.LightListener().fit(heard, self.train_v_f[: len(heard)])
+
+    def follow(self, v: np.ndarray) -> dict[str, Interval]:
+        """How the faces drawn for the first test people follow their true ones."""
+        return effects.follow(self.draw(v), self.truth.iloc[: len(v)].reset_index(drop=True))
+
+
+def worlds(stage: Stage, names: Iterable[str] = WORLDS, by: str = "light") -> dict[str, dict[str, Interval]]:
+    """Which attributes of the drawn face follow the voice in which world; ``by`` "light" or "perfect" listener."""
+    out = {}
+    for world in names:
+        if by == "perfect":
+            v = stage.perfect(world).predict(stage.test(world).table())
+        else:
+            v = stage.light(world).predict(stage.heard(world, "test")[:, 0])
+        out[world] = stage.follow(v)
+    return out
+
+
+def language_switch(stage: Stage, world: str, n: int = 200, by: str = "light") -> dict[str, Interval]:
+    """The same ``n`` test people speak a language of group A, then one of group D: how far does each attribute move?
+
+    1 is the mean difference of the true faces of the two groups; attributes in which they differ little are left out.
+    """
+    n = min(n, stage.test_n)
+    people = stage.test(world)[:n]
+    if by == "perfect":
+        model = stage.perfect(world)
+        said = [model.predict(people.table().assign(language=language)) for language in SWITCH]
+    else:
+        model = stage.light(world)
+        options = {"workers": stage.workers, "progress": stage.progress}
+        said = [model.predict(acoustic.hear(people, language=language, **options)[:, 0]) for language in SWITCH]
+    before, after = (stage.draw(v) for v in said)
+    group, truth = stage.test(world).group, stage.truth
+    out = {}
+    for name in ("skin", "hair", "nose"):
+        values = truth[name].to_numpy()
+        whole_way = values[group == "D"].mean() - values[group == "A"].mean()
+        out[name] = effects.switch(before[name].to_numpy(), after[name].to_numpy(), whole_way)
+    return out
+
+
+def rare_group(stage: Stage, world: str = "confounded") -> pd.DataFrame:
+    """Train the perfect listener with one group whole, at 5 %, absent, and at 5 % with balanced sampling.
+
+    Rows: those corpora. Columns: mean error of skin lightness and angle to the true feature, for the group and for
+    the others.
+    """
+    import pandas as pd
+
+    table, people = stage.train(world).table(), stage.test(world).table()
+    groups = table["group"].to_numpy(str)
+    corpora = {
+        "all": np.arange(len(table)),
+        "5 percent": effects.thin(groups, RARE, 0.05),
+        "absent": effects.thin(groups, RARE, 0.0),
+        "balanced": effects.thin(groups, RARE, 0.05, repair=True),
+    }
+    inside = people["group"].to_numpy() == RARE
+    rows = {}
+    for name, kept in corpora.items():
+        model = baselines.PerfectListener(boosted_components=0)
+        v = model.fit(table.iloc[kept].reset_index(drop=True), stage.train_v_f[kept]).predict(people)
+        angle = metrics.similarity.angle_deg(v, stage.test_v_f)
+        error = np.abs(stage.draw(v)["skin"].to_numpy() - stage.truth["skin"].to_numpy())
+        rows[name] = {
+            "skin_error_group": error[inside].mean(),
+            "skin_error_others": error[~inside].mean(),
+            "angle_group": angle[inside].mean(),
+            "angle_others": angle[~inside].mean(),
+            "people_of_group": int((groups[kept] == RARE).sum()),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def identity(stage: Stage, v_s: np.ndarray) -> dict[str, Interval]:
+    """What the shipped encoder's feature (of the test people) gives an attacker, against demographics alone."""
+    people = stage.test("physiology").table()
+    train = stage.train("physiology").table()
+    told = baselines.DemographicsOnly().fit(train, stage.train_v_f).predict(people)
+    heard = baselines.DemographicsOnly(("sex", "decade")).fit(train, stage.train_v_f).predict(people)
+    decades = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
+    cell = np.array([" ".join(x) for x in zip(people["sex"], decades, people["group"], strict=True)])
+    cell = np.unique(cell, return_inverse=True)[1]
+    predicted = {"voice": v_s, "told": told, "heard": heard}
+    top = {name: metrics.retrieval.rank(v, stage.test_v_f).hit_percent(10) for name, v in predicted.items()}
+    alike = metrics.retrieval.rank(v_s, stage.test_v_f, groups=cell)
+    alike = alike.where(alike.size >= 2)
+    cosine = metrics.similarity.cosines(v_s, stage.test_v_f)
+    return {
+        "identity_gain_over_demographics": metrics.inference.mean_interval(top["voice"] - top["told"]),
+        "identity_gain_over_sex_and_decade": metrics.inference.mean_interval(top["voice"] - top["heard"]),
+        "identity_match_1_2": metrics.inference.mean_interval(alike.match(2)),
+        "identity_first_of_all": metrics.inference.mean_interval(metrics.retrieval.rank(v_s, stage.test_v_f).hit(1)),
+        "identity_auc_alike": metrics.inference.bootstrap(
+            lambda who: metrics.verification.auc_of_people(cosine, who, cell), np.arange(len(people)), times=300
+        ),
+    }
+
+
+def shortcut(stage: Stage, link: float = 0.9, seed: int = 0) -> dict[str, Interval]:
+    """Train where the recording betrays the group, and test where the link holds, is broken, and is reversed.
+
+    Groups C and D are recorded by telephone with probability ``link``, A and B with 1 - ``link``; the fair corpus
+    draws the recording at random. World physiology: language tells nothing about the group.
+    """
+    line = (None, degrade.telephone())
+    rng = np.random.default_rng(seed)
+    heard = {which: stage.heard("physiology", which, line) for which in ("train", "test")}
+
+    def recorded(which: str, probability: float) -> np.ndarray:
+        n = len(heard[which])
+        group = (stage.train("physiology") if which == "train" else stage.test("physiology")).group[:n]
+        telephone = rng.random(n) < np.where(np.isin(group, ("C", "D")), probability, 1 - probability)
+        return heard[which][np.arange(n), telephone.astype(int)]
+
+    v_f = stage.train_v_f[: len(heard["train"])]
+    betrayed = acoustic.LightListener().fit(recorded("train", link), v_f)
+    fair = acoustic.LightListener().fit(recorded("train", 0.5), v_f)
+    tests = {
+        "same_link": (betrayed, link),
+        "broken": (betrayed, 0.5),
+        "reversed": (betrayed, 1 - link),
+        "fair": (fair, link),
+    }
+    out = {}
+    for name, (model, probability) in tests.items():
+        out[f"skin_r_shortcut_{name}"] = stage.follow(model.predict(recorded("test", probability)))["skin_r"]
+    return out
+
+
+def body(stage: Stage, world: str) -> dict[str, Interval]:
+    """How well the body itself is heard: r within sex of tract length, height, jaw and lower face (scores), age."""
+    columns = {"vtl": "voice_vtl", "height": "height_cm", "jaw_score": "jaw", "lower_face": "lower_face"}
+    heard, heard_test = stage.heard(world)[:, 0], stage.heard(world, "test")[:, 0]
+    train, test = stage.train(world).table()[: len(heard)], stage.test(world).table()[: len(heard_test)]
+    target = train[list(columns.values())].to_numpy(float)
+    centre, spread = target.mean(axis=0), target.std(axis=0)
+    guess = acoustic.LightListener(components=0).fit(heard, (target - centre) / spread).predict(heard_test)
+    male = (test["sex"].to_numpy() == "male").astype(float)
+    age = test["age"].to_numpy(float) / 50
+    out = {}
+    for i, (name, column) in enumerate(columns.items()):
+        take_out = np.column_stack([male, age, male * age])
+        out[f"{name}_r"] = effects.partial_r(guess[:, i], test[column].to_numpy(float), take_out)
+    return out
+
+
+def style(stage: Stage, world: str) -> Interval:
+    """Does the predicted feature carry the subculture's glasses? AUC of a probe that was fitted on true features."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=1e-3, max_iter=300))
+    probe.fit(stage.train_v_f, stage.train(world).style)
+    v = stage.light(world).predict(stage.heard(world, "test")[:, 0])
+    score, member = probe.decision_function(v), stage.test(world).style[: len(v)]
+
+    def auc(score: np.ndarray, member: np.ndarray) -> float:
+        return metrics.verification.auc(score[member == 1], score[member == 0])
+
+    return metrics.inference.bootstrap(auc, score, member, times=300)
+
+
+def errors_by_group(stage: Stage, v_s: np.ndarray) -> dict[str, pd.DataFrame]:
+    """Of the shipped encoder: angle and share of right sex labels by sex, decade, group, language and crossings."""
+    people = stage.test("physiology").table()
+    angle = metrics.similarity.angle_deg(v_s, stage.test_v_f)
+    drawn = stage.draw(v_s)
+    right = ((drawn["male"].to_numpy() > 0.5) == (people["sex"].to_numpy() == "male")).astype(float)
+    keys = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
+    keys["decade"] = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
+    keys["sex_group"] = np.char.add(np.char.add(keys["sex"], "_"), keys["group"])
+    tables = {}
+    for name, groups in keys.items():
+        share = metrics.labels.by_group(right, groups).rename(columns={"mean": "sex_right", "low": "sex_low"})
+        share = share.rename(columns={"high": "sex_high"}).drop(columns="n")
+        tables[name] = metrics.labels.by_group(angle, groups).rename(columns={"mean": "angle_deg"}).join(share)
+    return tables

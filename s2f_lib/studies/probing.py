@@ -1,0 +1,117 @@
+"""What a trained voice encoder listens to: parts of the sound taken away, and one property of a voice turned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from s2f_lib import audio
+from s2f_lib.metrics.similarity import angle_deg
+
+
+class Occlusion(NamedTuple):
+    """How far v_s turns when a rectangle of the spectrogram falls silent."""
+
+    degrees: np.ndarray  # (bands, slices), angle between v_s with and without the rectangle
+    band_edges_hz: np.ndarray  # (bands + 1,)
+    slice_edges_s: np.ndarray  # (slices + 1,)
+
+
+@torch.no_grad()
+def occlusion(encoder, waveform: np.ndarray, bands: int = 8, slices: int = 6) -> Occlusion:
+    """Silence one rectangle of the spectrogram after the other and watch v_s.
+
+    Parameters
+    ----------
+    encoder : VoiceEncoder
+    waveform : np.ndarray, shape (samples,)
+        One clip, float in [-1, 1] or int16.
+    bands, slices : int
+        Rectangles along frequency and along time.
+    """
+    spectrogram = audio.compressed_spectrogram(torch.as_tensor(waveform)[None], seconds=None)
+    frames, bins = spectrogram.shape[2:]
+    times, frequencies = (np.linspace(0, n, k + 1).astype(int) for n, k in ((frames, slices), (bins, bands)))
+    whole = encoder(spectrogram)
+    degrees = np.empty((bands, slices))
+    for i in range(bands):
+        holes = spectrogram.repeat(slices, 1, 1, 1)
+        for j in range(slices):
+            holes[j, :, times[j] : times[j + 1], frequencies[i] : frequencies[i + 1]] = 0
+        degrees[i] = angle_deg(encoder(holes).numpy(), whole.numpy())
+    hz = frequencies * audio.SAMPLE_RATE / audio.N_FFT
+    return Occlusion(degrees, hz, times * audio.HOP_LENGTH / audio.SAMPLE_RATE)
+
+
+class Axis(NamedTuple):
+    """A direction in the space of face features along which a label changes, scaled so that it reads as the label."""
+
+    direction: np.ndarray  # (D,)
+    offset: float
+
+    def read(self, features: np.ndarray) -> np.ndarray:
+        """Value on the axis, (N, D) -> (N,)."""
+        return np.asarray(features, dtype=np.float64) @ self.direction + self.offset
+
+
+def axis_of(v_f: np.ndarray, label: Sequence[float], strength: float = 1.0) -> Axis:
+    """Ridge regression of a label on face features, stretched so that the faces it learned from read as their labels.
+
+    Features are taken as they are, not at unit length: a v_s that knows little is short, lies near the mean face and
+    reads as unsure, as it should; stretched to unit length it would read far beyond the faces.
+
+    Parameters
+    ----------
+    v_f : np.ndarray, shape (N, D)
+    label : sequence of float, shape (N,)
+        An age in years, or 0 and 1.
+    strength : float
+        Ridge, relative to the mean variance of a feature's dimension times N.
+    """
+    v_f = np.asarray(v_f, dtype=np.float64)
+    label = np.asarray(label, dtype=np.float64)
+    mean = v_f.mean(axis=0)
+    x, y = v_f - mean, label - label.mean()
+    kernel = x @ x.T
+    weights = np.linalg.solve(kernel + strength * np.trace(kernel) / len(x) * np.eye(len(x)), y)
+    direction = x.T @ weights
+    slope = np.polyfit(x @ direction, y, 1)[0] if np.ptp(x @ direction) else 1.0
+    return Axis(direction * slope, float(label.mean() - mean @ direction * slope))
+
+
+def sweep_voice(encoder, person, cause: str, values: Sequence, items: int = 4, sentences: str = "test") -> np.ndarray:
+    """v_s of one person with one property of the voice (or of the body) at each of several values.
+
+    Parameters
+    ----------
+    encoder : VoiceEncoder
+    person : people.Person
+    cause : str
+        A voice parameter ("f0", "vtl" ...) or anything else that `people.vary` knows.
+    values : sequence
+    items : int
+        Clips per value; their v_s are averaged.
+
+    Returns
+    -------
+    np.ndarray, shape (len(values), D)
+    """
+    from s2f_lib import people
+    from s2f_lib.people.speech import speak
+
+    rows = []
+    for value in values:
+        changed = people.vary(person, **{cause: value})
+        clips = np.stack([speak(changed, item, sentences=sentences) for item in range(items)])
+        with torch.no_grad():
+            rows.append(encoder(torch.from_numpy(clips)).mean(dim=0).numpy())
+    return np.stack(rows)
+
+
+def binned_mean(x: np.ndarray, y: np.ndarray, bins: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of y in bins of x that hold equally many; the truth to compare a sweep with. Two arrays (bins,)."""
+    parts = np.array_split(np.argsort(x), bins)
+    return np.array([x[p].mean() for p in parts]), np.array([y[p].mean() for p in parts])

@@ -1,0 +1,321 @@
+"""Recordings as people bring them: of untold length, rare codecs, odd rates, too quiet, too late, or silent."""
+
+import re
+import struct
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from s2f_lib import audio, people
+from s2f_lib.audio import degrade
+from s2f_lib.people.speech import speak
+
+soundfile, av = pytest.importorskip("soundfile"), pytest.importorskip("av")
+RATE = audio.SAMPLE_RATE
+
+
+def tone(seconds=3.0, rate=RATE, frequency=440.0):
+    return 0.3 * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)
+
+
+def pitch(waveform):
+    """Frequency (Hz) of the strongest bin."""
+    return np.abs(np.fft.rfft(waveform)).argmax() * RATE / len(waveform)
+
+
+@pytest.fixture(scope="module")
+def voice():
+    return np.asarray(speak(people.sample(8, seed=4000)[0], 0, seconds=6.0), np.float32)
+
+
+def encode(path, codec, samples, rate, layout="mono", container=None, frame=1024):
+    """Through PyAV, int16 samples (n,) or (channels, n)."""
+    samples = np.atleast_2d(np.round(np.asarray(samples) * 32_767).astype(np.int16))
+    with av.open(str(path), "w", format=container) as out:
+        stream = out.add_stream(codec, rate=rate, layout=layout)
+        resampler = av.AudioResampler(format=stream.codec_context.format, layout=layout, rate=rate)
+        for first in range(0, samples.shape[1], frame):
+            part = np.ascontiguousarray(samples[:, first : first + frame].T).reshape(1, -1)
+            piece = av.AudioFrame.from_ndarray(part, format="s16", layout=layout)
+            piece.sample_rate, piece.pts = rate, first
+            for ready in resampler.resample(piece):
+                out.mux(stream.encode(ready))
+        out.mux(stream.encode(None))
+    return path
+
+
+# --- of untold length
+
+
+def streamed_flac(path):
+    """As an encoder writes it into a pipe: no number of samples, no checksum."""
+    soundfile.write(path, tone(), RATE)
+    data = bytearray(path.read_bytes())
+    data[21] &= 0xF0
+    data[22:26], data[26:42] = bytes(4), bytes(16)
+    path.write_bytes(data)
+
+
+def streamed_wav(size):
+    def write(path):
+        soundfile.write(path, tone(), RATE)
+        data = bytearray(path.read_bytes())
+        place = data.index(b"data") + 4
+        data[4:8] = data[place : place + 4] = struct.pack("<I", size)
+        path.write_bytes(data)
+
+    return write
+
+
+def streamed_au(path):
+    soundfile.write(path, tone(), RATE)
+    data = bytearray(path.read_bytes())
+    data[8:12] = b"\xff" * 4
+    path.write_bytes(data)
+
+
+def live_webm(path):
+    """Opus in a WebM that was written without going back: no duration, no index."""
+    memory = av.open(str(path), "w", format="webm", options={"live": "1"})
+    with memory as out:
+        stream = out.add_stream("libopus", rate=48_000, layout="mono")
+        for first in range(0, 144_000, 960):
+            part = tone(rate=48_000)[first : first + 960].astype(np.float32)[None]
+            frame = av.AudioFrame.from_ndarray(part, format="flt", layout="mono")
+            frame.sample_rate, frame.pts = 48_000, first
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("x.flac", streamed_flac),
+        ("x.wav", streamed_wav(0)),
+        ("x.wav", streamed_wav(0xFFFFFFFF)),
+        ("x.wav", streamed_wav(0x7FFFFFFF)),
+        ("x.au", streamed_au),
+        ("x.webm", live_webm),
+    ],
+    ids=["flac", "wav 0", "wav 2^32-1", "wav 2^31-1", "au", "webm"],
+)
+def test_the_length_need_not_be_told(tmp_path, name, write):
+    write(tmp_path / name)
+    assert len(audio.load(tmp_path / name)) == pytest.approx(48_000, abs=400)
+    assert len(audio.load(tmp_path / name, 0.0, 6.0)) == pytest.approx(48_000, abs=400)
+    assert len(audio.load(tmp_path / name, 0.0, 2.0)) == 32_000
+    late = audio.load(tmp_path / name, 1.5, 2.5)
+    assert len(late) == 16_000
+    assert pitch(late) == pytest.approx(440, abs=2)
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac", "mp3", "m4a", "mkv"])
+def test_a_short_recording_gives_what_it_has_whatever_its_kind(tmp_path, ending):
+    path = tmp_path / f"x.{ending}"
+    if ending in ("m4a", "mkv"):
+        encode(path, "aac", tone(4.0), RATE)
+    else:
+        soundfile.write(path, tone(4.0), RATE)
+    assert len(audio.load(path, 0.0, 6.0)) == pytest.approx(64_000, abs=2500)
+    with pytest.raises(audio.AudioError, match="nothing at 9 s"):
+        audio.load(path, 9.0, 15.0)
+
+
+# --- codecs and containers
+
+
+@pytest.mark.parametrize("kind", ["GSM610", "G721_32", "NMS_ADPCM_32", "IMA_ADPCM", "MS_ADPCM", "ULAW", "ALAW"])
+def test_codecs_of_telephones_are_read_from_any_second(tmp_path, kind):
+    soundfile.write(tmp_path / "x.wav", tone(3.0, 8000), 8000, subtype=kind)
+    assert len(audio.load(tmp_path / "x.wav")) == pytest.approx(48_000, abs=1300)
+    part = audio.load(tmp_path / "x.wav", 1.0, 2.0)
+    assert len(part) == 16_000
+    assert pitch(part) == pytest.approx(440, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate"),
+    [("x.wv", "wavpack", 16_000), ("x.wav", "g726", 8000), ("x.m4a", "alac", 44_100), ("x.aiff", "pcm_s16be", 22_050)],
+)
+def test_what_libsndfile_cannot_read_pyav_may(tmp_path, name, codec, rate):
+    encode(tmp_path / name, codec, tone(3.0, rate), rate)
+    waveform = audio.load(tmp_path / name)
+    assert len(waveform) == pytest.approx(48_000, abs=1500)
+    assert pitch(waveform) == pytest.approx(440, abs=2)
+
+
+def test_the_message_holds_the_reason_of_both_readers(tmp_path):
+    (tmp_path / "x.wav").write_bytes(b"RIFF\x00\x00\x00\x00WAVEnothing that is sound" * 9)
+    with pytest.raises(audio.AudioError, match=r"libsndfile: .+; FFmpeg: .+"):
+        audio.load(tmp_path / "x.wav")
+
+
+def test_times_that_matroska_rounds_make_no_clicks(tmp_path):
+    """AAC frames of 1,024 samples at 44.1 kHz last 23.2 ms and are written as 23 or 24."""
+    clean = audio.load(encode(tmp_path / "x.m4a", "aac", tone(4.0, 44_100), 44_100))[8000:-8000]
+    rounded = audio.load(encode(tmp_path / "x.mkv", "aac", tone(4.0, 44_100), 44_100))[8000:-8000]
+    assert np.abs(np.diff(rounded, 2)).max() < 1.2 * np.abs(np.diff(clean, 2)).max()
+
+
+# --- channels
+
+
+@pytest.mark.parametrize("layout", ["stereo", "5.1"])
+def test_a_last_block_of_one_sample_is_no_axis(tmp_path, layout):
+    channels = {"stereo": 2, "5.1": 6}[layout]
+    path = encode(tmp_path / "x.mka", "pcm_s16le", np.stack([tone(2.0)[: 1024 * 20 + 1]] * channels), RATE, layout)
+    np.testing.assert_allclose(audio.load(path), tone(2.0)[: 1024 * 20 + 1], atol=1e-3)
+
+
+def test_one_sample_of_two_channels_is_one_sample(tmp_path):
+    soundfile.write(tmp_path / "x.wav", np.full((1, 2), 0.25), RATE)
+    assert audio.load(tmp_path / "x.wav").tolist() == [0.25]
+    assert audio.to_mono(np.array([[0.25], [0.75]])).tolist() == [0.5]
+    assert audio.to_mono(np.zeros((9, 2))).shape == (2,), "nine channels, not nine samples"
+
+
+@pytest.mark.parametrize(
+    "mix",
+    [
+        lambda voice: (voice, -voice),
+        lambda voice: (voice, -0.95 * voice),
+        lambda voice: (0 * voice, voice, -voice),
+    ],
+    ids=["opposite", "nearly", "three"],
+)
+def test_channels_that_cancel_are_not_added(tmp_path, voice, mix):
+    channels = np.stack(mix(voice))
+    soundfile.write(tmp_path / "x.wav", channels.T, RATE, subtype="FLOAT")
+    np.testing.assert_array_equal(audio.load(tmp_path / "x.wav"), voice)
+    np.testing.assert_array_equal(audio.to_mono(channels), voice)
+    assert "cancel" in audio.load_speech(tmp_path / "x.wav").notes[0]
+
+
+def test_one_channel_among_silent_ones_is_averaged_as_ever(tmp_path, voice):
+    soundfile.write(tmp_path / "x.wav", np.stack([0 * voice] * 5 + [voice], axis=1), RATE, subtype="FLOAT")
+    np.testing.assert_allclose(audio.load(tmp_path / "x.wav"), voice / 6, atol=1e-7)
+    assert not audio.load_speech(tmp_path / "x.wav").notes
+
+
+# --- rates
+
+
+@pytest.mark.parametrize("rate", [7919, 16_001, 44_101, 47_999, 192_001])
+def test_rates_without_common_divisor_are_read_in_bounded_memory(tmp_path, rate):
+    import tracemalloc
+
+    soundfile.write(tmp_path / "x.wav", tone(2.0, rate), rate)
+    tracemalloc.start()
+    waveform = audio.load(tmp_path / "x.wav")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 100e6
+    assert len(waveform) == pytest.approx(32_000, abs=10)
+    assert pitch(waveform) == pytest.approx(440, abs=0.6)
+
+
+@pytest.mark.parametrize("rate", [0, 1, 999, 768_001, 2**31 - 1])
+def test_impossible_rates_are_refused(tmp_path, rate):
+    soundfile.write(tmp_path / "x.wav", tone(0.5), RATE)
+    data = bytearray((tmp_path / "x.wav").read_bytes())
+    data[24:28] = struct.pack("<I", rate)
+    (tmp_path / "x.wav").write_bytes(data)
+    with pytest.raises(audio.AudioError, match=r"rate|cannot be read"):
+        audio.load(tmp_path / "x.wav")
+
+
+# --- speech, or none
+
+
+def test_a_voice_is_found_behind_a_long_silence(tmp_path, voice):
+    soundfile.write(tmp_path / "at once.wav", voice, RATE, subtype="FLOAT")
+    soundfile.write(tmp_path / "late.wav", np.concatenate([np.zeros(7 * RATE), voice]), RATE, subtype="FLOAT")
+    known, late = audio.load_speech(tmp_path / "at once.wav"), audio.load_speech(tmp_path / "late.wav")
+    assert (known.start, known.notes) == (0.0, ())
+    assert late.start == pytest.approx(7.0, abs=0.3)
+    assert re.search(r"seconds [67]\.\d to 1[23]\.\d are used.*silent", late.notes[0])
+    found = late.waveform[round((7 - late.start) * RATE) :][:80_000]
+    np.testing.assert_allclose(found, known.waveform[:80_000], atol=1e-4)
+    with pytest.raises(audio.NoSpeech, match="silent"):
+        audio.load_speech(tmp_path / "late.wav", start=0.5)
+
+
+def test_the_level_of_a_recording_moves_nothing(tmp_path, voice):
+    for name, gain in (("loud", 1.0), ("soft", 0.1), ("far", 0.001)):
+        soundfile.write(tmp_path / f"{name}.wav", gain * voice, RATE, subtype="FLOAT")
+    loud, soft, far = (audio.load_speech(tmp_path / f"{name}.wav") for name in ("loud", "soft", "far"))
+    np.testing.assert_allclose(soft.waveform, loud.waveform, atol=1e-6)
+    np.testing.assert_allclose(far.waveform, loud.waveform, atol=1e-6)
+    assert loud.level_db - far.level_db == pytest.approx(60, abs=0.01)
+    assert not loud.notes
+    assert "quiet" in far.notes[0]
+
+
+def test_the_level_is_that_of_a_sine(tmp_path):
+    """A sine of amplitude a has power a^2 / 2; pauses do not count."""
+    waveform = np.concatenate([np.zeros(RATE), 0.1 * np.sin(2 * np.pi * 1000 * np.arange(2 * RATE) / RATE)])
+    sound, level = audio.leveled(waveform)
+    assert level == pytest.approx(10 * np.log10(0.1**2 / 2), abs=0.05)
+    assert audio.leveled(sound)[1] == pytest.approx(-25, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda voice: 0 * voice, "silent"),
+        (lambda voice: np.full_like(voice, 0.3), "silent"),
+        (lambda voice: degrade.without_speech("silence")(voice[None])[0], "silent: its loudest 50 ms are at -"),
+        (lambda voice: degrade.without_speech("noise")(voice[None])[0], r"steady noise, at -\d\d dB"),
+        (lambda voice: np.random.default_rng(0).normal(0, 0.1, 96_000), r"steady noise, at -\d\d dB"),
+    ],
+    ids=["zeros", "a constant", "hiss of a microphone", "pink noise", "white noise"],
+)
+def test_what_holds_no_speech_is_refused_with_its_level(tmp_path, voice, make, told):
+    soundfile.write(tmp_path / "x.wav", make(voice), RATE, subtype="FLOAT")
+    with pytest.raises(audio.NoSpeech, match=told):
+        audio.load_speech(tmp_path / "x.wav")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_voices_in_noise_and_whispers_are_speech(tmp_path, seed):
+    voice = np.asarray(speak(people.sample(6, seed=70)[seed], 0, seconds=6.0), np.float32)[None]
+    for corruption in (degrade.noise(5.0), degrade.whisper(), degrade.telephone(), degrade.room()):
+        audio.write(tmp_path / "x.wav", corruption(voice)[0])
+        assert audio.load_speech(tmp_path / "x.wav").waveform.shape == (96_000,)
+
+
+def test_two_hours_take_no_more_memory_than_ten_minutes(tmp_path):
+    """44.1 kHz stereo, a voice in the ninth minute; the rest of the file are zeros that take no disk."""
+    program = textwrap.dedent(
+        """
+        import resource, struct, sys, time
+        import numpy as np
+        from s2f_lib import audio
+
+        def peak():
+            return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+        path, size = sys.argv[1], 7200 * 44_100 * 4
+        with open(path, "wb") as file:
+            file.write(b"RIFF" + struct.pack("<I", 36 + size) + b"WAVEfmt ")
+            file.write(struct.pack("<IHHIIHH", 16, 1, 2, 44_100, 176_400, 4, 16) + b"data" + struct.pack("<I", size))
+            file.seek(44 + 500 * 44_100 * 4)
+            buzz = 9000 * np.sign(np.sin(np.arange(6 * 44_100) / 50)) * np.sin(np.arange(6 * 44_100) / 9000) ** 2
+            file.write(np.stack([buzz, buzz], axis=1).astype("<i2").tobytes())
+            file.truncate(44 + size)
+        audio.resample(np.zeros(44_100, np.float32), 44_100)
+        before, began = peak(), time.process_time()
+        speech = audio.load_speech(path)
+        print(speech.start, time.process_time() - began, (peak() - before) / 1e3)
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "x.wav")], capture_output=True, text=True, check=True
+    )
+    start, seconds, megabytes = map(float, done.stdout.split())
+    assert start == pytest.approx(500, abs=0.3)
+    assert seconds < 15
+    assert megabytes < 150
