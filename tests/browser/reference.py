@@ -26,6 +26,7 @@ class Answers:
     image: np.ndarray  # (N, 3, S, S) in [0, 1]
     landmarks: np.ndarray  # (N, 68, 2) in 0-1 of the picture
     first: np.ndarray  # (N, 1000), v_s behind f_dec
+    v_s: np.ndarray | None = None  # (N, 4096); torch alone has it, the page goes straight to `first`
     loading_ms: float = 0.0
     face_ms: tuple[float, ...] = ()
 
@@ -42,7 +43,7 @@ def by_torch(clips: np.ndarray, encoder: str = web.ENCODER, decoder: str = web.D
     listener, drawer = hub.load(encoder).eval(), hub.load(decoder).eval()
     features = torch.cat([listener(torch.as_tensor(clip)[None]) for clip in clips])
     drawn = drawer(features)
-    return Answers(drawn.image.numpy(), drawn.landmarks.numpy(), drawer.f_dec(features).numpy())
+    return Answers(drawn.image.numpy(), drawn.landmarks.numpy(), drawer.f_dec(features).numpy(), features.numpy())
 
 
 def by_node(clips: np.ndarray, weights: Path, folder: Path, size: int = 112) -> Answers:
@@ -52,7 +53,7 @@ def by_node(clips: np.ndarray, weights: Path, folder: Path, size: int = 112) -> 
     pixels = 3 * size * size
     image = rows[:, :pixels].reshape(-1, 3, size, size)
     landmarks = rows[:, pixels : pixels + 136].reshape(-1, 68, 2)
-    return Answers(image, landmarks, rows[:, pixels + 136 :], times["loading"], tuple(times["faces"]))
+    return Answers(image, landmarks, rows[:, pixels + 136 :], None, times["loading"], tuple(times["faces"]))
 
 
 def prepared_by_node(recording: np.ndarray, weights: Path, folder: Path) -> tuple[dict, np.ndarray | None]:

@@ -218,9 +218,7 @@
 
   async function decodeFile(bytes) { // any file that the browser knows -> one channel at 16 kHz
     const decoded = await new OfflineAudioContext(1, 1, config.audio.sample_rate).decodeAudioData(bytes);
-    const wave = new Float32Array(decoded.length), channels = decoded.numberOfChannels;
-    for (let c = 0; c < channels; c++) decoded.getChannelData(c).forEach((x, i) => { wave[i] += x / channels; });
-    return wave;
+    return ask("mix", Array.from({ length: decoded.numberOfChannels }, (_, c) => decoded.getChannelData(c)));
   }
 
   async function useFile(file) {
@@ -259,6 +257,7 @@
 
   async function followSliders() { // the newest position only, however fast the slider moves
     if (!sound) return;
+    nameSliders();
     again = true;
     if (busy) return;
     busy = true;
@@ -274,7 +273,7 @@
 
   async function show() {
     const shift = Number(size.input.value), part = Number(seconds.input.value), mine = sound;
-    nameSliders(shift, part);
+    nameSliders();
     const changed = await ask("changed", mine.wave, semitones(shift), part);
     const answer = await ask("face", changed);
     mine.first = mine.first || answer.first; // the first answer is that of the unchanged voice
@@ -289,8 +288,8 @@
     home.dispatchEvent(new CustomEvent("s2f-face", { detail: { wave: changed, ...answer } })); // for who listens: the tests
   }
 
-  function nameSliders(shift, part) {
-    const factor = semitones(shift);
+  function nameSliders() {
+    const shift = Number(size.input.value), part = Number(seconds.input.value), factor = semitones(shift);
     size.output.textContent = shift ? `× ${factor.toFixed(2)} (${shift > 0 ? "smaller" : "larger"} body)` : "as it is";
     seconds.output.textContent = part === RECORD_SECONDS ? "all six seconds" : `the first ${part} s, repeated`;
     [size, seconds].forEach(({ input, output }) => input.setAttribute("aria-valuetext", output.textContent));

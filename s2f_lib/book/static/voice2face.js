@@ -70,6 +70,14 @@ function voice2face() {
     return out;
   }
 
+  // Channels [(n,), ...] -> their average (n,); of channels that cancel each other the loudest. As audio.to_mono has it.
+  function mix(net, channels) {
+    const mean = channels[0].map((_, i) => channels.reduce((sum, c) => sum + c[i], 0) / channels.length);
+    const powers = channels.map((c) => dot(c, c)), all = powers.reduce((a, b) => a + b, 0);
+    const cancelled = channels.length > 1 && dot(mean, mean) < (0.1 * all) / channels.length ** 2;
+    return cancelled ? channels[powers.indexOf(Math.max(...powers))] : mean;
+  }
+
   // What may be heard as a voice, as s2f_lib.audio.level has it: the loudest six seconds that hold speech, brought to the
   // usual level; or a sentence that says what is wrong. The constants come with the weights (`rules`).
   function prepare(net, recording) { // (n,) at 16 kHz -> {wave: (samples,), start, level, note} or {complaint}
@@ -431,7 +439,7 @@ function voice2face() {
     return { sound, first, ...decode(net, first), axes: readAxes(net, first), nearest: nearest(net, first, 3) };
   }
 
-  return { unpack, resample, prepare, changed, fitToClip, spectrogram, encode, decode, warp, readAxes, nearest, face };
+  return { unpack, mix, resample, prepare, changed, fitToClip, spectrogram, encode, decode, warp, readAxes, nearest, face };
 }
 
 if (typeof module !== "undefined") module.exports = voice2face();
