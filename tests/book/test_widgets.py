@@ -73,6 +73,11 @@ def _all_widgets():
 
 
 @pytest.mark.parametrize("labels", [[], ["a", "a"]])
+def test_a_slider_needs_frames_that_differ(picture, labels):
+    with pytest.raises(ValueError, match="slider needs"):
+        widgets.frame_slider(frames(picture, labels), "letter")
+
+
 def test_before_version_8_of_ipywidgets_the_kernel_moves_the_frames(picture, monkeypatch):
     import ipywidgets
 
@@ -83,11 +88,6 @@ def test_before_version_8_of_ipywidgets_the_kernel_moves_the_frames(picture, mon
     assert "picture at 40" in box.children[0].value
     slider.index = 0
     assert "picture at 20" in box.children[0].value
-
-
-def test_a_slider_needs_frames_that_differ(picture, labels):
-    with pytest.raises(ValueError, match="slider needs"):
-        widgets.frame_slider(frames(picture, labels), "letter")
 
 
 def test_filters_show_their_people_and_only_those(picture):
