@@ -1,17 +1,14 @@
 """What an evaluation looks at: test people, their true features, and what the encoder heard; made once and kept.
 
-Everything here is expensive and repeatable, so it is cached under ``io.cache_dir()/evaluate``. A file's name holds a
-hash of all that made it (networks, seeds, numbers, the source of the synthetic people), so a stale one is never read.
+Everything here is expensive and repeatable, so it is kept in the cache of arrays (`s2f_lib.io.cache`) under a hash of
+all that it was made from: networks, seeds, numbers, the version of renderer and synthesiser.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,17 +16,16 @@ import numpy as np
 from s2f_lib import io
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
+from s2f_lib.people.fingerprint import face_key, voice_key
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from s2f_lib.people import Population
 
-SAMPLE_RATE = 16_000
-
 
 @dataclass(frozen=True)
-class Material:
+class EvaluationData:
     """Test people with their features, and training people for the baselines.
 
     ``v_f`` is the recogniser's feature of a wild picture, ``v_f_other`` of another picture of the same
@@ -50,7 +46,7 @@ class Material:
         return len(self.people)
 
 
-def gather(
+def prepare(
     recogniser: Callable,
     encoder: Callable,
     n: int = 1000,
@@ -60,7 +56,7 @@ def gather(
     train_n: int = 1500,
     workers: int = 2,
     progress: bool = False,
-) -> Material:
+) -> EvaluationData:
     """Render, synthesise and encode what an evaluation needs; from the cache the second time.
 
     Parameters
@@ -90,7 +86,7 @@ def gather(
             f"the encoder gives {v_s.shape[2]} dimensions, the recogniser {v_f.shape[2]}; "
             "evaluate an encoder with the recogniser it was trained for"
         )
-    return Material(
+    return EvaluationData(
         people=test.table(),
         v_f=v_f[:, 0],
         v_f_other=v_f[:, 1],
@@ -119,29 +115,20 @@ def face_features(
         parts = [faces.extract(recogniser, part)[0] for part in show(chunks, len(population), "faces", progress)]
         return np.concatenate(parts).astype(np.float32)
 
-    made_from = [recogniser.checksum, recogniser.image_size, kind, list(items), *_whose_face(population)]
-    return cached("faces", made_from, compute)
+    made_from = [recogniser.checksum, recogniser.image_size, kind, list(items), *face_key(population)]
+    return io.cache.array("evaluate/faces", made_from, compute)
 
 
 def canonical_faces(population: Population, size: int, workers: int = 2) -> tuple[np.ndarray, np.ndarray]:
     """True canonical pictures, uint8 (people, size, size, 3), and landmarks in [0, 1], (people, 68, 2)."""
     from s2f_lib import people
 
-    def compute(which: int) -> Callable[[], np.ndarray]:
-        def run() -> np.ndarray:
-            if not made:
-                made.extend(
-                    people.render_many(population, None, size, "canonical", workers=workers, return_landmarks=True)
-                )
-            return made[which][:, 0]
+    def render() -> dict[str, np.ndarray]:
+        made = people.render_many(population, None, size, "canonical", workers=workers, return_landmarks=True)
+        return {"pictures": made[0][:, 0], "landmarks": made[1][:, 0]}
 
-        return run
-
-    made: list[np.ndarray] = []
-    key = [size, "canonical", *_whose_face(population)]
-    pictures = cached("canonical", [*key, "pictures"], compute(0))
-    points = cached("canonical", [*key, "landmarks"], compute(1))
-    return pictures, points / size
+    found = io.cache.arrays("evaluate/canonical", [size, *face_key(population)], render)
+    return found["pictures"], found["landmarks"] / size
 
 
 def voice_features(
@@ -172,8 +159,8 @@ def voice_features(
         return np.concatenate(parts)
 
     changed = ["" if change is None else change.name for change in changes]
-    made_from = [fingerprint(encoder), item, changed, sorted(options.items()), *whose_voice(population)]
-    return cached("voices", made_from, compute)
+    made_from = [fingerprint(encoder), item, changed, sorted(options.items()), *voice_key(population)]
+    return io.cache.array("evaluate/voices", made_from, compute)
 
 
 def encode(encoder: Callable, waveform: np.ndarray, batch_size: int = 32) -> np.ndarray:
@@ -196,7 +183,7 @@ def decode(decoder: Callable, v: np.ndarray, batch_size: int = 64) -> tuple[np.n
     """Features (N, D) -> faces uint8 (N, S, S, 3) and landmarks (N, 68, 2) in [0, 1] of the picture."""
     import torch
 
-    from s2f_lib.faces.decoder_quality import to_pictures
+    from s2f_lib.faces.recogniser import to_pictures
 
     pictures, points = [], []
     with torch.inference_mode():
@@ -216,51 +203,6 @@ def fingerprint(network) -> str:
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-@cache
-def _how_people_are_made() -> str:
-    """Hash of a picture and a second of speech of one person: another renderer or synthesiser, another cache."""
-    from s2f_lib import people
-    from s2f_lib.people import speech
-
-    person = people.sample(1, seed=SEEDS["test"])[0]
-    sound = np.round(speech.speak(person, seconds=1.0) * 127).astype(np.int8)
-    digest = hashlib.sha256(people.render_wild(person, 0, 64).tobytes())
-    digest.update(people.render_canonical(person, 64).tobytes())
-    digest.update(sound.tobytes())
-    return digest.hexdigest()
-
-
-def _whose_face(population: Population) -> list:
-    """What a picture depends on: faces are the same in every world and language."""
-    ids = hashlib.sha256(np.ascontiguousarray(population.ids, dtype=np.int64).tobytes()).hexdigest()
-    return [_how_people_are_made(), population.seed, ids]
-
-
-def whose_voice(population: Population) -> list:
-    """What a clip depends on: also the world and who speaks which language."""
-    languages = hashlib.sha256(" ".join(population.language).encode()).hexdigest()
-    return [*_whose_face(population), str(population.world), languages]
-
-
-def cache_path(kind: str, made_from: list) -> Path:
-    """Where an array of this kind is kept; the name is a hash of all that it was made from."""
-    name = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:20]
-    return io.cache_dir() / "evaluate" / f"{kind}-{name}.npy"
-
-
-def keep(path: Path, array: np.ndarray) -> np.ndarray:
-    """Store an array under its final name, whole or not at all; returns it."""
-    with io.atomic_write(path) as file:
-        np.save(file, array)
-    return array
-
-
-def cached(kind: str, made_from: list, compute: Callable[[], np.ndarray]) -> np.ndarray:
-    """An array from the cache folder, or computed and kept."""
-    path = cache_path(kind, made_from)
-    return np.load(path) if path.exists() else keep(path, compute())
 
 
 def show(chunks, total: int, what: str, progress: bool):

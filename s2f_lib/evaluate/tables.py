@@ -19,7 +19,7 @@ from s2f_lib.evaluate import appearance, baselines, data
 if TYPE_CHECKING:
     import pandas as pd
 
-    from s2f_lib.evaluate.data import Material
+    from s2f_lib.evaluate.data import EvaluationData
 
 PREDICTORS = (
     "voice",
@@ -41,7 +41,7 @@ class Study:
     Faces, labels and measures are worked out when they are first asked for.
     """
 
-    material: Material
+    material: EvaluationData
     recogniser: object
     decoder: object
     reader: object
@@ -62,7 +62,7 @@ class Study:
             "sex alone": self._told(("sex",)),
             "sex and decade": self._told(("sex", "decade")),
             "demographics": self._told(baselines.KEYS),
-            "perfect listener": baselines.PerfectListener().fit(m.train_people, m.train_v_f).predict(m.people),
+            "perfect listener": baselines.Oracle().fit(m.train_people, m.train_v_f).predict(m.people),
             "another picture": m.v_f_other,
         }
 
@@ -225,17 +225,7 @@ def error_by_group(study: Study) -> dict[str, pd.DataFrame]:
     m = study.material
     angle = metrics.similarity.angle_deg(m.v_s, m.v_f)
     right = (study.labels["S2F"]["sex"].to_numpy() == m.people["sex"].to_numpy()).astype(float)
-    top = retrieval_ranks(study).hit_percent(10)
-    keys = {k: m.people[k].to_numpy(str) for k in ("sex", "group", "language")}
-    keys["decade"] = metrics.labels.decade(m.people["age"].to_numpy(float)).astype(str)
-    keys["sex and group"] = np.char.add(np.char.add(keys["sex"], " "), keys["group"])
-    out = {}
-    for name, groups in keys.items():
-        table = metrics.labels.by_group(angle, groups).rename(columns={"mean": "angle_deg"})
-        table["sex_right"] = metrics.labels.by_group(right, groups)["mean"]
-        table["top10_percent"] = metrics.labels.by_group(top, groups)["mean"]
-        out[name] = table
-    return out
+    return metrics.labels.errors(m.people, angle, right, retrieval_ranks(study).hit_percent(10))
 
 
 def craniofacial_tables(study: Study) -> dict[str, pd.DataFrame]:
@@ -272,7 +262,7 @@ def consistency(study: Study) -> dict[str, metrics.inference.Interval]:
     return {"same person": metrics.inference.mean_interval(same), "two people": metrics.inference.mean_interval(other)}
 
 
-def robustness_table(study: Study, encoder, n: int = 150, changes=None, progress: bool = False) -> pd.DataFrame:
+def degradation_table(study: Study, encoder, n: int = 150, changes=None, progress: bool = False) -> pd.DataFrame:
     """Angle, top-10 % and distance from the average prediction for the first ``n`` test people under each change."""
     import pandas as pd
 
@@ -339,7 +329,7 @@ def evidence(study: Study, within: str | None = None) -> dict[str, float]:
     }
 
 
-def study_of(
+def evaluation(
     recogniser, encoder, decoder, reader, n: int = 1000, world: str = "physiology", seed: int | None = None, **options
 ) -> Study:
     """Gather the material for ``n`` test people of a world and wrap it with the frozen networks."""
@@ -347,5 +337,5 @@ def study_of(
     from s2f_lib.config import SEEDS
 
     seed = SEEDS["test"] if seed is None else seed
-    m = data.gather(recogniser, encoder, n, seed=seed, world=world, **options)
+    m = data.prepare(recogniser, encoder, n, seed=seed, world=world, **options)
     return Study(m, recogniser, decoder, reader, people.sample(n, world, seed), options.get("workers", 2))

@@ -46,7 +46,7 @@ def occlusion(encoder, waveform: np.ndarray, bands: int = 8, slices: int = 6) ->
     return Occlusion(degrees, hz, times * audio.HOP_LENGTH / audio.SAMPLE_RATE)
 
 
-class Axis(NamedTuple):
+class LinearProbe(NamedTuple):
     """A direction in the space of face features along which a label changes, scaled so that it reads as the label."""
 
     direction: np.ndarray  # (D,)
@@ -57,7 +57,7 @@ class Axis(NamedTuple):
         return np.asarray(features, dtype=np.float64) @ self.direction + self.offset
 
 
-def axis_of(v_f: np.ndarray, label: Sequence[float], strength: float = 1.0) -> Axis:
+def linear_probe(v_f: np.ndarray, label: Sequence[float], strength: float = 1.0) -> LinearProbe:
     """Ridge regression of a label on face features, stretched so that the faces it learned from read as their labels.
 
     Features are taken as they are, not at unit length: a v_s that knows little is short, lies near the mean face and
@@ -79,7 +79,7 @@ def axis_of(v_f: np.ndarray, label: Sequence[float], strength: float = 1.0) -> A
     weights = np.linalg.solve(kernel + strength * np.trace(kernel) / len(x) * np.eye(len(x)), y)
     direction = x.T @ weights
     slope = np.polyfit(x @ direction, y, 1)[0] if np.ptp(x @ direction) else 1.0
-    return Axis(direction * slope, float(label.mean() - mean @ direction * slope))
+    return LinearProbe(direction * slope, float(label.mean() - mean @ direction * slope))
 
 
 def sweep_voice(encoder, person, cause: str, values: Sequence, items: int = 4, sentences: str = "test") -> np.ndarray:

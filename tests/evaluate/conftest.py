@@ -141,4 +141,4 @@ class Spectrum(torch.nn.Module):
 @pytest.fixture(scope="session")
 def small_study(stand_ins):
     """56 test people through the stand-ins."""
-    return tables.study_of(*stand_ins, 56, train_n=56, workers=1)
+    return tables.evaluation(*stand_ins, 56, train_n=56, workers=1)

@@ -9,7 +9,7 @@ from s2f_lib.evaluate import baselines
 def fitted(crowd, features_of):
     train, _ = crowd
     v_f = features_of(train)
-    return baselines.DemographicsOnly().fit(train, v_f), baselines.PerfectListener().fit(train, v_f), v_f
+    return baselines.DemographicsOnly().fit(train, v_f), baselines.Oracle().fit(train, v_f), v_f
 
 
 def test_order_of_the_baselines(fitted, crowd, features_of):
@@ -56,7 +56,7 @@ def test_nothing_is_predicted_where_nothing_is_shared(crowd):
     """Features of noise: the ceiling must not find structure on new people."""
     train, test = crowd
     rng = np.random.default_rng(0)
-    listener = baselines.PerfectListener().fit(train, rng.normal(size=(len(train), 32)) + 3)
+    listener = baselines.Oracle().fit(train, rng.normal(size=(len(train), 32)) + 3)
     ranks = metrics.retrieval.rank(listener.predict(test), (rng.normal(size=(len(test), 32)) + 3).astype(np.float32))
     assert ranks.match(2).mean() == pytest.approx(0.5, abs=0.06)
 
@@ -67,10 +67,10 @@ def test_bad_tables_are_named(crowd):
     with pytest.raises(ValueError, match="lacks language"):
         baselines.DemographicsOnly().fit(train.drop(columns="language"), v_f)
     with pytest.raises(ValueError, match=r"voice_\.\.\. columns"):
-        baselines.PerfectListener().fit(train[["sex", "age", "group", "language"]], v_f)
+        baselines.Oracle().fit(train[["sex", "age", "group", "language"]], v_f)
     with pytest.raises(ValueError, match="600 people for 5"):
         baselines.DemographicsOnly().fit(train, v_f[:5])
     with pytest.raises(ValueError, match="not been fitted"):
-        baselines.PerfectListener().predict(train)
+        baselines.Oracle().predict(train)
     with pytest.raises(ValueError, match="keys should be"):
         baselines.DemographicsOnly(keys=("nose",))

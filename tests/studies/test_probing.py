@@ -39,7 +39,7 @@ def test_an_axis_reads_the_label_of_people_it_has_not_seen():
     label = rng.normal(50, 15, 300)
     v_f = rng.normal(0, 1, (300, 40))
     v_f[:, 3] += label / 5
-    axis = probing.axis_of(v_f[:200], label[:200], strength=0.1)
+    axis = probing.linear_probe(v_f[:200], label[:200], strength=0.1)
     read = axis.read(v_f[200:])
     assert np.corrcoef(read, label[200:])[0, 1] > 0.9
     assert read.mean() == pytest.approx(label[200:].mean(), abs=3)
@@ -50,7 +50,7 @@ def test_an_axis_reads_an_unsure_answer_as_the_mean_of_the_faces_it_may_be():
     male = np.arange(60) % 2
     v_f = rng.random((60, 20))
     v_f[:, 0] += 2 * male
-    axis = probing.axis_of(v_f, male)
+    axis = probing.linear_probe(v_f, male)
     assert axis.read(v_f.mean(axis=0)) == pytest.approx(0.5)
     assert axis.read(v_f[:9].mean(axis=0)) == pytest.approx(axis.read(v_f[:9]).mean())
 

@@ -51,13 +51,15 @@ def true_attributes(pictures: np.ndarray, landmarks: np.ndarray, people: pd.Data
     return pd.DataFrame(columns)
 
 
-def follow(drawn: pd.DataFrame, true: pd.DataFrame, times: int = 300, seed: int = 0) -> dict[str, Interval]:
+def attribute_correlations(
+    drawn: pd.DataFrame, true: pd.DataFrame, times: int = 300, seed: int = 0
+) -> dict[str, Interval]:
     """How each attribute of the drawn faces follows the true one.
 
     Returns
     -------
-    dict of Interval: ``skin_r``, ``hair_r``, ``nose_r``, ``jaw_r`` (sex and age taken out), ``age_r`` (sex taken out),
-    and ``sex_right`` (share of faces read as the assigned sex). A face that does not change at all gives r = 0.
+    dict of Interval: correlations of ``skin``, ``hair``, ``nose``, ``jaw`` (sex and age taken out) and ``age`` (sex
+    taken out), and for ``sex`` the share of faces read as assigned. A face that does not change at all gives r = 0.
     """
     if len(drawn) != len(true):
         raise ValueError(f"{len(drawn)} drawn faces for {len(true)} people")
@@ -67,9 +69,9 @@ def follow(drawn: pd.DataFrame, true: pd.DataFrame, times: int = 300, seed: int 
     out = {}
     for name in ATTRIBUTES:
         take_out = male[:, None] if name == "age" else both
-        out[f"{name}_r"] = partial_r(drawn[name].to_numpy(float), true[name].to_numpy(float), take_out, times, seed)
+        out[name] = partial_r(drawn[name].to_numpy(float), true[name].to_numpy(float), take_out, times, seed)
     right = ((drawn["male"].to_numpy(float) > 0.5) == (male > 0.5)).astype(float)
-    out["sex_right"] = metrics.inference.mean_interval(right, times=times, seed=seed)
+    out["sex"] = metrics.inference.mean_interval(right, times=times, seed=seed)
     return out
 
 
@@ -92,24 +94,24 @@ def partial_r(x: np.ndarray, y: np.ndarray, take_out: np.ndarray, times: int = 3
     return Interval(value, float(min(low, value)), float(max(high, value)), len(x))
 
 
-def switch(before: np.ndarray, after: np.ndarray, whole_way: float, times: int = 1000, seed: int = 0) -> Interval:
+def effect(before: np.ndarray, after: np.ndarray, group_gap: float, times: int = 1000, seed: int = 0) -> Interval:
     """How far an attribute moves when one cause changes, as a share of the difference between two groups.
 
     Parameters
     ----------
     before, after : np.ndarray, shape (N,)
         The attribute of the same people's faces before and after.
-    whole_way : float
+    group_gap : float
         The true mean difference of the two groups; 1 in the result means "as different as the groups are".
     """
     before = checks.column(before, "before").astype(float)
     after = checks.column(after, "after", len(before)).astype(float)
-    if whole_way == 0 or not np.isfinite(whole_way):
-        raise ValueError(f"the two groups do not differ in this attribute (difference {whole_way})")
-    return metrics.inference.mean_interval((after - before) / whole_way, times=times, seed=seed)
+    if group_gap == 0 or not np.isfinite(group_gap):
+        raise ValueError(f"the two groups do not differ in this attribute (difference {group_gap})")
+    return metrics.inference.mean_interval((after - before) / group_gap, times=times, seed=seed)
 
 
-def thin(groups: np.ndarray, group: str, share: float, repair: bool = False, seed: int = 0) -> np.ndarray:
+def subsample(groups: np.ndarray, group: str, share: float, repair: bool = False, seed: int = 0) -> np.ndarray:
     """Rows of a corpus in which one group has only ``share`` of the people.
 
     Parameters

@@ -1,7 +1,7 @@
 """The ethics experiments on synthetic people: worlds, language, rare groups, identity, shortcut, body and style.
 
 Two listeners stand in for encoders trained in each world: the *perfect* one reads the true voice parameters and the
-language, the *light* one (`s2f_lib.evaluate.acoustic`) hears clips. Both predict v_f; the frozen decoder draws. Errors
+language, the *ridge baseline* hears clips. Both predict v_f; the frozen decoder draws. Errors
 by group and the identity numbers are those of the shipped voice encoder.
 `s2f_lib.studies.ethics.audit` records them all.
 """
@@ -18,7 +18,8 @@ import numpy as np
 from s2f_lib import metrics
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import acoustic, baselines, data
+from s2f_lib.evaluate import baselines, data
+from s2f_lib.io import row
 from s2f_lib.metrics.inference import Interval
 from s2f_lib.studies.ethics import effects
 
@@ -33,7 +34,7 @@ RARE = "D"
 
 
 @dataclass(frozen=True)
-class Stage:
+class Context:
     """Frozen networks, and people to train and to test on; faces are made once, since all worlds share them."""
 
     recogniser: object
@@ -88,28 +89,28 @@ class Stage:
         """Attributes of the faces that the decoder draws for features (N, D)."""
         return effects.drawn_attributes(*data.decode(self.decoder, v), self.reader)
 
-    def perfect(self, world: str) -> baselines.PerfectListener:
+    def perfect(self, world: str) -> baselines.Oracle:
         """The perfect listener of a world."""
-        model = baselines.PerfectListener(boosted_components=self.boosted)
+        model = baselines.Oracle(boosted_components=self.boosted)
         return model.fit(self.train(world).table(), self.train_v_f)
 
     def heard(self, world: str, which: str = "train", changes=(None,), **options) -> np.ndarray:
         """Sound statistics of the first training or test people, (n, changes, K)."""
         population = self.train(world)[: self.light_train] if which == "train" else self.test(world)[: self.light_test]
         options |= {"sentences": which, "changes": changes, "workers": self.workers, "progress": self.progress}
-        return acoustic.hear(population, **options)
+        return baselines.clip_features(population, **options)
 
-    def light(self, world: str) -> acoustic.LightListener:
+    def light(self, world: str) -> baselines.RidgeBaseline:
         """The light listener of a world."""
         heard = self.heard(world)[:, 0]
-        return acoustic.LightListener().fit(heard, self.train_v_f[: len(heard)])
+        return baselines.RidgeBaseline().fit(heard, self.train_v_f[: len(heard)])
 
     def follow(self, v: np.ndarray) -> dict[str, Interval]:
         """How the faces drawn for the first test people follow their true ones."""
-        return effects.follow(self.draw(v), self.truth.iloc[: len(v)].reset_index(drop=True))
+        return effects.attribute_correlations(self.draw(v), self.truth.iloc[: len(v)].reset_index(drop=True))
 
 
-def worlds(stage: Stage, names: Iterable[str] = WORLDS, by: str = "light") -> dict[str, dict[str, Interval]]:
+def worlds(stage: Context, names: Iterable[str] = WORLDS, by: str = "light") -> dict[str, dict[str, Interval]]:
     """Which attributes of the drawn face follow the voice in which world; ``by`` "light" or "perfect" listener."""
     out = {}
     for world in names:
@@ -121,7 +122,7 @@ def worlds(stage: Stage, names: Iterable[str] = WORLDS, by: str = "light") -> di
     return out
 
 
-def language_switch(stage: Stage, world: str, n: int = 200, by: str = "light") -> dict[str, Interval]:
+def language_switch(stage: Context, world: str, n: int = 200, by: str = "light") -> dict[str, Interval]:
     """The same ``n`` test people speak a language of group A, then one of group D: how far does each attribute move?
 
     1 is the mean difference of the true faces of the two groups; attributes in which they differ little are left out.
@@ -134,18 +135,20 @@ def language_switch(stage: Stage, world: str, n: int = 200, by: str = "light") -
     else:
         model = stage.light(world)
         options = {"workers": stage.workers, "progress": stage.progress}
-        said = [model.predict(acoustic.hear(people, language=language, **options)[:, 0]) for language in SWITCH]
+        said = [
+            model.predict(baselines.clip_features(people, language=language, **options)[:, 0]) for language in SWITCH
+        ]
     before, after = (stage.draw(v) for v in said)
     group, truth = stage.test(world).group, stage.truth
     out = {}
     for name in ("skin", "hair", "nose"):
         values = truth[name].to_numpy()
-        whole_way = values[group == "D"].mean() - values[group == "A"].mean()
-        out[name] = effects.switch(before[name].to_numpy(), after[name].to_numpy(), whole_way)
+        group_gap = values[group == "D"].mean() - values[group == "A"].mean()
+        out[name] = effects.effect(before[name].to_numpy(), after[name].to_numpy(), group_gap)
     return out
 
 
-def rare_group(stage: Stage, world: str = "confounded") -> pd.DataFrame:
+def rare_group(stage: Context, world: str = "confounded") -> pd.DataFrame:
     """Train the perfect listener with one group whole, at 5 %, absent, and at 5 % with balanced sampling.
 
     Rows: those corpora. Columns: mean error of skin lightness and angle to the true feature, for the group and for
@@ -157,14 +160,14 @@ def rare_group(stage: Stage, world: str = "confounded") -> pd.DataFrame:
     groups = table["group"].to_numpy(str)
     corpora = {
         "all": np.arange(len(table)),
-        "5 percent": effects.thin(groups, RARE, 0.05),
-        "absent": effects.thin(groups, RARE, 0.0),
-        "balanced": effects.thin(groups, RARE, 0.05, repair=True),
+        "5 percent": effects.subsample(groups, RARE, 0.05),
+        "absent": effects.subsample(groups, RARE, 0.0),
+        "balanced": effects.subsample(groups, RARE, 0.05, repair=True),
     }
     inside = people["group"].to_numpy() == RARE
     rows = {}
     for name, kept in corpora.items():
-        model = baselines.PerfectListener(boosted_components=0)
+        model = baselines.Oracle(boosted_components=0)
         v = model.fit(table.iloc[kept].reset_index(drop=True), stage.train_v_f[kept]).predict(people)
         angle = metrics.similarity.angle_deg(v, stage.test_v_f)
         error = np.abs(stage.draw(v)["skin"].to_numpy() - stage.truth["skin"].to_numpy())
@@ -178,8 +181,8 @@ def rare_group(stage: Stage, world: str = "confounded") -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def identity(stage: Stage, v_s: np.ndarray) -> dict[str, Interval]:
-    """What the shipped encoder's feature (of the test people) gives an attacker, against demographics alone."""
+def identity(stage: Context, v_s: np.ndarray) -> list[dict]:
+    """What the shipped encoder's feature (of the test people) gives an attacker, as rows of the record."""
     people = stage.test("physiology").table()
     train = stage.train("physiology").table()
     told = baselines.DemographicsOnly().fit(train, stage.train_v_f).predict(people)
@@ -192,18 +195,20 @@ def identity(stage: Stage, v_s: np.ndarray) -> dict[str, Interval]:
     alike = metrics.retrieval.rank(v_s, stage.test_v_f, groups=cell)
     alike = alike.where(alike.size >= 2)
     cosine = metrics.similarity.cosines(v_s, stage.test_v_f)
-    return {
-        "identity_gain_over_demographics": metrics.inference.mean_interval(top["voice"] - top["told"]),
-        "identity_gain_over_sex_and_decade": metrics.inference.mean_interval(top["voice"] - top["heard"]),
-        "identity_match_1_2": metrics.inference.mean_interval(alike.match(2)),
-        "identity_first_of_all": metrics.inference.mean_interval(metrics.retrieval.rank(v_s, stage.test_v_f).hit(1)),
-        "identity_auc_alike": metrics.inference.bootstrap(
-            lambda who: metrics.verification.auc_of_people(cosine, who, cell), np.arange(len(people)), times=300
-        ),
-    }
+    of = {"experiment": "identity", "predictor": "voice"}
+    alone = {"within": "sex, decade and group"}
+    mean, auc_of = metrics.inference.mean_interval, metrics.verification.auc_of_people
+    auc = metrics.inference.bootstrap(lambda who: auc_of(cosine, who, cell), np.arange(len(people)), times=300)
+    return [
+        row("top_percent_gain", mean(top["voice"] - top["told"]), **of, against="demographics", k=10),
+        row("top_percent_gain", mean(top["voice"] - top["heard"]), **of, against="sex and decade", k=10),
+        row("match", mean(alike.match(2)), **of, **alone, k=2),
+        row("recall_at", mean(metrics.retrieval.rank(v_s, stage.test_v_f).hit(1)), **of, k=1),
+        row("auc", auc, **of, **alone),
+    ]
 
 
-def shortcut(stage: Stage, link: float = 0.9, seed: int = 0) -> dict[str, Interval]:
+def shortcut(stage: Context, link: float = 0.9, seed: int = 0) -> dict[str, Interval]:
     """Train where the recording betrays the group, and test where the link holds, is broken, and is reversed.
 
     Groups C and D are recorded by telephone with probability ``link``, A and B with 1 - ``link``; the fair corpus
@@ -220,38 +225,38 @@ def shortcut(stage: Stage, link: float = 0.9, seed: int = 0) -> dict[str, Interv
         return heard[which][np.arange(n), telephone.astype(int)]
 
     v_f = stage.train_v_f[: len(heard["train"])]
-    betrayed = acoustic.LightListener().fit(recorded("train", link), v_f)
-    fair = acoustic.LightListener().fit(recorded("train", 0.5), v_f)
+    betrayed = baselines.RidgeBaseline().fit(recorded("train", link), v_f)
+    fair = baselines.RidgeBaseline().fit(recorded("train", 0.5), v_f)
     tests = {
-        "same_link": (betrayed, link),
+        "same link": (betrayed, link),
         "broken": (betrayed, 0.5),
         "reversed": (betrayed, 1 - link),
         "fair": (fair, link),
     }
     out = {}
     for name, (model, probability) in tests.items():
-        out[f"skin_r_shortcut_{name}"] = stage.follow(model.predict(recorded("test", probability)))["skin_r"]
+        out[name] = stage.follow(model.predict(recorded("test", probability)))["skin"]
     return out
 
 
-def body(stage: Stage, world: str) -> dict[str, Interval]:
+def body(stage: Context, world: str) -> dict[str, Interval]:
     """How well the body itself is heard: r within sex of tract length, height, jaw and lower face (scores), age."""
-    columns = {"vtl": "voice_vtl", "height": "height_cm", "jaw_score": "jaw", "lower_face": "lower_face"}
+    columns = {"tract length": "voice_vtl", "height": "height_cm", "jaw score": "jaw", "lower face": "lower_face"}
     heard, heard_test = stage.heard(world)[:, 0], stage.heard(world, "test")[:, 0]
     train, test = stage.train(world).table()[: len(heard)], stage.test(world).table()[: len(heard_test)]
     target = train[list(columns.values())].to_numpy(float)
     centre, spread = target.mean(axis=0), target.std(axis=0)
-    guess = acoustic.LightListener(components=0).fit(heard, (target - centre) / spread).predict(heard_test)
+    guess = baselines.RidgeBaseline(components=0).fit(heard, (target - centre) / spread).predict(heard_test)
     male = (test["sex"].to_numpy() == "male").astype(float)
     age = test["age"].to_numpy(float) / 50
     out = {}
     for i, (name, column) in enumerate(columns.items()):
         take_out = np.column_stack([male, age, male * age])
-        out[f"{name}_r"] = effects.partial_r(guess[:, i], test[column].to_numpy(float), take_out)
+        out[name] = effects.partial_r(guess[:, i], test[column].to_numpy(float), take_out)
     return out
 
 
-def style(stage: Stage, world: str) -> Interval:
+def style(stage: Context, world: str) -> Interval:
     """Does the predicted feature carry the subculture's glasses? AUC of a probe that was fitted on true features."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -268,18 +273,9 @@ def style(stage: Stage, world: str) -> Interval:
     return metrics.inference.bootstrap(auc, score, member, times=300)
 
 
-def errors_by_group(stage: Stage, v_s: np.ndarray) -> dict[str, pd.DataFrame]:
+def errors_by_group(stage: Context, v_s: np.ndarray) -> dict[str, pd.DataFrame]:
     """Of the shipped encoder: angle and share of right sex labels by sex, decade, group, language and crossings."""
     people = stage.test("physiology").table()
-    angle = metrics.similarity.angle_deg(v_s, stage.test_v_f)
-    drawn = stage.draw(v_s)
-    right = ((drawn["male"].to_numpy() > 0.5) == (people["sex"].to_numpy() == "male")).astype(float)
-    keys = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
-    keys["decade"] = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
-    keys["sex_group"] = np.char.add(np.char.add(keys["sex"], "_"), keys["group"])
-    tables = {}
-    for name, groups in keys.items():
-        share = metrics.labels.by_group(right, groups).rename(columns={"mean": "sex_right", "low": "sex_low"})
-        share = share.rename(columns={"high": "sex_high"}).drop(columns="n")
-        tables[name] = metrics.labels.by_group(angle, groups).rename(columns={"mean": "angle_deg"}).join(share)
-    return tables
+    right = ((stage.draw(v_s)["male"].to_numpy() > 0.5) == (people["sex"].to_numpy() == "male")).astype(float)
+    top = metrics.retrieval.rank(v_s, stage.test_v_f).hit_percent(10)
+    return metrics.labels.errors(people, metrics.similarity.angle_deg(v_s, stage.test_v_f), right, top)
