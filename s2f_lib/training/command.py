@@ -93,6 +93,8 @@ def config_of(options: argparse.Namespace) -> TrainConfig:
         If a preset, a loss, a field or a value is unknown.
     """
     changes = dict(_assignment(text) for text in options.set)
+    if own := [name for name in ("preset", "seed") if name in changes]:
+        raise ValueError(f"--set {own[0]}: it has an option of its own, --{own[0]}")
     return make_config(_file(options.preset), changes.pop("loss", _file(options.loss)), seed=options.seed, **changes)
 
 
