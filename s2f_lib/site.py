@@ -19,7 +19,7 @@ from pathlib import Path
 
 from docutils import nodes
 
-from s2f_lib import blocks
+from s2f_lib.report import documents
 
 ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
 BOX = re.compile(r"^> \*\*(This page)\*\*\n((?:>.*(?:\n|\Z))+)", re.MULTILINE)
@@ -29,11 +29,11 @@ SEARCH_TEXTS = "search-texts.js"
 
 
 def read_page(app, docname, source):
-    """Fill the tables of a page (see `s2f_lib.blocks`) as it is read, or dress a notebook (`dressed`)."""
+    """Fill the tables of a page (see `s2f_lib.report.documents`) as it is read, or dress a notebook (`dressed`)."""
     if app.env.doc2path(docname).endswith(".ipynb"):
         source[0] = json.dumps(dressed(json.loads(source[0])))
     else:
-        source[0] = blocks.refreshed(source[0], everything=True)
+        source[0] = documents.refreshed(source[0], everything=True)
 
 
 def dressed(notebook: dict) -> dict:
