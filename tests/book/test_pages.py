@@ -249,3 +249,9 @@ def test_what_was_executed_is_kept_whatever_happens_to_another_page(page, tmp_pa
     told = capsys.readouterr().out
     assert "page 1 of 1, 91_bad" in told
     assert "90_tiny" not in told
+
+
+def test_a_page_says_how_long_it_takes():
+    known = {path.stem[:2]: build.expected_seconds(pages.read(path)) for path in pages.pages()}
+    assert all(60 <= seconds <= 600 for number, seconds in known.items() if number != "06"), known
+    assert known["06"] == 0  # seconds only, from the recorded numbers
