@@ -47,6 +47,10 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
             "the losses against each other, over seeds and rates",
             "s2f_lib.studies.ablation.summary:command",
         ),
+        "study fair-ablation": (
+            "the same by a committed design: a search for each, then test people",
+            "s2f_lib.studies.ablation.fair:main",
+        ),
         "study ethics": ("the audit: what the model takes from where", "s2f_lib.studies.ethics.audit:main"),
     },
     "The paper's published examples": {
