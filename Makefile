@@ -18,7 +18,7 @@ export PATH := $(BIN):$(PATH)
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export JUPYTER_PLATFORM_DIRS := 1
 
-.PHONY: help install book test browser lab sweep published bench links wheel clean distclean
+.PHONY: help install book test browser lab sweep published address bench links wheel clean distclean
 
 help:
 	@echo "make book       build the book into _build/html (first time: installs, runs every page)"
@@ -28,6 +28,7 @@ help:
 	@echo "make sweep      an example of a grid: page 4 with three seeds, two at a time, and the table of the runs"
 	@echo "make published  fetch the paper's published examples and measure them again (network)"
 	@echo "make bench      the measured comparisons in benchmarks/ (long)"
+	@echo "make address    URL=https://HOST/OWNER/NAME: where your copy is, in every place that needs it"
 	@echo "make links      look for dead links (network)"
 	@echo "make clean      remove what was built; make distclean also removes $(VENV)"
 
@@ -70,6 +71,9 @@ sweep: $(INSTALLED)
 published: $(INSTALLED)
 	$(S2F) published fetch data/published
 	$(S2F) pages run 06_published_results -p examples=data/published -o runs/published
+
+address: $(INSTALLED)
+	$(S2F) pages address "$(URL)"
 
 bench: $(INSTALLED)
 	@set -e; for name in $(notdir $(basename $(wildcard benchmarks/[a-z]*.py))); do \

@@ -1,7 +1,7 @@
 """How long the README's commands take from a fresh clone, and what the built site is like: results/book.json.
 
-    python benchmarks/book.py
-    VENV=/some/path python benchmarks/book.py --folder /some/clone    # an environment that is there; keeps the clone
+    python -m benchmarks.book
+    VENV=/some/path python -m benchmarks.book --folder /some/clone    # an environment that is there; keeps the clone
 
 What it does, one after the other:
 
@@ -12,7 +12,7 @@ What it does, one after the other:
 
 The clone has a cache folder of its own and pip uses none, so nothing that this machine has kept helps. All of it takes
 under an hour on 2 cores, and 9 GB of disk; it needs a package index. A step that takes longer than LIMIT is ended.
-Where `make test` fails, the rest is recorded without `test_minutes`, and the exit status is 1.
+Where `make test` fails, the rest is recorded without its time, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -27,14 +27,17 @@ import tempfile
 import time
 from pathlib import Path
 
+from s2f_lib import io
+from s2f_lib.io import row
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
-COMMAND = "python benchmarks/book.py"
+COMMAND = "python -m benchmarks.book"
 LIMIT = 60  # minutes for one step
 
 
 def timed(command: list[str], folder: Path, environment: dict[str, str]) -> float | None:
-    """Run a command in a folder and return its minutes; its output is shown.
+    """Run a command in a folder and return its seconds; its output is shown.
 
     None where it fails or takes longer than LIMIT, when it is ended with all that it started: no time is recorded for
     a command that does not work.
@@ -50,12 +53,12 @@ def timed(command: list[str], folder: Path, environment: dict[str, str]) -> floa
         if not isinstance(error, subprocess.TimeoutExpired):
             raise
         status = f"more than {LIMIT} minutes"
-    minutes = (time.monotonic() - start) / 60
-    print(f"== {' '.join(command)}: {minutes:.1f} minutes, status {status}", flush=True)
-    return None if status else minutes
+    seconds = time.monotonic() - start
+    print(f"== {' '.join(command)}: {seconds / 60:.1f} minutes, status {status}", flush=True)
+    return None if status else seconds
 
 
-def measure_site(site: Path) -> dict[str, float]:
+def measure_site(site: Path) -> list[dict]:
     """Sizes of the built site, addresses loaded from elsewhere, images without a description."""
     from site_files import Page
 
@@ -65,17 +68,21 @@ def measure_site(site: Path) -> dict[str, float]:
         [page.path.parent / i["src"] for i in page.images if not i["src"].startswith("data:")] for page in pages
     ]
     sizes = [p.path.stat().st_size + sum(i.stat().st_size for i in set(own)) for p, own in zip(pages, pictures)]
-    return {
-        "pages": len(pages),
-        "site_mb": sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) / 1e6,
-        "largest_page_mb": max(sizes) / 1e6,
-        "external_requests": sum(bool(re.match(r"(https?:)?//", address)) for address in loaded),
-        "images_without_alt": sum(not image.get("alt") for page in pages for image in page.images),
-    }
+    return [
+        row("files", len(pages), what="pages"),
+        row("size", sum(path.stat().st_size for path in site.rglob("*") if path.is_file()) / 1e6, what="site"),
+        row("size", max(sizes) / 1e6, what="largest page"),
+        row("requests", sum(bool(re.match(r"(https?:)?//", address)) for address in loaded)),
+        row(
+            "files",
+            sum(not image.get("alt") for page in pages for image in page.images),
+            what="images without a description",
+        ),
+    ]
 
 
-def open_pages(site: Path) -> dict[str, float]:
-    """Every page in Chromium: console errors, requests that leave, seconds until the slowest shows text.
+def open_pages(site: Path) -> list[dict]:
+    """Every page in Chromium: complaints, requests made while it is open, seconds until the slowest shows text.
 
     Empty where there is no Chromium.
     """
@@ -83,7 +90,7 @@ def open_pages(site: Path) -> dict[str, float]:
 
     if CHROMIUM is None:
         print("no Chromium here: console errors are not recorded")
-        return {}
+        return []
     from playwright.sync_api import sync_playwright
 
     complaints, external, seconds = 0, 0, []
@@ -95,41 +102,44 @@ def open_pages(site: Path) -> dict[str, float]:
                 external += len(visit.external)
                 seconds.append(visit.seconds)
         browser.close()
-    return {"console_errors": complaints, "external_requests": external, "slowest_page_s": max(seconds)}
+    return [
+        row("complaints", complaints),
+        row("requests", external, by="Chromium"),
+        row("duration", max(seconds), what="open the slowest page"),
+    ]
 
 
 def main() -> int:
     """Measure and record."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, help="clone to here and keep it (default: a temporary folder)")
-    parser.add_argument("--no-test", action="store_true", help="leave make test out, and test_minutes with it")
+    parser.add_argument("--no-test", action="store_true", help="leave make test out, and its time with it")
     options = parser.parse_args()
-    from s2f_lib import io
-
+    io.refuse_uncommitted("book")
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as temporary:
         clone = options.folder or Path(temporary) / "clone"
         subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
         there = Path(os.environ.get("VENV", clone / ".venv"), "bin", "python").exists()
         bare = {**os.environ, "S2F_HOME": str(Path(temporary) / "home"), "PIP_NO_CACHE_DIR": "1"}
-        metrics = {}
-        for name, command in (
-            ("fresh_book_minutes", "book"),
-            ("second_book_minutes", "book"),
-            ("test_minutes", "test"),
-        ):
-            if not (command == "test" and options.no_test):
-                metrics[name] = timed(["make", command], clone, bare)
-                if command == "book" and metrics[name] is None:
-                    raise SystemExit("make book failed; nothing is recorded")
-        metrics |= measure_site(clone / "_build" / "html")
-        metrics |= open_pages(clone / "_build" / "html")
-    failed = "test_minutes" in metrics and metrics["test_minutes"] is None
+        rows, failed = [], False
+        for name in ("make book, fresh clone", "make book, nothing changed", "make test"):
+            command = name.split(",")[0].split()
+            if command[1] == "test" and options.no_test:
+                continue
+            seconds = timed(command, clone, bare)
+            if seconds is not None:
+                rows.append(row("duration", seconds, what=name))
+            elif command[1] == "book":
+                raise SystemExit("make book failed; nothing is recorded")
+            else:
+                failed = True
+        rows += measure_site(clone / "_build" / "html") + open_pages(clone / "_build" / "html")
     path = io.write_record(
         "book",
         command=COMMAND + (" --no-test" if options.no_test else ""),
-        n=int(metrics["pages"]),
-        metrics={name: value for name, value in metrics.items() if value is not None},
+        n=next(found["value"] for found in rows if found.get("what") == "pages"),
+        rows=rows,
         seconds=time.monotonic() - start,
         notes="N is the number of pages, reference included. "
         + ("The environment was there before." if there else "The first line includes the installation."),

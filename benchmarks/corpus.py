@@ -10,6 +10,7 @@ per second of processor time of one core. Writes results/corpus.json.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import hashlib
 import http.server
@@ -27,6 +28,7 @@ import numpy as np
 
 from s2f_lib import hub, io
 from s2f_lib.corpus import avspeech, crops, engine, features, manifest, report, steps
+from s2f_lib.io import row
 
 VIDEOS, SECONDS, KILLS, TASKS = 6, 8.0, 5, 1000
 FPS, SIZE = 25, (854, 480)
@@ -44,22 +46,21 @@ def main() -> None:
         _make_videos(folder / "host")
         with _serve(folder / "host") as address:
             rows = _list(folder / "list.csv", options.clips)
-            metrics = _throughput(folder, address, rows[:24], options.recogniser)
-            metrics |= _killed(folder, address, options.recogniser)
-    metrics |= _overhead()
+            found = _throughput(folder, address, rows[:24], options.recogniser)
+            found += _killed(folder, address, options.recogniser)
+    found += _overhead()
     io.write_record(
         "corpus",
         command=f"python -m benchmarks.corpus --clips {options.clips}",
         n=options.clips,
-        metrics=metrics,
+        rows=found,
         seeds=[0],
         seconds=time.perf_counter() - began,
         notes=f"{SIZE[0]} x {SIZE[1]} videos of {VIDEOS} synthetic people, H.264, AAC; clips of 6 s. Rates per second "
         f"of processor time. Dask: {TASKS} tasks of 50 ms on 2 processes, against a plain pool. Recogniser "
         f"{options.recogniser}.",
     )
-    for key, value in metrics.items():
-        print(f"{key:32s} {value:.4g}")
+    print(io.read_record("corpus").table.to_string())
 
 
 def _make_videos(folder: Path) -> None:
@@ -141,29 +142,31 @@ class _Ranges(http.server.SimpleHTTPRequestHandler):
         return None
 
 
-def _throughput(folder: Path, address: str, rows: list[dict], recogniser: str) -> dict[str, float]:
+def _throughput(folder: Path, address: str, rows: list[dict], recogniser: str) -> list[dict]:
     """Clips per second of processor time, step by step, in this process."""
-    rates, spent = {}, {}
+    spent = {}
     todo = {
         "download": (avspeech.download_step(address=address, wait=0.0), avspeech.by_video, "a"),
         "crop": (crops.crop_step(folder / "a"), crops.in_batches, "b"),
     }
     for name, (step, group, out) in todo.items():
         began = time.process_time()
+        step = dataclasses.replace(step, isolated=None)  # in this process, whose time is taken
         rows = steps.run(step, rows, folder / out, group=group, progress=False)
-        good = sum(row["status"] == "ok" for row in rows)
+        good = sum(one["status"] == "ok" for one in rows)
         spent[name] = (time.process_time() - began) / good
     hub.load(recogniser)
     step = features.feature_step(folder / "b", recogniser)
     began = time.process_time()
     rows = steps.run(step, rows, folder / "c", group=crops.in_batches, progress=False)
-    spent["feature"] = (time.process_time() - began) / sum(row["status"] == "ok" for row in rows)
-    rates = {f"{name}_clips_per_s": 1 / seconds for name, seconds in spent.items()}
+    spent["feature"] = (time.process_time() - began) / sum(one["status"] == "ok" for one in rows)
     size = sum(path.stat().st_size for out in "bc" for path in (folder / out).glob("*/*")) / good
-    return rates | {"clips_per_s_per_core": 1 / (spent["crop"] + spent["feature"]), "bytes_per_clip": size}
+    spent["crop and feature"] = spent["crop"] + spent["feature"]
+    rates = [row("rate", 1 / seconds, what="clips", step=name) for name, seconds in spent.items()]
+    return [*rates, row("size", size / 1e6, what="clip")]
 
 
-def _killed(folder: Path, address: str, recogniser: str) -> dict[str, float]:
+def _killed(folder: Path, address: str, recogniser: str) -> list[dict]:
     """From the list to shards in processes of their own, once in peace and once killed at random moments."""
     began = time.perf_counter()
     _steps(folder / "calm", folder / "list.csv", address, recogniser, None)
@@ -175,7 +178,12 @@ def _killed(folder: Path, address: str, recogniser: str) -> dict[str, float]:
     same = all(_digest(folder / "calm" / step) == _digest(folder / "killed" / step) for step in ("1", "2", "3", "4"))
     rows = manifest.read(folder / "killed" / "4" / "manifest.csv")
     left = int(report.funnel(rows)["left"].iloc[-1])
-    return {"kills_survived": kills, "manifest_identical": float(same), "listed": len(rows), "left_of_list": left}
+    return [
+        row("kills_survived", kills),
+        row("same_result", float(same), what="manifest"),
+        row("clips", len(rows), what="listed"),
+        row("clips", left, what="left of the list"),
+    ]
 
 
 def _steps(out: Path, source: Path, address: str, recogniser: str, die_after: float | None) -> int:
@@ -213,7 +221,7 @@ def _nap(_: int) -> None:
     time.sleep(0.05)
 
 
-def _overhead() -> dict[str, float]:
+def _overhead() -> list[dict]:
     """Time of a Dask cluster on two processes over that of a plain pool, less one; starting and ending do not count."""
     times = {}
     for scheduler in (None, "dask"):
@@ -224,7 +232,7 @@ def _overhead() -> dict[str, float]:
         for _ in results:
             ended = time.perf_counter()
         times[scheduler] = ended - began
-    return {"dask_overhead": times["dask"] / times[None] - 1}
+    return [row("overhead", times["dask"] / times[None] - 1, what="dask")]
 
 
 if __name__ == "__main__":

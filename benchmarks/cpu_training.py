@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from s2f_lib import io, training
+from s2f_lib.io import row
 from s2f_lib.losses import VoiceLoss
 from s2f_lib.training.data import ArraySource, Plan
 from s2f_lib.training.voice import VoiceTrainer, make_encoder
@@ -36,41 +37,37 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     begun = time.perf_counter()
-    metrics, intervals = quick_numbers(options.repeats)
+    rows = quick_rows(options.repeats)
     if not options.no_paper:
-        ratio, low, high = step_ratio("paper", 2, max(2, options.repeats // 3))
-        metrics["paper_step_ratio_vs_plain"], intervals["paper_step_ratio_vs_plain"] = ratio, (low, high)
+        rows.append(step_ratio("paper", 2, max(2, options.repeats // 3)))
     path = io.write_record(
         "cpu_training",
         command="python -m benchmarks.cpu_training" + (" --no-paper" if options.no_paper else ""),
         n=options.repeats,
-        metrics=metrics,
-        intervals=intervals,
+        rows=rows,
         seconds=time.perf_counter() - begun,
         notes="A step ratio is the plain loop's time over ours: above 1, ours is faster; medians of alternating steps, "
-        f"interval = quartiles of the pairs. 6 s clips, {options.threads} threads. data_pipeline_headroom is the rate "
-        "of the data pipeline alone over quick_clips_per_s. bf16 pays on processors that have it (AVX512-BF16, AMX).",
+        f"interval = quartiles of the pairs. 6 s clips, {options.threads} threads. Headroom: the rate of the data "
+        "pipeline alone over that of training. bf16 pays on processors that have it (AVX512-BF16, AMX).",
     )
-    for name, value in metrics.items():
-        print(f"{name:28s} {value:8.2f}")
+    print(io.read_record(path).table.to_string())
     print(f"→ {path}")
 
 
-def quick_numbers(repeats: int) -> tuple[dict, dict]:
+def quick_rows(repeats: int) -> list[dict]:
     """Rate of ``quick`` at batch 32, its step against the plain one, and how much faster the data come."""
-    ratio, low, high = step_ratio("quick", 32, repeats)
     source = random_clips(128)
     rate = training_rate(settings("quick", 32, max_steps=repeats + 3), source)
     half = dataclasses.replace(settings("quick", 32, max_steps=repeats + 3), mixed_precision="bf16")
     pipeline = median_time(lambda batches: next(batches), source.batches(Plan(32, random_start=True)), repeats)
-    metrics = {
-        "quick_clips_per_s": rate,
-        "quick_clips_per_s_bf16": training_rate(half, source),
-        "quick_step_ratio_vs_plain": ratio,
-        "data_pipeline_clips_per_s": 32 / pipeline,
-        "data_pipeline_headroom": 32 / pipeline / rate,
-    }
-    return metrics, {"quick_step_ratio_vs_plain": (low, high)}
+    of = {"what": "clips", "preset": "quick"}
+    return [
+        row("rate", rate, **of, precision="float32"),
+        row("rate", training_rate(half, source), **of, precision="bf16"),
+        step_ratio("quick", 32, repeats),
+        row("rate", 32 / pipeline, **of, step="data pipeline"),
+        row("headroom", 32 / pipeline / rate, preset="quick"),
+    ]
 
 
 def training_rate(config: training.TrainConfig, source: ArraySource) -> float:
@@ -82,8 +79,8 @@ def training_rate(config: training.TrainConfig, source: ArraySource) -> float:
     return config.max_steps * config.batch_size / (time.perf_counter() - begun)
 
 
-def step_ratio(preset: str, batch_size: int, repeats: int) -> tuple[float, float, float]:
-    """Time of a plain step over time of ours on the same batches: median, and quartiles of the pairs."""
+def step_ratio(preset: str, batch_size: int, repeats: int) -> dict:
+    """Time of a plain step over time of ours on the same batches: median, and quartiles of the pairs, as a row."""
     source = random_clips(2 * batch_size)
     config = settings(preset, batch_size)
     batches = list(itertools.islice(source.batches(Plan(batch_size)), 2))
@@ -98,7 +95,8 @@ def step_ratio(preset: str, batch_size: int, repeats: int) -> tuple[float, float
     ratios = pairs[:, 0] / pairs[:, 1]
     middle = float(np.median(pairs[:, 0]) / np.median(pairs[:, 1]))
     low, high = np.quantile(ratios, (0.25, 0.75))
-    return middle, min(float(low), middle), max(float(high), middle)
+    ends = {"low": min(float(low), middle), "high": max(float(high), middle)}
+    return row("step_ratio", middle, preset=preset) | ends
 
 
 def plain_loop(config: training.TrainConfig, source: ArraySource) -> Callable:

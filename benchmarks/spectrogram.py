@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from s2f_lib import audio, io, people
+from s2f_lib.io import row
 from s2f_lib.people.speech import speak
 
 CLIPS, ROUNDS, BATCH = 32, 9, 16
@@ -33,30 +34,28 @@ def main() -> None:
     per_core = _per_core(clips)
     ours, theirs = _rates(clips)
     speedups = np.array(ours) / np.array(theirs)
-    metrics = {
-        "speedup_vs_librosa": float(np.median(speedups)),
-        "max_abs_error_vs_numpy": linear,
-        "max_abs_error_compressed_vs_numpy": compressed,
-        "clips_per_s": float(np.median(ours)),
-        "librosa_clips_per_s": float(np.median(theirs)),
-        "speedup_per_core": per_core,
-        "threads": threads,
-    }
     low, high = np.quantile(speedups, (0.1, 0.9))
+    rows = [
+        row("speedup", np.median(speedups), against="librosa", per="machine") | {"low": low, "high": high},
+        row("max_error", linear, against="numpy", compressed=False),
+        row("max_error", compressed, against="numpy", compressed=True),
+        row("rate", np.median(ours), what="clips", by="s2f_lib"),
+        row("rate", np.median(theirs), what="clips", by="librosa"),
+        row("speedup", per_core, against="librosa", per="core"),
+        row("threads", threads),
+    ]
     io.write_record(
         "spectrogram",
         command="python -m benchmarks.spectrogram",
         n=CLIPS,
-        metrics=metrics,
-        intervals={"speedup_vs_librosa": (float(low), float(high))},
+        rows=rows,
         seeds=[0],
         seconds=time.perf_counter() - began,
         notes=f"Median of {ROUNDS} rounds that take turns, batches of {BATCH} clips; interval: 10-90 % of rounds. "
-        "speedup_per_core compares processor times of one core each. Error before compression, on sound in [-1, 1]; "
+        "Per core: processor times of one core each. Error before compression, on sound in [-1, 1]; "
         "after it, |x| ** 0.3 magnifies rounding of values near zero.",
     )
-    for name, value in metrics.items():
-        print(f"{name:36s} {value:.4g}")
+    print(io.read_record("spectrogram").table.to_string())
 
 
 def _with_librosa(clip: np.ndarray) -> np.ndarray:

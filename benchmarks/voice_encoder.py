@@ -6,7 +6,7 @@
 Writes ``results/voice_encoder.json``.
 
 Test: people of the test seed, one clip each, sentences that training never contains. Retrieval by cosine among their
-own wild pictures. The *perfect listener* predicts v_f from the true parameters of the voice and the language
+own wild pictures. The *oracle* predicts v_f from the true parameters of the voice and the language
 (`evaluate.ceilings`), learned from the same people that the encoder was trained on, those of its last run.
 """
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from s2f_lib import config, hub, io, training
 from s2f_lib.evaluate import appearance, baselines, data
+from s2f_lib.io import row
 from s2f_lib.metrics import inference, retrieval, similarity
 from s2f_lib.studies import probing
 from s2f_lib.training import synthetic, validate
@@ -54,96 +55,96 @@ def main() -> None:
     v_f, known_v_f = test.v_f.astype(np.float32), known.v_f.astype(np.float32)
     guesses = {
         "voice": validate.predict(encoder, test),
-        "mean_feature": similarity.mean_feature(known_v_f, len(v_f)),
+        "mean feature": similarity.mean_feature(known_v_f, len(v_f)),
         **reference_guesses(seen, unseen, known_v_f),
     }
-    metrics, intervals = scores(guesses, v_f)
+    rows = scores(guesses, v_f)
     tables = seen.population().table(), unseen.population().table()
-    metrics |= read_off(guesses["voice"], v_f, known_v_f, *tables)
-    metrics |= decoded(guesses["voice"], v_f, tables[1])
-    metrics["clips_seen"] = shipped["examples_seen"]
-    metrics |= {f"validation_top10_at_{clips}_clips": top10 for clips, _, top10 in shipped.get("curve", [])}
+    rows += read_off(guesses["voice"], v_f, known_v_f, *tables)
+    rows += decoded(guesses["voice"], v_f, tables[1])
+    rows.append(row("clips_seen", shipped["examples_seen"], predictor="voice"))
+    curve = shipped.get("curve", [])  # the trainer counts in per cent
+    rows += [row("top_percent", top10 / 100, split="validation", clips=clips, k=10) for clips, _, top10 in curve]
     if options.null:
-        metrics |= null_world(options.null, options.test_people, recogniser, options.workers)
+        rows += null_world(options.null, options.test_people, recogniser, options.workers)
     path = io.write_record(
-        "voice_encoder", command=io.command_of(parser(), options), n=len(v_f), metrics=metrics, intervals=intervals,
-        seconds=time.perf_counter() - begun, notes="Chance: top-10 % 10, top-1 % 1. "
-        f"Baselines and the perfect listener learn from {people} people, one picture each. "
-        "share_of_recoverable = (voice - chance) / (perfect listener - chance), in top-10 %. The curve over clips is "
+        "voice_encoder", command=io.command_of(parser(), options), n=len(v_f), rows=rows,
+        seconds=time.perf_counter() - begun,
+        notes=f"Baselines and the oracle learn from {people} people, one picture each. "
+        "Share of the oracle's gain: (voice - chance) / (oracle - chance), in the first 10 %. The curve over clips is "
         "that of one run whose learning rate falls to zero at its end. "
-        "sex_read and age_read_r are read off v_s by a ridge regression learned from faces; male is what reads "
+        "Sex and age are read off v_s and v_f by a ridge regression learned from faces; male is what reads "
         "above the test people's median." + ("" if options.null else " The null world was not run."),
     )  # fmt: skip
-    for key in sorted(metrics):
-        print(f"{key:44s} {metrics[key]:10.3f}")
+    for one in rows:
+        print(one)
     print(f"→ {path}")
 
 
 def reference_guesses(seen: synthetic.PeopleSet, unseen: synthetic.PeopleSet, v_f: np.ndarray) -> dict[str, np.ndarray]:
-    """What demographics alone and a perfect listener predict for the test people."""
+    """What demographics alone and an oracle predict for the test people."""
     people, others = seen.population().table(), unseen.population().table()
     demographics = baselines.DemographicsOnly().fit(people, v_f)
-    listener = baselines.Oracle().fit(people, v_f)
-    print(f"perfect listener: {listener.chosen_}, {listener.scores_}", flush=True)
-    return {"demographics": demographics.predict(others), "perfect_listener": listener.predict(others)}
+    oracle = baselines.Oracle().fit(people, v_f)
+    print(f"oracle: {oracle.chosen_}, {oracle.scores_}", flush=True)
+    return {"demographics": demographics.predict(others), "oracle": oracle.predict(others)}
 
 
-def scores(guesses: dict[str, np.ndarray], v_f: np.ndarray) -> tuple[dict, dict]:
+def scores(guesses: dict[str, np.ndarray], v_f: np.ndarray) -> list[dict]:
     """Retrieval and angle of every predictor; intervals by bootstrap over people."""
-    metrics, intervals = {}, {}
+    rows, top10 = [], {}
     for name, guess in guesses.items():
         ranks = retrieval.rank(guess, v_f)
-        tail = "" if name == "voice" else f"_{name}"
-        head = "" if name == "voice" else f"{name}_"
-        angle = inference.mean_interval(similarity.angle_deg(guess, v_f))
-        metrics[f"angle_deg{tail}"], intervals[f"angle_deg{tail}"] = angle.estimate, (angle.low, angle.high)
-        for percent in (1, 5, 10):
-            hits = inference.mean_interval(100 * ranks.hit_percent(percent))
-            key = f"{head}top{percent}_percent"
-            metrics[key], intervals[key] = hits.estimate, (hits.low, hits.high)
-        metrics[f"{head}median_rank_percent"] = 100 * ranks.median() / len(v_f)
-    gain = metrics["perfect_listener_top10_percent"] - 10
-    metrics["share_of_recoverable"] = (metrics["top10_percent"] - 10) / gain
-    return metrics, intervals
+        rows.append(row("angle", inference.mean_interval(similarity.angle_deg(guess, v_f)), predictor=name))
+        for k in (1, 5, 10):
+            rows.append(row("top_percent", inference.mean_interval(ranks.hit_percent(k)), predictor=name, k=k))
+        rows.append(row("median_rank_share", ranks.median() / len(v_f), predictor=name))
+        top10[name] = ranks.top_percent(10)
+    share = (top10["voice"] - 0.1) / (top10["oracle"] - 0.1)
+    return [*rows, row("share_of_oracle", share, predictor="voice", k=10)]
 
 
-def read_off(v_s: np.ndarray, v_f: np.ndarray, known: np.ndarray, people, others) -> dict[str, float]:
+def read_off(v_s: np.ndarray, v_f: np.ndarray, known: np.ndarray, people, others) -> list[dict]:
     """Assigned sex and age on axes of the feature space learned from 3,000 faces: read off the voice, and the face.
 
     Half of the test people are men, so whoever reads above their median counts as one.
     """
-    out = {}
+    rows = []
     for name, truth in (("sex", people["sex"] == "male"), ("age", people["age"])):
         axis = probing.linear_probe(known[:3000], truth.to_numpy(float)[:3000])
-        for tail, feature in (("", v_s), ("_face", v_f)):
+        for space, feature in (("v_s", v_s), ("v_f", v_f)):
             guess = axis.read(feature)
             if name == "sex":
-                out[f"sex_read{tail}"] = float(((guess > np.median(guess)) == (others["sex"] == "male")).mean())
+                right = ((guess > np.median(guess)) == (others["sex"] == "male")).mean()
+                rows.append(row("sex_right", right, read_from=space))
             else:
-                out[f"age_read_r{tail}"] = float(np.corrcoef(guess, others["age"])[0, 1])
-    return out
+                rows.append(row("age_r", np.corrcoef(guess, others["age"])[0, 1], read_from=space))
+    return rows
 
 
-def decoded(v_s: np.ndarray, v_f: np.ndarray, people) -> dict[str, float]:
+def decoded(v_s: np.ndarray, v_f: np.ndarray, people) -> list[dict]:
     """Assigned sex and age as a frozen classifier reads them off the decoded face: from the voice, and from v_f."""
     decoder, reader = hub.load("decoder-synthetic-vgg"), hub.load("attributes-synthetic")
-    out = {}
-    for tail, feature in (("", v_s), ("_f2f", v_f)):
+    rows = []
+    for drawn, feature in (("S2F", v_s), ("F2F", v_f)):
         labels = appearance.read(reader, data.decode(decoder, feature)[0])
-        out[f"sex_right{tail}"] = float((labels["sex"].to_numpy() == people["sex"].to_numpy()).mean())
-        out[f"age_r{tail}"] = float(np.corrcoef(labels["age"], people["age"])[0, 1])
-    return out
+        right = (labels["sex"].to_numpy() == people["sex"].to_numpy()).mean()
+        rows.append(row("sex_right", right, read_from=drawn))
+        rows.append(row("age_r", np.corrcoef(labels["age"], people["age"])[0, 1], read_from=drawn))
+    return rows
 
 
-def null_world(people: int, test_people: int, recogniser, workers: int) -> dict[str, float]:
+def null_world(people: int, test_people: int, recogniser, workers: int) -> list[dict]:
     """Train the quick preset where no voice knows any face: its retrieval has to be chance."""
     seen = synthetic.PeopleSet(people, 1, world="null")
     unseen = synthetic.PeopleSet(test_people, 1, seed=config.SEEDS["test"], world="null", sentences="test")
     source, test = (synthetic.source(which, recogniser, workers=workers) for which in (seen, unseen))
     settings = training.make_config("quick", "normalized", max_steps=300, seconds=3.0)
     run = training.run(settings, source)
-    hits = 100 * retrieval.rank(validate.predict(run.encoder, test), test.v_f.astype(np.float32)).hit_percent(10)
-    return {"null_top10_percent": float(hits.mean()), "null_clips_seen": settings.max_steps * settings.batch_size}
+    hits = retrieval.rank(validate.predict(run.encoder, test), test.v_f.astype(np.float32)).hit_percent(10)
+    of = {"predictor": "null encoder", "world": "null"}
+    clips = settings.max_steps * settings.batch_size
+    return [row("top_percent", inference.mean_interval(hits), **of, k=10), row("clips_seen", clips, **of)]
 
 
 if __name__ == "__main__":

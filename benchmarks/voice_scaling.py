@@ -4,7 +4,7 @@
 
 Every point is a run of its own with the settings of the shipped encoder and its own number of steps, so that in each
 the learning rate falls to zero at the end; the last point is the shipped encoder, which may have heard more speakers
-than they. All are tested on the same 1,000 people. Share = (voice - chance) / (perfect listener - chance), in the first
+than they. All are tested on the same 1,000 people. Share = (voice - chance) / (oracle - chance), in the first
 10 %, as in ``results/voice_encoder.json``. Writes ``results/voice_scaling.json``.
 """
 
@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks.voice_encoder import read_off
 from s2f_lib import config, hub, io, training
 from s2f_lib.evaluate import baselines
+from s2f_lib.io import row
 from s2f_lib.metrics import inference, retrieval
 from s2f_lib.studies import scaling_law
 from s2f_lib.training import synthetic, validate
@@ -60,24 +61,24 @@ def main() -> None:
     encoders[shipped["examples_seen"]] = hub.load(NAME)
     unseen = synthetic.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
     test = synthetic.source(unseen, recogniser, workers=options.workers)
-    listener = baselines.Oracle().fit(seen.population().table(), source.v_f.astype(np.float32))
+    oracle = baselines.Oracle().fit(seen.population().table(), source.v_f.astype(np.float32))
     guesses = {clips: validate.predict(encoder, test) for clips, encoder in sorted(encoders.items())}
     tables = seen.population().table(), unseen.population().table()
     labels = labels_read(guesses, test.v_f.astype(np.float32), source.v_f.astype(np.float32), *tables)
-    guesses["listener"] = listener.predict(tables[1])
+    guesses["oracle"] = oracle.predict(tables[1])
     hits = {key: first_tenth(guess, test.v_f) for key, guess in guesses.items()}
-    metrics, intervals = growth(hits)
-    metrics |= labels
+    rows = growth(hits) + labels
     path = io.write_record(
-        "voice_scaling", command=io.command_of(parser(), options), n=options.test_people, metrics=metrics,
-        intervals=intervals, seeds=[0], seconds=time.perf_counter() - begun,
-        notes=f"{options.people} speakers, one clip and one picture each ({shipped['data']['people']} in the "
-        f"last point); the perfect listener learns from {options.people}; one run (seed 0) a point. Intervals by "
-        "bootstrap over test people, all points from the same draws; they hold no spread over seeds. line: straight "
-        "over the logarithm of the clips; bend: limit - b * clips ** -c. Beyond the last point both are guesses.",
+        "voice_scaling", command=io.command_of(parser(), options), n=options.test_people, rows=rows,
+        seeds=[0], seconds=time.perf_counter() - begun,
+        notes=f"{options.people} speakers, one clip and one picture each ({shipped['data']['people']} in the last "
+        f"point); the oracle learns from {options.people}; one run (seed 0) a point. Intervals by "
+        "bootstrap over test people, all points from the same draws; they hold no spread over seeds. Log-linear: "
+        "straight over the logarithm of the clips; saturating power law: limit - b * clips ** -c. Beyond the last "
+        "point both are guesses.",
     )  # fmt: skip
-    for key in sorted(metrics):
-        print(f"{key:44s} {metrics[key]:12.4g}  {intervals.get(key, '')}")
+    for one in rows:
+        print(one)
     print(f"→ {path}")
 
 
@@ -91,51 +92,50 @@ def trained(steps: int, source, runs: Path):
 
 
 def first_tenth(guess: np.ndarray, v_f: np.ndarray) -> np.ndarray:
-    """Whether the own face is in the first 10 % of the gallery, per person, in percent."""
-    return 100 * retrieval.rank(guess, v_f.astype(np.float32)).hit_percent(10)
+    """Whether the own face is in the first 10 % of the gallery, per person."""
+    return retrieval.rank(guess, v_f.astype(np.float32)).hit_percent(10)
 
 
-def labels_read(guesses: dict, v_f: np.ndarray, known: np.ndarray, people, others) -> dict[str, float]:
+def labels_read(guesses: dict, v_f: np.ndarray, known: np.ndarray, people, others) -> list[dict]:
     """Assigned sex (share right) and age (correlation) read off every encoder's answers, as for the shipped one."""
-    out = {}
-    for clips, guess in guesses.items():
-        found = read_off(guess, v_f, known, people, others)
-        out |= {f"{name}_at_{clips}_clips": found[name] for name in ("sex_read", "age_read_r")}
-    return out
+    found = {clips: read_off(guess, v_f, known, people, others) for clips, guess in guesses.items()}
+    return [one | {"clips": clips} for clips, rows in found.items() for one in rows if one["read_from"] == "v_s"]
 
 
-def growth(hits: dict) -> tuple[dict, dict]:
+def growth(hits: dict) -> list[dict]:
     """Shares at every number of clips, both fitted curves, and what they say; intervals over people."""
-    clips = sorted(key for key in hits if key != "listener")
-    table = np.column_stack([hits[key] for key in (*clips, "listener")])
-    metrics = numbers(clips, table)
-    drawn = [numbers(clips, table[rows]) for rows in inference.draws(len(table))]
-    intervals = {}
-    for key in metrics:
-        values = np.array([draw[key] for draw in drawn if key in draw])
-        if len(values) == len(drawn):
-            intervals[key] = tuple(np.percentile(values, (2.5, 97.5)))
-    return metrics, intervals
+    clips = sorted(key for key in hits if key != "oracle")
+    table = np.column_stack([hits[key] for key in (*clips, "oracle")])
+    drawn = [numbers(clips, table[people]) for people in inference.draws(len(table))]
+    rows = []
+    for i, one in enumerate(numbers(clips, table)):
+        values = np.array([draw[i]["value"] for draw in drawn])
+        ends = np.percentile(values, (2.5, 97.5)) if np.isfinite(values).all() else (None, None)
+        if np.isfinite(one["value"]):
+            rows.append(one | {"low": ends[0], "high": ends[1]})
+    return rows
 
 
-def numbers(clips: list[int], table: np.ndarray) -> dict[str, float]:
-    """The metrics of one (resampled) table of hits: columns are the encoders, then the perfect listener."""
+def numbers(clips: list[int], table: np.ndarray) -> list[dict]:
+    """The rows of one (resampled) table of hits: columns are the encoders, then the oracle; infinite where never."""
     top = table.mean(axis=0)
-    share = (top[:-1] - 10) / (top[-1] - 10)
+    share = (top[:-1] - 0.1) / (top[-1] - 0.1)
     found = scaling_law.fit(clips, share)
-    out = {f"share_at_{n}_clips": s for n, s in zip(clips, share)}
-    out |= {f"top10_percent_at_{n}_clips": t for n, t in zip(clips, top)}
-    out |= {"perfect_listener_top10_percent": top[-1], "clips_factor": clips[-1] / clips[0]}
-    out |= {"line_intercept": found.intercept, "line_slope_per_decade": found.slope}
-    out |= {"bend_limit": found.limit, "bend_b": found.b, "bend_c": found.c}
-    out |= {
-        "line_share_at_paper_clips": float(found.log_linear(PAPER_CLIPS)),
-        "bend_share_at_paper_clips": float(found.saturating(PAPER_CLIPS)),
-    }
-    for name, needed in zip(("line", "bend"), found.clips_for(WANTED)):
-        if np.isfinite(needed):
-            out[f"{name}_clips_for_share_{WANTED:.2f}".replace(".", "_")] = needed
-    return out
+    straight, bent = {"curve": scaling_law.STRAIGHT}, {"curve": scaling_law.BENT}
+    guesses = (straight, found.log_linear(PAPER_CLIPS)), (bent, found.saturating(PAPER_CLIPS))
+    return [
+        *(row("share_of_oracle", s, clips=n, k=10) for n, s in zip(clips, share)),
+        *(row("top_percent", t, clips=n, k=10) for n, t in zip(clips, top)),
+        row("top_percent", top[-1], predictor="oracle", k=10),
+        row("coefficient", found.intercept, **straight, name="intercept"),
+        row("coefficient", found.slope, **straight, name="slope"),
+        *(row("coefficient", getattr(found, name), **bent, name=name) for name in ("limit", "b", "c")),
+        *(row("share_of_oracle", float(value), **curve, clips=PAPER_CLIPS, k=10) for curve, value in guesses),
+        *(
+            row("clips_for_share", needed, **curve, share=WANTED)
+            for curve, needed in zip((straight, bent), found.clips_for(WANTED))
+        ),
+    ]
 
 
 if __name__ == "__main__":

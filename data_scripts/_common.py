@@ -1,4 +1,4 @@
-"""What all steps share: their options, and their look at the disk."""
+"""What all steps share: their options, their errors, and their look at the disk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,21 @@ import argparse
 import shutil
 from pathlib import Path
 
+from s2f_lib.cli import guarded
 from s2f_lib.corpus import storage
+
+__all__ = [
+    "check_space",
+    "cluster",
+    "ending",
+    "engine_options",
+    "folder",
+    "guarded",
+    "megabytes",
+    "parser",
+    "place",
+    "positive",
+]
 
 
 def parser(

@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 from data_scripts import _common
-from s2f_lib import cli
 from s2f_lib.corpus import build, manifest, splits
 
 CLIP_BYTES = 150_000
@@ -55,4 +54,4 @@ def _parser():
 
 
 if __name__ == "__main__":
-    sys.exit(cli.guarded(main, "s2f corpus build_shards"))
+    sys.exit(_common.guarded(main, "s2f corpus build_shards"))

@@ -11,7 +11,7 @@ import json
 import sys
 
 from data_scripts import _common
-from s2f_lib import cli, io
+from s2f_lib import io
 from s2f_lib.corpus import manifest, report
 
 
@@ -50,4 +50,4 @@ def _table(table) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.guarded(main, "s2f corpus corpus_report"))
+    sys.exit(_common.guarded(main, "s2f corpus corpus_report"))

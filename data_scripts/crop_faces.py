@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 from data_scripts import _common
-from s2f_lib import cli
 from s2f_lib.corpus import crops, manifest, steps
 
 
@@ -42,4 +41,4 @@ def _parser():
 
 
 if __name__ == "__main__":
-    sys.exit(cli.guarded(main, "s2f corpus crop_faces"))
+    sys.exit(_common.guarded(main, "s2f corpus crop_faces"))

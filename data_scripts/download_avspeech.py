@@ -5,29 +5,33 @@
 
 The list (YouTube id, start, end, x, y; no header) is published by AVSpeech's authors under CC BY 4.0; the videos belong
 to their makers, and the host's terms apply to you. Only the seconds that the list names are asked for, at most 480
-lines high. Be polite: keep --wait, and few --jobs. A second call goes on where the first stopped; "gone" is not tried
-again.
+lines high. Be polite: keep --wait, and few --jobs. A second call goes on where the first stopped: what the host refused
+is tried again, with other cookies or another pause if you like; what is gone is not. After twenty refusals in a row the
+command stops by itself.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
+from itertools import islice
 
 from data_scripts import _common
-from s2f_lib import cli
 from s2f_lib.corpus import avspeech, steps
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     options = _parser().parse_args(arguments)
-    rows = avspeech.read_list(options.source)
-    size = sum(avspeech.list_sizes([row for row in rows if row["status"] == "ok"][: options.limit]))
-    wrong = Counter(str(row["reason"]) for row in rows if row["status"] != "ok")
-    told = "".join(f", {n} {reason}" for reason, n in wrong.items())
-    videos = len({row["video_id"] for row in rows if row["status"] == "ok"})
-    print(f"{len(rows)} clips of {videos} videos listed{told}; up to {_common.megabytes(size)} to fetch in this call")
+    rows = avspeech.VideoList(options.source)
+    size = sum(avspeech.list_sizes(islice((row for row in rows if row["status"] == "ok"), options.limit)))
+    counts, videos = Counter(), set()
+    for row in rows:
+        counts[str(row["reason"])] += 1
+        videos.add(row["video_id"])
+    told = "".join(f", {n} {reason}" for reason, n in counts.items() if reason)
+    listed = f"{counts.total()} clips of {len(videos - {''})} videos listed{told}"
+    print(f"{listed}; up to {_common.megabytes(size)} to fetch in this call")
     if options.dry_run:
         print(f"dry run: nothing is written to {options.out}")
         return 0
@@ -49,4 +53,4 @@ def _parser():
 
 
 if __name__ == "__main__":
-    sys.exit(cli.guarded(main, "s2f corpus download_avspeech"))
+    sys.exit(_common.guarded(main, "s2f corpus download_avspeech"))

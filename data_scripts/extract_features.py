@@ -12,7 +12,6 @@ import functools
 import sys
 
 from data_scripts import _common
-from s2f_lib import cli
 from s2f_lib.corpus import crops, features, manifest, steps
 
 
@@ -38,4 +37,4 @@ def _parser():
 
 
 if __name__ == "__main__":
-    sys.exit(cli.guarded(main, "s2f corpus extract_features"))
+    sys.exit(_common.guarded(main, "s2f corpus extract_features"))

@@ -14,7 +14,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from s2f_lib import cli, io
+from data_scripts import _common
+from s2f_lib import io
 from s2f_lib.published import fetch, layout
 
 
@@ -76,4 +77,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.guarded(main, "s2f published fetch"))
+    sys.exit(_common.guarded(main, "s2f published fetch"))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 
 from data_scripts import _common
-from s2f_lib import cli
 from s2f_lib.corpus import manifest, splits
 
 
@@ -44,4 +43,4 @@ def _parser():
 
 
 if __name__ == "__main__":
-    sys.exit(cli.guarded(main, "s2f corpus make_splits"))
+    sys.exit(_common.guarded(main, "s2f corpus make_splits"))

@@ -12,7 +12,6 @@ import sys
 import time
 
 from data_scripts import _common
-from s2f_lib import cli
 from s2f_lib.corpus import manifest, synthetic
 
 BYTES_WAV, BYTES_FLAC = 192_044, 110_000  # of a clip; flac roughly
@@ -80,4 +79,4 @@ def _settings(options) -> synthetic.SyntheticConfig:
 
 
 if __name__ == "__main__":
-    sys.exit(cli.guarded(main, "s2f corpus make_synthetic"))
+    sys.exit(_common.guarded(main, "s2f corpus make_synthetic"))

@@ -13,14 +13,16 @@ from itertools import islice
 from pathlib import Path
 
 from data_scripts import _common
-from s2f_lib import cli
 from s2f_lib.corpus import engine, manifest, voxceleb
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     options = _parser().parse_args(arguments)
-    meta = voxceleb.read_meta(options.meta) if options.meta else {}
+    meta = voxceleb.read_meta(options.meta) if options.meta else voxceleb.Speakers()
+    if meta.left_out:
+        told = ", ".join(f"{n} {reason}" for reason, n in meta.left_out.items())
+        print(f"{options.meta}: {len(meta)} speakers; left out {meta.left_out.total()}: {told}")
     rows = list(islice(voxceleb.list_clips(options.source, meta), options.limit))
     if options.dry_run:
         print(manifest.summary_line("would list", rows))
@@ -40,4 +42,4 @@ def _parser():
 
 
 if __name__ == "__main__":
-    sys.exit(cli.guarded(main, "s2f corpus prepare_voxceleb"))
+    sys.exit(_common.guarded(main, "s2f corpus prepare_voxceleb"))

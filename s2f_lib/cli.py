@@ -72,9 +72,9 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
     "Weights and records": {
         "weights list": ("what the library can load by name", "s2f_lib.cli:list_weights"),
         "weights fetch": ("fetch the real VGG-Face, or convert your copy", "s2f_lib.faces.fetch_weights:main"),
+        "weights export-web": ("write the networks as one script for a page", "s2f_lib.book.web:main"),
         "weights publish": ("make weights of a finished run loadable by name", "s2f_lib.training.publish:main"),
-        "report": ("fill the tables of the documents from the records", "s2f_lib.blocks:main"),
-        "report figure": ("draw the figure of the idea", "s2f_lib.idea:main"),
+        "report": ("judge the claims and fill the documents' tables", "s2f_lib.report.command:main"),
     },
 }
 COMMANDS = {name: entry for commands in TASKS.values() for name, entry in commands.items()}
@@ -140,6 +140,8 @@ def one_line(error: BaseException) -> str:
     ("there is no network 'moon'", 'MemoryError')
     """
     text = error.args[0] if isinstance(error, KeyError) and error.args else str(error)
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        text = f"{error.filename}: {error.strerror}"
     return " ".join(str(text).split()) or type(error).__name__
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import typing
 from pathlib import Path
 from types import MappingProxyType, UnionType
@@ -102,7 +103,7 @@ def preset(cls: type[Settings], name: str | Path, **changes: Any) -> Settings:
         ``s2f_lib/presets/<cls.PRESET_FOLDER>/<name>.json``, each holding only what differs from the defaults.
         "default" is always known.
     name : str or Path
-        Name of a preset, or the path of a ``.json`` file.
+        Name of a preset, or the path of a ``.json`` file; a leading ``~`` is the home folder.
     **changes
         Fields that differ from the preset.
     """
@@ -111,7 +112,7 @@ def preset(cls: type[Settings], name: str | Path, **changes: Any) -> Settings:
         settings = known[str(name)]
         settings = load(cls, settings) if isinstance(settings, Path) else from_dict(cls, _to_plain(settings))
     elif str(name).endswith(".json"):
-        settings = load(cls, name)
+        settings = load(cls, Path(name).expanduser())
     else:
         raise ValueError(
             f"{cls.__name__} has no preset {str(name)!r}; it has {', '.join(sorted(known))}, or give a .json file"
@@ -151,12 +152,23 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
         inner = _inner_hints(arguments, len(value), list in (origin, hint), where)
         items = [_convert(item, kind, f"{where}[{i}]") for i, (item, kind) in enumerate(zip(value, inner, strict=True))]
         return tuple(items) if tuple in (origin, hint) else items
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if hint is float:
+        return _number(value, where)
     wanted = origin or hint
     if not isinstance(wanted, type) or (isinstance(value, wanted) and not (wanted is int and isinstance(value, bool))):
         return value
     raise ValueError(f"{where} must be {getattr(hint, '__name__', hint)}, got {value!r}")
+
+
+def _number(value: Any, where: str) -> float:
+    """A finite number; also one that came as text, as YAML takes 1e-3."""
+    try:
+        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else None
+    except (ValueError, OverflowError):
+        number = None
+    if number is None or not math.isfinite(number):
+        raise ValueError(f"{where} must be a finite number, got {value!r}")
+    return number
 
 
 def _convert_union(value: Any, kinds: tuple, where: str) -> Any:

@@ -2,7 +2,7 @@
 
 Each entry is a small JSON file in ``s2f_lib/weights``. It names a *builder*, a function of another room that turns the
 checked file into a network, so that this module needs to know none of them. A file that does not match its SHA-256 is
-never loaded.
+never loaded. Where the publisher gives none, that of the first file from which a network could be built is remembered.
 """
 
 from __future__ import annotations
@@ -84,7 +84,12 @@ def load(name: str, device: str = "cpu", **options: Any) -> Any:
         raise ImportError(f"{name!r} needs {', '.join(missing)}; pip install {' '.join(missing)}")
     module, _, function = entry["builder"].partition(":")
     builder = getattr(importlib.import_module(module), function)
-    return builder(find(name), device, **options)
+    path = find(name)
+    network = builder(path, device, **options)
+    if path is not None and _wanted(entry, path) is None:
+        with io.atomic_write(_note(path), "w") as file:
+            file.write(io.sha256(path) + "\n")
+    return network
 
 
 def find(name: str) -> Path | None:
@@ -185,15 +190,20 @@ def _fetch(entry: dict) -> Path:
     return io.download(url, target, entry.get("sha256"))
 
 
+def _note(path: Path) -> Path:
+    """Where the checksum of a file is remembered whose publisher gives none."""
+    return path.with_name(path.name + ".sha256")
+
+
+def _wanted(entry: dict, path: Path) -> str | None:
+    """The SHA-256 that a file must have, or None where nothing is known yet."""
+    return entry.get("sha256") or (_note(path).read_text().strip() if _note(path).exists() else None)
+
+
 def _check(entry: dict, path: Path) -> None:
     """Refuse a file that is not the expected one; a fetched one is deleted, a shipped one left for you to restore."""
-    note = path.with_name(path.name + ".sha256")
-    wanted = entry.get("sha256") or (note.read_text().strip() if note.exists() else None)
-    found = io.sha256(path)
-    if wanted is None:  # the publisher gives no checksum: remember the first one seen
-        with io.atomic_write(note, "w") as file:
-            file.write(found + "\n")
-    elif found != wanted.lower():
+    wanted = _wanted(entry, path)
+    if wanted is not None and (found := io.sha256(path)) != wanted.lower():
         shipped = path.parent == WEIGHTS
         if not shipped:
             path.unlink()

@@ -65,15 +65,10 @@ def distillation(logits_s: Tensor, logits_f: Tensor, temperature: float = TEMPER
     -------
     Tensor, shape (B,)
         ``-sum_i p_i(logits_f) log p_i(logits_s)``. Smallest where both agree, but not zero there: its floor is
-        the entropy of the target, see `entropy_floor`.
+        the entropy of the target.
     """
     target = torch.softmax(logits_f / temperature, dim=1)
     return -(target * torch.log_softmax(logits_s / temperature, dim=1)).sum(dim=1)
-
-
-def entropy_floor(logits_f: Tensor, temperature: float = TEMPERATURE) -> Tensor:
-    """Smallest value `distillation` can take for these targets: the entropy of the softened classes; (B, C) -> (B,)."""
-    return distillation(logits_f, logits_f, temperature)
 
 
 def info_nce(v_s: Tensor, v_f: Tensor, temperature: float = 0.1, speaker: Tensor | None = None) -> Tensor:

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from docutils import nodes
 
-from s2f_lib import blocks
+from s2f_lib.book import web, web_page
+from s2f_lib.report import documents
 
 ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
 BOX = re.compile(r"^> \*\*(This page)\*\*\n((?:>.*(?:\n|\Z))+)", re.MULTILINE)
@@ -29,11 +30,11 @@ SEARCH_TEXTS = "search-texts.js"
 
 
 def read_page(app, docname, source):
-    """Fill the tables of a page (see `s2f_lib.blocks`) as it is read, or dress a notebook (`dressed`)."""
+    """Fill the tables of a page (see `s2f_lib.report.documents`) as it is read, or dress a notebook (`dressed`)."""
     if app.env.doc2path(docname).endswith(".ipynb"):
         source[0] = json.dumps(dressed(json.loads(source[0])))
     else:
-        source[0] = blocks.refreshed(source[0], everything=True)
+        source[0] = documents.refreshed(source[0], everything=True)
 
 
 def dressed(notebook: dict) -> dict:
@@ -142,6 +143,11 @@ def _text(item) -> str:
     return f"{getattr(item, 'filename', item)} {attributes.get('body', '')}"
 
 
+def leave_numbers_to_captions(app, config):
+    """Figures carry their number in the source, for those who read it elsewhere; an extension switches a second on."""
+    config.numfig = False
+
+
 def load_search_texts(app, pagename, templatename, context, doctree):
     """Let the search page load what `finish_pages` writes for it."""
     if pagename == "search":
@@ -186,8 +192,19 @@ def sections(page: str) -> str:
     return re.sub(r"\s+", " ", str(soup)).replace(" </", "</").strip()
 
 
+def add_networks(app, config):
+    """Put the scripts of the page "Try it" among the static files, with the networks in it, made where they are not."""
+    if not Path(app.confdir, "book/try_it.md").exists():
+        return
+    networks = web.export_web()
+    web.check(networks)  # what does not fit the weights that are here is not published
+    config.html_static_path += [str(web_page.STATIC), str(networks.parent)]
+
+
 def setup(app):
     """Register with Sphinx; late, so that the other extensions have added theirs."""
+    app.connect("config-inited", add_networks, priority=100)  # before Sphinx looks whether the folders are there
+    app.connect("config-inited", leave_numbers_to_captions, priority=900)
     app.connect("source-read", read_page)
     app.connect("doctree-read", note_anchors)
     app.connect("autodoc-process-docstring", mark_commands, priority=100)

@@ -61,6 +61,18 @@ def test_a_file_with_one_line_changes_one_field(tmp_path):
         ({"widths": [1, "x"]}, r"widths\[1\] must be int"),
         ({"optimiser": {"betas": [0.5]}}, "2 items, got 1"),
         ({"limit": "all"}, "int or NoneType"),
+        ({"limit": True}, "int or NoneType"),
+        ({"deterministic": 1}, "Run.deterministic must be bool"),
+        ({"optimiser": {"rate": True}}, "rate must be a finite number, got True"),
+        ({"optimiser": {"rate": "fast"}}, "rate must be a finite number, got 'fast'"),
+        ({"optimiser": {"rate": [1]}}, "rate must be a finite number"),
+        ({"optimiser": {"rate": float("nan")}}, "rate must be a finite number, got nan"),
+        ({"optimiser": {"rate": float("-inf")}}, "rate must be a finite number, got -inf"),
+        ({"optimiser": {"rate": "inf"}}, "rate must be a finite number"),
+        ({"optimiser": {"rate": 10**400}}, "rate must be a finite number"),
+        ({"optimiser": {"betas": [0.5, float("inf")]}}, r"betas\[1\] must be a finite number"),
+        ({"optimiser": [1]}, "must be a JSON object, got list"),
+        ([], "must be a JSON object, got list"),
     ],
 )
 def test_wrong_settings_are_named(tmp_path, values, message):
@@ -69,8 +81,18 @@ def test_wrong_settings_are_named(tmp_path, values, message):
         config.load(Run, tmp_path / "c.json")
 
 
-def test_an_integer_is_a_fine_float():
-    assert config.from_dict(Optimiser, {"rate": 1}).rate == 1.0
+@pytest.mark.parametrize("rate", [1, 1.0, "1", "1e0", "10e-1"])
+def test_a_number_is_a_number_however_it_is_written(rate):
+    found = config.from_dict(Optimiser, {"rate": rate}).rate
+    assert found == 1.0
+    assert isinstance(found, float)
+
+
+def test_a_preset_in_the_home_folder_is_found(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    config.save(Run(steps=7), tmp_path / "mine.json")
+    assert config.preset(Run, "~/mine.json").steps == 7
 
 
 def test_presets_by_name_by_file_and_with_changes(tmp_path):

@@ -93,10 +93,23 @@ def test_a_wrong_cached_file_is_deleted(entry, server, tmp_path):
 
 def test_without_a_published_checksum_the_first_one_seen_is_kept(entry, server):
     entry(url="http://host/tiny.bin", sha256=None)
-    path = hub.find("tiny")
-    path.write_bytes(b"another file under the same name")
+    hub.load("tiny")
+    hub.find("tiny").write_bytes(b"another file under the same name")
     with pytest.raises(io.ChecksumError):
         hub.find("tiny")
+
+
+def test_a_file_from_which_nothing_could_be_built_is_not_trusted(entry, server, monkeypatch):
+    def refuse(*_):
+        raise io.WeightFileError("tiny.bin is an error page")
+
+    entry(url="http://host/tiny.bin", sha256=None)
+    with monkeypatch.context() as patch:
+        patch.setattr(hub.importlib, "import_module", lambda name: __import__("types").SimpleNamespace(build=refuse))
+        with pytest.raises(io.WeightFileError):
+            hub.load("tiny")
+    hub.find("tiny").write_bytes(b"the right file")
+    assert hub.load("tiny")[0] == b"the right file"
 
 
 def test_weights_inside_a_package_need_no_file(entry):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import hashlib
 import importlib.metadata
 import importlib.util
-import json
 import math
 import os
 import re
@@ -20,26 +20,15 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from s2f_lib import blocks, cli
+import s2f_lib
+from s2f_lib import cli, io
+from s2f_lib.io.measures import MEASURES
+from s2f_lib.report import documents
+from s2f_lib.rooms import ROOMS
 from s2f_lib.site import commands_as_code
 
 ROOT = Path(__file__).resolve().parents[1]
 TEN = "jupyter-book jupyterlab torch torchaudio torchvision librosa ipywidgets matplotlib nbval papermill".split()
-# A room may import itself and the rooms before it; rooms in one tuple stand side by side.
-ROOMS = (
-    ("io", "config", "hub", "metrics"),
-    ("audio", "media"),
-    ("people",),
-    ("faces",),
-    ("corpus",),
-    ("voice_encoder", "losses"),
-    ("train", "training"),
-    ("evaluate", "blocks"),
-    ("studies",),
-    ("book",),
-    ("published", "idea"),
-    ("site", "cli"),
-)
 
 
 def tracked() -> list[Path]:
@@ -91,7 +80,7 @@ def test_only_lower_bounds_where_a_hosted_notebook_brings_its_own_builds():
 @pytest.mark.parametrize("name", TEN)
 def test_the_ten_packages_are_pinned_installed_and_used(name):
     assert importlib.metadata.version(name).split("+")[0] == pins(ROOT / "requirements.txt")[name]
-    needles = {"jupyter-book": "jupyter-book", "jupyterlab": "jupyter lab", "nbval": "nbval"}
+    needles = {"jupyter-book": "jupyter-book", "jupyterlab": "jupyter\"? lab", "nbval": "nbval"}
     needle = needles.get(name, rf"import {name}|from {name}|importorskip\(.{name}.\)")
     places = [*(ROOT / "s2f_lib").rglob("*.py"), *(ROOT / "book").glob("*.ipynb"), *(ROOT / "tests").rglob("*.py")]
     where = [ROOT / "Makefile", *(path for path in places if path.name != "test_project.py")]
@@ -161,32 +150,63 @@ def test_plain_sphinx_builds_the_same_pages(tmp_path):
 # --- rooms
 
 
-def rank(module: str) -> int | None:
-    """Floor of a module of the library, by its first name; None for a name that is no room."""
-    return next((i for i, names in enumerate(ROOMS) if module in names), None)
+LIBRARY = sorted((ROOT / "s2f_lib").rglob("*.py"))
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """Names of the rooms that a module imports, anywhere in it."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "s2f_lib":
-            parts = node.module.split(".")
-            found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+def module_of(path: Path) -> str:
+    """Full name of a module of the library."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_modules(path: Path, known: set[str]) -> set[str]:
+    """Modules of the library that one of its files imports, anywhere in it but for the eyes of type checkers."""
+    tree, found = ast.parse(path.read_text(encoding="utf-8")), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "s2f_lib":
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in known else node.module for name in names}
         elif isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("s2f_lib.")}
-    return found
+            found |= {alias.name for alias in node.names if alias.name.split(".")[0] == "s2f_lib"}
+    return found - {"s2f_lib", module_of(path)}
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "s2f_lib").rglob("*.py")), ids=lambda p: str(p.relative_to(ROOT)))
-def test_a_room_imports_only_rooms_above_it(path):
-    room = path.relative_to(ROOT / "s2f_lib").with_suffix("").parts[0]
-    if room == "__init__":
-        assert imported_rooms(path) == set()
+def floor(module: str) -> int:
+    """Place of a module's room, from the ground up."""
+    name = module.split(".")[1]
+    found = [i for i, room in enumerate(ROOMS) if name in room.names]
+    assert found, f"{name} is no room; s2f_lib/rooms.py lists them"
+    return found[0]
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_room_imports_only_itself_and_rooms_before_it(path):
+    module, known = module_of(path), {module_of(one) for one in LIBRARY}
+    if module in ("s2f_lib", "s2f_lib.__main__"):
         return
-    assert rank(room) is not None, f"{room} has no place among the rooms"
-    wrong = {name for name in imported_rooms(path) - {"__version__"} if rank(name) is None or rank(name) > rank(room)}
+    wrong = {name for name in imported_modules(path, known) if floor(name) > floor(module)}
     assert wrong == set()
+
+
+def test_no_file_imports_itself_through_others():
+    known = {module_of(path) for path in LIBRARY}
+    imports = {module_of(path): imported_modules(path, known) for path in LIBRARY}
+    sorter = graphlib.TopologicalSorter(imports)
+    try:
+        sorter.prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(f"import circle: {' <- '.join(error.args[1])}")
+
+
+def test_the_map_of_the_rooms_is_complete():
+    rooms = {name for room in ROOMS for name in room.names}
+    there = {path.relative_to(ROOT / "s2f_lib").with_suffix("").parts[0] for path in LIBRARY}
+    assert there - {"__init__", "__main__"} <= rooms
+    assert "`people`: synthetic people" in s2f_lib.__doc__
+    shown = {name for room in ROOMS for name in documents.rooms.modules(room.page)}
+    assert {"s2f_lib.io.records", "s2f_lib.report.claims", "s2f_lib.people"} <= shown
 
 
 def test_training_needs_nothing_beyond_torch_numpy_scipy():
@@ -243,15 +263,14 @@ def records() -> list[Path]:
 
 @pytest.mark.parametrize("path", records(), ids=lambda p: p.stem)
 def test_each_record_is_finite_and_its_command_exists(path):
-    record = json.loads(path.read_text())
-    assert record["name"] == path.stem
-    for name, value in record["metrics"].items():
-        assert isinstance(value, (int, float)), name
-        assert math.isfinite(value), name
-    for name, (low, high) in record["intervals"].items():
-        assert name in record["metrics"]
-        assert low <= high, name
-    for command in re.split(r"&&|;", record["command"]):
+    record = io.read_record(path)
+    assert record.name == path.stem
+    for row in record.rows:
+        assert row["unit"] == MEASURES[row["measure"]].unit
+        assert math.isfinite(row["value"]), row
+        assert "low" not in row or row["low"] <= row["high"], row
+        assert row["unit"] != "share" or abs(row["value"]) <= 1.2, row  # a share is no percentage
+    for command in re.split(r"&&|;", record.command):
         assert command_exists(command.split()), command
 
 
@@ -268,30 +287,29 @@ def command_exists(words: list[str]) -> bool:
     return words[0] == "python" and (ROOT / words[1]).is_file()
 
 
-@pytest.mark.parametrize("path", blocks.files(), ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize("path", documents.files(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_tables_in_the_text_are_those_of_the_records(path):
     text = path.read_text(encoding="utf-8")
-    assert blocks.refreshed(text) == text, "run s2f report"
+    assert documents.refreshed(text) == text, "run s2f report"
 
 
 def test_tables_of_the_build_are_not_kept_in_git():
     text = "<!-- results:api_foundation -->\n<!-- /results -->\n"
-    filled = blocks.refreshed(text, everything=True)
+    filled = documents.refreshed(text, everything=True)
     assert "automodule:: s2f_lib.audio" in filled
-    assert blocks.refreshed(filled) == text
+    assert documents.refreshed(filled) == text
 
 
 def test_a_changed_record_changes_the_table(tmp_path, monkeypatch):
     monkeypatch.setenv("S2F_RESULTS", str(tmp_path))
     text = "<!-- results:some_run -->\nold\n<!-- /results -->\n"
-    assert "not run yet" in blocks.refreshed(text)
-    record = {"metrics": {"top_10": 0.46}, "intervals": {"top_10": [0.43, 0.49]}, "seeds": [1], "n": 1000, "notes": ""}
-    record |= {"date": "2026-01-01T00:00:00Z", "device": "CPU", "command": "s2f evaluate"}
-    (tmp_path / "some_run.json").write_text(json.dumps(record))
-    filled = blocks.refreshed(text)
-    assert "| top 10 | 0.46 | 0.43 to 0.49 |" in filled
+    assert "not run yet" in documents.refreshed(text)
+    rows = [{"measure": "top_percent", "k": 10, "value": 0.46, "low": 0.43, "high": 0.49}]
+    io.write_record("some_run", rows=rows, command="s2f evaluate", n=1000, seconds=1)
+    filled = documents.refreshed(text)
+    assert "(k 10) | 46.0\u00a0% | 43.0 to 49.0\u00a0% |" in filled
     assert "N = 1,000" in filled
-    assert blocks.refreshed(filled) == filled
+    assert documents.refreshed(filled) == filled
 
 
 # --- documentation
@@ -344,16 +362,16 @@ def test_commands_named_in_the_readme_exist():
 
 def test_what_the_model_card_says_of_silence_is_what_was_measured():
     card = " ".join((ROOT / "book" / "model_card.md").read_text(encoding="utf-8").split())
-    metrics = json.loads((ROOT / "results" / "evaluation_synthetic.json").read_text())["metrics"]
-    kinds = ("noise_only", "silence_only", "as_recorded")
-    noise, silence, speech = (metrics[f"robust_{name}_angle_from_average"] for name in kinds)
+    found = io.read_record("evaluation_synthetic")
+
+    def answer(corruption, measure="angle_from_average"):
+        return found.value(measure, experiment="corruptions", corruption=corruption)
+
+    speech = answer("as recorded")
     assert "lie nearly half as far" in card
-    assert all(0.4 < answer / speech < 0.5 for answer in (noise, silence))
-    mp3, truth, deaf = (
-        metrics["robust_mp3_at_16_kbit_s_angle_from_average"],
-        metrics["robust_mp3_at_16_kbit_s_angle_deg"],
-        metrics["angle_deg_mean_feature"],
-    )
+    assert all(0.4 < answer(name) / speech < 0.5 for name in ("noise only", "silence only"))
+    mp3, truth = answer("mp3 at 16 kbit/s"), answer("mp3 at 16 kbit/s", "angle")
+    deaf = found.value("angle", experiment="similarity", predictor="mean feature")
     assert "farther from the truth than the average does" in card
     assert mp3 > 1.2 * speech
     assert truth > deaf
@@ -361,8 +379,8 @@ def test_what_the_model_card_says_of_silence_is_what_was_measured():
 
 def test_what_the_model_card_says_of_another_synthesiser_is_what_was_measured():
     card = " ".join((ROOT / "book" / "model_card.md").read_text(encoding="utf-8").split())
-    metrics = json.loads((ROOT / "results" / "second_engine.json").read_text())["metrics"]
+    found = io.read_record("second_engine")
     assert "sex is read right in two cases of three only" in card
-    assert 0.62 < metrics["espeak_sex_right"] < 0.72
+    assert 0.62 < found.value("sex_right", engine="espeak-ng") < 0.72
     assert "of age nothing is left" in card
-    assert metrics["espeak_age_r"] < 0.15
+    assert found.value("age_r", engine="espeak-ng") < 0.15

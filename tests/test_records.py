@@ -158,15 +158,12 @@ def test_a_command_names_no_folder_of_this_machine(program, tmp_path, monkeypatc
     assert io.command_of(program, options) == "python -m some.program --weights ../c --corpus a/b"
 
 
-def test_a_command_may_name_defaults_and_belongs_to_its_sub_command():
-    parser = argparse.ArgumentParser(prog="python -m some.program")
-    measure = parser.add_subparsers(dest="command").add_parser("measure")
-    measure.add_argument("--part", default="a")
-    measure.add_argument("--repeats", type=int, default=2)
-    options = parser.parse_args(["measure"])
-    assert io.command_of(parser, options, always=["part"]) == "python -m some.program measure --part a"
-    options = parser.parse_args(["measure", "--repeats", "3"])
-    assert io.command_of(parser, options) == "python -m some.program measure --repeats 3"
+def test_a_command_may_name_defaults():
+    parser = argparse.ArgumentParser(prog="s2f measure")
+    parser.add_argument("--part", default="a")
+    parser.add_argument("--repeats", type=int, default=2)
+    assert io.command_of(parser, parser.parse_args([]), always=["part"]) == "s2f measure --part a"
+    assert io.command_of(parser, parser.parse_args(["--repeats", "3"])) == "s2f measure --repeats 3"
 
 
 def test_a_broken_record_is_named(results):

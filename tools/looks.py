@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from s2f_lib.faces.pictures import PictureSet
 from s2f_lib.people import Population
 from s2f_lib.people.causes import FACE_SCORES
+from tools.pictures import PictureSet
 
 __all__ = ["LookAxes", "LookConfig", "Looks", "known_causes", "looks_of", "principal_components"]
 

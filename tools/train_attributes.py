@@ -18,10 +18,10 @@ from torch import Tensor, nn
 
 from s2f_lib import cli, config, people
 from s2f_lib.faces.attributes import GROUPS, SEXES, AttributeNet
-from s2f_lib.faces.pictures import rendered
 from s2f_lib.faces.recogniser import to_tensor
 from s2f_lib.training.settings import LoopConfig
 from tools import face_training
+from tools.pictures import rendered
 
 __all__ = ["AttributeConfig", "agreement", "attribute_loss", "main", "train"]
 

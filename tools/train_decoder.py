@@ -31,12 +31,11 @@ from torch import Tensor, nn
 
 from s2f_lib import cli, config, hub, io, people
 from s2f_lib.faces.decoder import LANDMARK_UNIT, LOGIT_EPS, DecoderShape, FaceDecoder, to_mean_shape
-from s2f_lib.faces.decoder_quality import quick_quality
-from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.recogniser import FaceRecogniser, extract, to_tensor
 from s2f_lib.people import fingerprint
 from s2f_lib.training.settings import LoopConfig
 from tools import face_training
+from tools.pictures import PictureSet, quick_quality, rendered
 
 __all__ = ["DecoderConfig", "Examples", "decoder_loss", "main", "prepare", "train"]
 

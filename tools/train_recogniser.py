@@ -24,15 +24,15 @@ import torch
 from torch import Tensor, nn
 
 from s2f_lib import cli, config, people
-from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.recogniser import extract
 from s2f_lib.faces.recognisers import SYNTHETIC_MEAN, SYNTHETIC_SCALE, synthetic_vgg
-from s2f_lib.faces.vgg import VGGFace, VGGShape, fold_batch_norm
+from s2f_lib.faces.vgg import VGGFace, VGGShape
 from s2f_lib.metrics.retrieval import rank
 from s2f_lib.metrics.verification import auc_of_pictures, matched_pairs
 from s2f_lib.training.settings import LoopConfig
 from tools import face_training
 from tools.looks import LookAxes, LookConfig, looks_of
+from tools.pictures import PictureSet, rendered
 
 __all__ = ["RecogniserConfig", "augmented", "cosface_loss", "main", "quality", "train"]
 
@@ -141,6 +141,22 @@ def _pick(wild: PictureSet, canonical: PictureSet, who: np.ndarray, which: np.nd
     """Pictures by person and number; the number after the last wild one is the canonical picture."""
     last = wild.pictures.shape[1]
     return np.stack([wild.pictures[i, k] if k < last else canonical.pictures[i, 0] for i, k in zip(who, which)])
+
+
+def fold_batch_norm(trained: VGGFace) -> VGGFace:
+    """Give the plain network that computes what a trained one with batch normalisation computes in `eval` mode."""
+    plain = VGGFace(trained.shape)
+    sources = [m for m in trained.features if not isinstance(m, (nn.ReLU, nn.MaxPool2d))]
+    targets = [m for m in plain.features if isinstance(m, nn.Conv2d)]
+    pairs = [*zip(sources[::2], sources[1::2], targets, strict=True)]
+    pairs += [(trained.fc6, trained.bn6, plain.fc6), (trained.fc7, trained.bn7, plain.fc7)]
+    with torch.no_grad():
+        for layer, norm, target in pairs:
+            gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+            target.weight.copy_(layer.weight * gain.view(-1, *[1] * (layer.weight.dim() - 1)))
+            target.bias.copy_((layer.bias - norm.running_mean) * gain + norm.bias)
+    plain.fc8.load_state_dict(trained.fc8.state_dict())
+    return plain.eval()
 
 
 @torch.no_grad()

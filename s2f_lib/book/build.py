@@ -21,7 +21,7 @@ from s2f_lib.book import kernel
 from s2f_lib.book.pages import ROOT, pages, read
 
 BUILD = ROOT / "_build"
-MINUTES = re.compile(r"about ([\d.]+) minutes")
+MINUTES = re.compile(r"\*\*Runs on\*\* [^;\n]*about ([\d.]+) minute")
 EVERY = 20.0  # seconds between two lines of progress
 
 
@@ -48,7 +48,7 @@ def refresh_cache(build: Path = BUILD) -> bool:
 
 
 def expected_seconds(notebook) -> float:
-    """What a page says of its own time ("about 3 minutes on 2 cores"), in seconds; 0 where it says nothing."""
+    """What a page says of its own time ("**Runs on** CPU, about 3 minutes"), in seconds; 0 where it says nothing."""
     head = "\n".join(cell.source for cell in notebook.cells[:3])
     found = MINUTES.search(head)
     return 60 * float(found[1]) if found else 0.0
@@ -73,7 +73,7 @@ def execute_all(paths: Sequence[Path], build: Path = BUILD, jobs: int = 1) -> di
             cache.match_cache_notebook(notebook)
         except KeyError:
             waiting[path] = notebook
-    total = sum(expected_seconds(notebook) for notebook in waiting.values())
+    total = sum(expected_seconds(notebook) for notebook in waiting.values()) / max(1, jobs)
 
     def task(number: int, path: Path, notebook):
         title = f"page {number} of {len(waiting)}, {path.stem}"

@@ -96,12 +96,13 @@ def parse_value(text: str, parameter: Parameter) -> Any:
 def check_value(value: Any, parameter: Parameter) -> Any:
     """Return the value if it fits the parameter, else raise PageError.
 
-    A whole number fits a float, a number written 1e-3 (a text to YAML) fits a list of them; "~/" becomes the home
+    A whole number fits a float, and so does a number written 1e-3 (a text to YAML); "~/" becomes the home
     folder. Less than the parameter's least, and what is not finite, does not fit.
     """
     kind, given = parameter.kind, _kind(value)
-    if kind == "float" and given == "int":
-        value, given = float(value), "float"
+    if kind == "float" and given in ("int", "str"):
+        value = _float(value)
+        given = _kind(value)
     if kind not in ("any", given) and not (given == "any" and parameter.default is None):
         raise PageError(f"{parameter.name} is of type {kind} (default {parameter.default!r}), got {value!r} ({given})")
     if given == "list" and parameter.default:
@@ -119,14 +120,18 @@ def check_value(value: Any, parameter: Parameter) -> Any:
 def _item(item: Any, parameter: Parameter, whole: list) -> Any:
     """One item of a list, of a type that the default's items have."""
     kinds = {_kind(one) for one in parameter.default}
-    if "float" in kinds and isinstance(item, str):
-        try:
-            return float(item)
-        except ValueError:
-            pass
+    item = _float(item) if "float" in kinds and isinstance(item, str) else item
     if _kind(item) not in kinds | ({"int"} if "float" in kinds else set()):
         raise PageError(f"{parameter.name} is a list of {'/'.join(sorted(kinds))}, got {whole!r}")
     return item
+
+
+def _float(value: int | str) -> float | str:
+    """A number for what is one, also where it is written as a text, as YAML reads 1e-3; anything else as it is."""
+    try:
+        return float(value)
+    except ValueError:
+        return value
 
 
 def claims(given: Mapping[str, Any], **defaults: Any) -> bool:

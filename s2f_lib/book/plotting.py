@@ -310,36 +310,6 @@ def confusion_matrix(
     return figure
 
 
-def curves(
-    runs: Mapping[str, tuple[Any, Any]], *, xlabel: str, ylabel: str, title: str = "", chance: float | None = None
-):
-    """Draw one curve per run: the mean over seeds, with a band for their range.
-
-    Parameters
-    ----------
-    runs : mapping of name to (x, y)
-        x of shape (T,), y of shape (T,) or (seeds, T). A name found in `COLORS` gets its colour.
-    xlabel, ylabel, title : str
-        With units.
-    chance : float, optional
-        A dashed line at the chance level.
-    """
-    from matplotlib import pyplot as plt
-
-    figure, axis = plt.subplots()
-    for name, (x, y) in runs.items():
-        y = np.atleast_2d(np.asarray(y, dtype=float))
-        label = f"{name} ({len(y)} seeds)" if len(y) > 1 else name
-        (line,) = axis.plot(x, y.mean(axis=0), label=label, color=COLORS.get(name))
-        if len(y) > 1:
-            axis.fill_between(x, y.min(axis=0), y.max(axis=0), color=line.get_color(), alpha=0.18, linewidth=0)
-    if chance is not None:
-        axis.axhline(chance, color=COLORS["chance"], linestyle="--", linewidth=1.2, label="chance")
-    axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    axis.legend()
-    return figure
-
-
 def bars(
     values: Mapping[str, float],
     *,

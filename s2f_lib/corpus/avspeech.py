@@ -6,57 +6,96 @@ speakers; like the paper's authors we treat every video as a person of its own.
 
 from __future__ import annotations
 
-import csv
+import io as bytes_io
 import math
+import re
 import time
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from s2f_lib import io, media
-from s2f_lib.corpus.manifest import safe_name
-from s2f_lib.corpus.steps import Row, Step, attempt
+from s2f_lib import io
+from s2f_lib.audio.container import FORMATS
+from s2f_lib.corpus.manifest import Row, safe_name, unique
+from s2f_lib.corpus.remote import Lost, RemoteFile, reason_of_status
+from s2f_lib.corpus.steps import Step, attempt, short
 
-__all__ = ["BYTES_PER_SECOND", "by_video", "download_step", "read_list"]
+__all__ = ["BYTES_PER_SECOND", "VideoList", "by_video", "download_step", "read_list"]
 
 ADDRESS = "https://www.youtube.com/watch?v={video_id}"
 FORMAT = "b[height<=480][ext=mp4]/bv*[height<=480][ext=mp4]+ba[ext=m4a]/b[height<=480]/b"  # 480p is plenty for 224 px
 BYTES_PER_SECOND = 100_000  # of a 480p video, for the estimate; about 0.8 Mbit/s
-GONE = ("404", "410", "unavailable", "private", "removed", "terminated", "not available", "deleted", "copyright")
-REFUSED = ("sign in", "confirm your age", "403", "429", "bot", "members-only", "premium")
 LONGEST_CLIP = 60.0  # s; the list says 3 to 10
+LONGEST_LINE = 4096  # bytes; a longer one is no row
+REFUSALS = 20  # videos in a row before we stop asking
+TASK_SECONDS = 7200.0  # for all clips of one video
+
+# What yt-dlp says, without ids: first what passes, then what does not. The status of an answer goes before any words.
+STALLED = r"timed? ?out"
+REFUSED = (
+    r"sign in|log ?in|cookies|confirm your age|age.restricted|not a bot|captcha|rate.?limit|too many requests|"
+    r"try again|forbidden|members.only|premium|join this channel|payment|private video|in your country|geo.?restrict|"
+    r"blocked"
+)
+PASSING = r"format is not available|service unavailable|temporarily|connection|network|resolve|premieres|live event"
+GONE = (
+    r"video (is )?(unavailable|not available|private)|no longer available|has been (removed|deleted|terminated)|"
+    r"(was|been) (removed|deleted|terminated)|account .*terminated|copyright|does not exist|not found"
+)
 
 
-class Lost(ValueError):
-    """A clip that cannot be had; `reason` is the short word for the manifest."""
+class VideoList:
+    """Rows of the published CSV, read from the file as often as they are asked for.
 
-    def __init__(self, reason: str, detail: str):
-        super().__init__(detail)
-        self.reason = reason
+    With or without byte-order mark and header; every line stands for itself, whatever is wrong in another one. A wrong
+    one is "failed", one that names a clip for the second time "skipped".
+
+    Raises
+    ------
+    ValueError
+        If the file is a page or something else that is no list.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        with open(self.path, "rb") as file:
+            head = file.read(512).removeprefix(b"\xef\xbb\xbf").lstrip()
+        if head.startswith((b"<", b"{", b"PK", b"\x1f\x8b", b"\xff\xfe")):
+            raise ValueError(
+                f"{path} is a page, an archive or something else, and no list of AVSpeech (id, start, end, x, y)"
+            )
+
+    def __iter__(self) -> Iterator[Row]:
+        return unique(self._rows())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _rows(self) -> Iterator[Row]:
+        with open(self.path, "rb") as file:
+            for number, line in enumerate(_lines(file), start=1):
+                values = line.removeprefix("\ufeff").strip().split(",")
+                if values == [""] or (number == 1 and not any(c.isdigit() for c in "".join(values[1:]))):
+                    continue  # an empty line, or a header
+                yield _row(number, [value.strip().strip('"') for value in values])
 
 
 def read_list(path: str | Path) -> list[Row]:
-    """Read the published CSV: with or without byte-order mark and header; wrong rows stay in the list as "failed".
+    """All rows of the published CSV at once; see `VideoList`.
 
     Returns
     -------
     list of dict
-        Rows of a manifest with ``start``, ``end`` (s), ``x``, ``y`` (0-1). A row that names a clip for the second time
-        is "skipped".
+        Rows of a manifest with ``start``, ``end`` (s), ``x``, ``y`` (0-1).
     """
-    rows: list[Row] = []
-    seen: Counter = Counter()
-    with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
-        for number, values in enumerate(csv.reader(file), start=1):
-            if not values or (number == 1 and not _is_number(values[1] if len(values) > 1 else "")):
-                continue  # an empty line, or a header
-            row = _row(number, values)
-            seen[row["clip_id"]] += 1
-            if seen[row["clip_id"]] > 1:
-                again = f"{row['clip_id'][:80]}_{number}"
-                row |= {"clip_id": again, "status": "skipped", "reason": "twice in the list"}
-            rows.append(row)
-    return rows
+    return list(VideoList(path))
+
+
+def _lines(file) -> Iterator[str]:
+    """Lines, each at most `LONGEST_LINE` bytes long; the rest of a longer one is passed over."""
+    while line := file.readline(LONGEST_LINE):
+        yield line.decode("utf-8", errors="replace")
+        while line and not line.endswith(b"\n"):
+            line = file.readline(LONGEST_LINE)
 
 
 def _row(number: int, values: list[str]) -> Row:
@@ -91,9 +130,29 @@ def _row(number: int, values: list[str]) -> Row:
 def download_step(
     *, address: str = ADDRESS, cookies: str | None = None, wait: float = 1.0, timeout: float = 20.0, retries: int = 2
 ) -> Step:
-    """The step that fetches clips; `wait` is the pause before each video in seconds, for the host's sake."""
-    settings = {"address": address, "cookies": cookies, "wait": wait, "timeout": timeout, "retries": retries}
-    return Step("download_avspeech", _download, settings, ("clips/*.mkv",))
+    """The step that fetches clips.
+
+    Parameters
+    ----------
+    address : str
+        Of a video, with ``{video_id}``.
+    cookies : str, optional
+        File in Netscape's format; it is read, and never written.
+    wait : float
+        Pause before each video in seconds, for the host's sake.
+    timeout : float
+        Seconds without an answer.
+    retries : int
+        Of yt-dlp, for one page.
+    """
+    text = None
+    if cookies is not None:
+        from yt_dlp.cookies import YoutubeDLCookieJar
+
+        text = Path(cookies).read_text(encoding="utf-8")
+        YoutubeDLCookieJar(bytes_io.StringIO(text)).load()
+    options = {"cookies": text, "wait": wait, "timeout": timeout, "retries": retries}
+    return Step("download_avspeech", _download, {"address": address}, ("clips/*.mkv",), options, TASK_SECONDS, REFUSALS)
 
 
 def by_video(rows: Iterable[Row]) -> list[list[Row]]:
@@ -105,29 +164,47 @@ def by_video(rows: Iterable[Row]) -> list[list[Row]]:
 
 
 def _download(task: tuple) -> list[Row]:
-    """Fetch the clips of one video."""
+    """Fetch the clips of one video; where the host breaks off, the address is asked for anew, once."""
     folder, settings, rows = task
     time.sleep(settings["wait"])
-    try:
-        sources = _resolve(settings["address"].format(video_id=rows[0]["video_id"]), settings)
-    except Lost as lost:
-        return [{**row, "status": "skipped", "reason": lost.reason, "detail": str(lost)[:160]} for row in rows]
-
-    def fetch(row: Row) -> Row:
-        name = f"clips/{safe_name(row['clip_id'])}.mkv"
-        with io.atomic_path(Path(folder) / name) as temporary:
-            offset = _cut(sources, float(row["start"]), float(row["end"]), temporary, settings["timeout"])
-        seconds = float(row["end"]) - float(row["start"])
-        return {"video": name, "seconds": round(seconds, 3), "offset": round(offset, 3)}
-
-    return [attempt(fetch, row) for row in rows]
+    found, made = _fetch_all(folder, settings, rows)
+    again = [row for row, tried in zip(rows, made, strict=True) if tried["status"] == "waiting"]
+    if found and again:
+        anew = {row["clip_id"]: row for row in _fetch_all(folder, settings, again)[1]}
+        made = [anew.get(row["clip_id"], row) for row in made]
+    return made
 
 
-def _resolve(address: str, settings: dict) -> list[str]:
-    """Direct addresses of a video's streams (one, or picture and sound), by yt-dlp; downloads nothing."""
+def _fetch_all(folder: str, settings: dict, rows: list[Row]) -> tuple[bool, list[Row]]:
+    """One try at the clips of one video: whether the page gave an address, and what became of them."""
     import yt_dlp
 
-    options = {
+    video = str(rows[0]["video_id"])
+    with yt_dlp.YoutubeDL(_options(settings)) as client:
+        try:
+            sources = _resolve(client, settings["address"].format(video_id=video), video)
+        except Lost as lost:
+            lost_row = {"status": lost.status, "reason": lost.reason, "detail": short(lost)}
+            return False, [{**row, **lost_row} for row in rows]
+
+        def fetch(row: Row) -> Row:
+            name = f"clips/{safe_name(str(row['clip_id']))}.mkv"
+            data, offset = _cut(sources, float(row["start"]), float(row["end"]))
+            with io.atomic_write(Path(folder) / name) as file:
+                file.write(data)
+            seconds = float(row["end"]) - float(row["start"])
+            return {"video": name, "seconds": round(seconds, 3), "offset": round(offset, 3)}
+
+        try:
+            return True, [attempt(fetch, row, [folder]) for row in rows]
+        finally:
+            for source in sources:
+                source.close()
+
+
+def _options(settings: dict) -> dict:
+    """Of yt-dlp."""
+    return {
         "quiet": True,
         "no_warnings": True,
         "noprogress": True,
@@ -137,21 +214,26 @@ def _resolve(address: str, settings: dict) -> list[str]:
         "socket_timeout": settings["timeout"],
         "retries": settings["retries"],
         "extractor_retries": settings["retries"],
-        "cookiefile": settings["cookies"],
+        "cookiefile": None if settings["cookies"] is None else bytes_io.StringIO(settings["cookies"]),
         "cachedir": False,
     }
+
+
+def _resolve(client, address: str, video: str) -> list[RemoteFile]:
+    """A video's streams (one, or picture and sound), by yt-dlp; downloads nothing yet."""
+    import yt_dlp
+
     try:
-        with yt_dlp.YoutubeDL(options) as client:
-            info = client.extract_info(address, download=False)
-    except yt_dlp.utils.DownloadError as error:
-        raise Lost(_why(str(error)), str(error)) from error
-    if info.get("_type") == "playlist":
+        info = client.extract_info(address, download=False)
+    except yt_dlp.utils.YoutubeDLError as error:
+        cause = (getattr(error, "exc_info", None) or (None, None))[1]
+        raise Lost(_why(str(error), cause, video), str(error).removeprefix("ERROR: ")) from error
+    if not info or info.get("_type") == "playlist":
         raise Lost("not a video", f"{address} is a list of videos")
     streams = info.get("requested_formats") or [info]
-    found = [stream["url"] for stream in streams]
-    if not all(url.startswith(("http://", "https://")) for url in found):
+    if not all(str(stream.get("url")).startswith(("http://", "https://")) for stream in streams):
         raise Lost("not a video", "a stream that is not over HTTP")
-    return found
+    return [RemoteFile(client, stream["url"], stream.get("http_headers") or {}) for stream in streams]
 
 
 class _Silent:
@@ -163,37 +245,46 @@ class _Silent:
     info = warning = error = debug
 
 
-def _why(message: str) -> str:
-    """A short reason from yt-dlp's message."""
-    lower = message.lower()
-    if "unsupported url" in lower:
+def _why(message: str, cause: BaseException | None = None, video: str = "") -> str:
+    """A short reason from yt-dlp's error: by type and status of its cause, then by its words (an id is none)."""
+    import yt_dlp
+
+    if isinstance(cause, yt_dlp.utils.UnsupportedError) or "unsupported url" in message.lower():
         return "not a video"
-    if any(word in lower for word in ("timed out", "timeout")):
-        return "host stalls"
-    if any(word in lower for word in REFUSED):
+    if isinstance(cause, yt_dlp.utils.GeoRestrictedError):
         return "host refuses"
-    return "gone" if any(word in lower for word in GONE) else "host error"
+    causes = (cause, getattr(cause, "cause", None))
+    text = re.sub(r"^ERROR:\s*(\[[^\]]*\]\s*([\w-]+:\s)?)?", "", message.replace(video or "\0", "")).lower()
+    status = next((c.status for c in causes if isinstance(getattr(c, "status", None), int)), None)
+    if status is None and (found := re.search(r"http error (\d{3})\b", text)):
+        status = int(found[1])
+    if status is not None:
+        return reason_of_status(status)
+    if any(isinstance(c, TimeoutError) for c in causes) or re.search(STALLED, text):
+        return "host stalls"
+    for words, reason in ((REFUSED, "host refuses"), (PASSING, "host error"), (GONE, "gone")):
+        if re.search(words, text):
+            return reason
+    return "host error"
 
 
-def _cut(sources: list[str], start: float, end: float, path: Path, timeout: float) -> float:
+def _cut(sources: list[RemoteFile], start: float, end: float) -> tuple[bytes, float]:
     """Copy the packets of a few seconds into a Matroska file, without decoding; asks the host only for those.
 
-    Gives the second of the video at which the copy begins: a key frame before the clip.
+    Gives the file, and the second of the video at which the copy begins: a key frame before the clip.
     """
     import av
 
-    options = {"format_whitelist": media.FORMATS, "protocol_whitelist": "http,https,tcp,tls"}
-    begins = []
+    memory, begins = bytes_io.BytesIO(), []
     try:
-        with av.open(str(path), "w", format="matroska") as out:
+        with av.open(memory, "w", format="matroska", container_options={"fflags": "+bitexact"}) as out:
             for source in sources:
-                with av.open(source, timeout=timeout, options=options, metadata_errors="ignore") as container:
+                source.seek(0)
+                with av.open(source, options={"format_whitelist": FORMATS}, metadata_errors="ignore") as container:
                     begins.append(_copy(container, out, start, end, both=len(sources) == 1))
-    except (av.error.TimeoutError, av.error.ExitError) as error:
-        raise Lost("host stalls", f"no answer within {timeout:g} s") from error
     except av.error.FFmpegError as error:
         raise Lost("damaged", str(error)) from error
-    return min(begins)
+    return memory.getvalue(), min(begins)
 
 
 def _copy(container, out, start: float, end: float, both: bool) -> float:
@@ -210,25 +301,22 @@ def _copy(container, out, start: float, end: float, both: bool) -> float:
     for packet in container.demux([container.streams[index] for index in streams]):
         if packet.dts is None or packet.pts is None:
             continue
-        at, index = float(packet.pts * packet.time_base) - origin, packet.stream.index
-        last[index] = max(last[index], at)
-        if at <= end + 0.5:
-            first = min(first, at)
+        time, index = float(packet.pts * packet.time_base) - origin, packet.stream.index
+        last[index] = max(last[index], time)
+        if time <= end + 0.5:
+            first = min(first, time)
             packet.stream = streams[index]
             out.mux(packet)
         elif min(last.values()) > end + 0.5:
             break
+    for index, seen in last.items():
+        stream = container.streams[index]
+        promised = float(stream.duration * stream.time_base) if stream.duration else 0.0
+        if seen < min(end, promised) - 1.0:
+            raise Lost("damaged", f"breaks off at {max(seen, 0):.1f} s, its head promises {promised:.1f} s")
     if max(last.values()) < start:
         raise Lost("too short", f"the video ends before {start:g} s")
     return first
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def list_sizes(rows: Iterable[Row]) -> Iterator[float]:

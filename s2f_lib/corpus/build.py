@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from s2f_lib.corpus import engine, manifest, splits, storage
+from s2f_lib.corpus.manifest import Row
 from s2f_lib.corpus.shards import decode, write_shard
-from s2f_lib.corpus.steps import Row, inside
+from s2f_lib.corpus.steps import inside
 
 __all__ = ["CLIPS_PER_SHARD", "build"]
 

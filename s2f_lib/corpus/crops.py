@@ -1,8 +1,9 @@
 """From a video (or sound and picture) to one training pair: six seconds of sound and one face, 224 x 224.
 
-Which frame: the paper does not say. We look at the middle of the clip first, then half a second before and after, and
-so on to the ends, and take the first in which `faces.choose_face` finds one upright, large enough face (for AVSpeech:
-close to the place that the list gives).
+The sound is brought to the usual level of speech (`s2f_lib.audio.leveled`), so that the distance to the microphone is
+not taken for a feature of the person; a silent clip is skipped. Which frame: the paper does not say. We look at the
+middle of the clip first, then half a second before and after, and so on to the ends, and take the first in which
+`faces.choose_face` finds one upright, large enough face (for AVSpeech: close to the place that the list gives).
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from s2f_lib import audio, io, media
-from s2f_lib.corpus.manifest import safe_name
+from s2f_lib.corpus.manifest import Row, safe_name
 from s2f_lib.corpus.shards import decode, encode
-from s2f_lib.corpus.steps import Row, Step, attempt, inside
+from s2f_lib.corpus.steps import Step, attempt, inside
 
 __all__ = ["crop_step", "frame_times", "in_batches"]
 
@@ -22,6 +23,8 @@ LOOKS = 5  # frames tried per clip
 PATIENCE = 0.5  # s between them
 SHORTEST = 1.0  # s of sound; less is skipped
 LARGEST_FILE = 16 << 20  # bytes of a picture
+SMALLEST_PICTURE = 16  # pixels, each side
+TASK_SECONDS = 600.0  # for a group of clips; a file that takes longer is lost like one that crashes its reader
 WORDS = {
     "no_face": "no face",
     "several_faces": "several faces",
@@ -41,7 +44,7 @@ class NoFace(ValueError):
 def crop_step(root: str | Path, *, size: int = 224, margin: float = 0.4, method: str = "hog") -> Step:
     """The step that makes pairs; `root` is the folder below which the manifest's files lie."""
     settings = {"root": str(Path(root).resolve()), "size": size, "margin": margin, "method": method}
-    return Step("crop_faces", _crop_some, settings, ("pairs/*.flac", "pairs/*.jpg"))
+    return Step("crop_faces", _crop_some, settings, ("pairs/*.flac", "pairs/*.jpg"), isolated=TASK_SECONDS)
 
 
 def frame_times(start: float, end: float) -> list[float]:
@@ -64,7 +67,7 @@ def in_batches(rows: list[Row], size: int = 8) -> list[list[Row]]:
 
 def _crop_some(task: tuple) -> list[Row]:
     folder, settings, rows = task
-    return [attempt(lambda row: _crop(Path(folder), settings, row), row) for row in rows]
+    return [attempt(lambda row: _crop(Path(folder), settings, row), row, [settings["root"], folder]) for row in rows]
 
 
 def _crop(folder: Path, settings: dict, row: Row) -> Row:
@@ -72,25 +75,25 @@ def _crop(folder: Path, settings: dict, row: Row) -> Row:
     name, root = safe_name(str(row["clip_id"])), settings["root"]
     start, end = _times(row)
     source = inside(root, str(row.get("video") or row["sound"]))
-    sound = media.read_audio(source, start, end) if row.get("video") else audio.load(source, 0.0, audio.CLIP_SECONDS)
+    sound = audio.load(source, start, end)
     if len(sound) < SHORTEST * audio.SAMPLE_RATE:
         raise NoFace("too short", f"{len(sound) / audio.SAMPLE_RATE:.2f} s of sound")
     if row.get("picture"):
-        face, at = _from_picture(inside(root, str(row["picture"])), settings), ""
+        face, time = _from_picture(inside(root, str(row["picture"])), settings), ""
     else:
-        face, at = _from_video(source, row, settings, (start, end))
+        face, time = _from_video(source, row, settings, (start, end))
     seconds = min(audio.CLIP_SECONDS, len(sound) / audio.SAMPLE_RATE)
-    sound = audio.fit_to_clip(sound)
+    sound, level = audio.leveled(audio.fit_to_clip(sound), source.name)
     for ending, value in (("flac", sound), ("jpg", face)):
         with io.atomic_write(folder / "pairs" / f"{name}.{ending}") as file:
             file.write(encode(ending, value))
-    return {"frame_at": at, "seconds": round(seconds, 3), "loudness": round(float(np.std(sound)), 4)}
+    return {"frame_at": time, "seconds": round(seconds, 3), "level_db": round(level, 1)}
 
 
-def _times(row: Row) -> tuple[float, float | None]:
+def _times(row: Row) -> tuple[float, float]:
     """Start and end of a clip in its file, at most six seconds."""
-    if not row.get("end"):
-        return 0.0, None
+    if not row.get("video") or not row.get("end"):
+        return 0.0, audio.CLIP_SECONDS
     start = float(row["start"]) - float(row.get("offset") or 0.0)
     return max(0.0, start), start + min(audio.CLIP_SECONDS, float(row["end"]) - float(row["start"]))
 
@@ -100,8 +103,8 @@ def _from_video(video: Path, row: Row, settings: dict, span: tuple) -> tuple[np.
     from s2f_lib import faces
 
     start, end = span
-    if end is None:
-        end = min(media.probe(video).seconds or audio.CLIP_SECONDS, audio.CLIP_SECONDS)
+    if not row.get("end"):
+        end = min(media.probe(video).seconds or end, end)
     place = (float(row["x"]), float(row["y"])) if row.get("x") else None
     first = None
     for time in frame_times(start, end):
@@ -123,6 +126,8 @@ def _from_picture(path: Path, settings: dict) -> np.ndarray:
         picture = decode("jpg", path.read_bytes())
     except (OSError, SyntaxError) as error:
         raise NoFace("picture damaged", str(error)) from error
+    if min(picture.shape[:2]) < SMALLEST_PICTURE:
+        raise NoFace("picture too small", f"{picture.shape[1]} x {picture.shape[0]} pixels")
     choice = faces.choose_face(picture, method=settings["method"])
     if choice.status != "ok":
         raise NoFace(WORDS.get(choice.status, choice.status), choice.reason)

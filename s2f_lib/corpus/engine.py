@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import itertools
 import os
+import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -16,7 +19,7 @@ from typing import Any
 from s2f_lib import io
 from s2f_lib.corpus import storage
 
-__all__ = ["lock", "remove", "remove_partial", "run"]
+__all__ = ["WorkerDied", "lock", "remove", "remove_partial", "run"]
 
 AHEAD = 4  # tasks per process that wait in a queue; bounds the memory
 ATTEMPTS = 3  # of a Dask task whose worker died
@@ -28,22 +31,23 @@ class WorkerDied(RuntimeError):
 
 def run(
     function: Callable[[Any], Any],
-    tasks: Sequence[Any],
+    tasks: Iterable[Any],
     *,
     jobs: int = 1,
     scheduler: str | None = None,
     progress: bool = True,
     unit: str = "clip",
-) -> Iterator[tuple[int, Any]]:
-    """Call a function on every task; yields (place of the task, result) in the order in which they finish.
+    isolated: float | None = None,
+) -> Iterator[tuple[Any, Any]]:
+    """Call a function on every task; yields (task, result) in the order in which they finish.
 
     Parameters
     ----------
     function : callable
         A function at the top of a module (it travels to other processes). Its results should be small: the work is
         written to files.
-    tasks : sequence
-        One argument each.
+    tasks : iterable
+        One argument each; taken as they are needed, so there may be millions.
     jobs : int
         Processes on this machine.
     scheduler : str, optional
@@ -54,57 +58,99 @@ def run(
         Show a bar on stderr.
     unit : str
         What a task is called in the bar.
+    isolated : float, optional
+        Never work in this process, and give a task at most so many seconds. A task that is alone in its process and
+        ends it (a decoder that crashes on a hostile file) has a `WorkerDied` as its result; the others go on.
 
     Raises
     ------
     WorkerDied
-        If a process was killed and, with Dask, `ATTEMPTS` times in a row. Run again to go on.
+        If a process was killed and, with Dask, `ATTEMPTS` times in a row; not if `isolated`. Run again to go on.
     """
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}")
-    results = _pick(function, tasks, jobs, scheduler)
+    if scheduler is not None:
+        results = _on_dask(function, tasks, jobs, scheduler, isolated is not None)
+    elif jobs == 1 and isolated is None:
+        results = ((task, function(task)) for task in tasks)
+    else:
+        results = _in_processes(function, tasks, jobs, isolated)
     if not progress:
         yield from results
         return
     from tqdm import tqdm
 
-    with tqdm(total=len(tasks), unit=unit, dynamic_ncols=True) as bar:
+    with tqdm(total=len(tasks) if hasattr(tasks, "__len__") else None, unit=unit, dynamic_ncols=True) as bar:
         for result in results:
             bar.update()
             yield result
 
 
-def _pick(function: Callable, tasks: Sequence, jobs: int, scheduler: str | None) -> Iterator[tuple[int, Any]]:
-    if scheduler is not None:
-        return _on_dask(function, tasks, jobs, scheduler)
-    if jobs == 1 or len(tasks) < 2:
-        return ((place, function(task)) for place, task in enumerate(tasks))
-    return _in_processes(function, tasks, jobs)
-
-
-def _in_processes(function: Callable, tasks: Sequence, jobs: int) -> Iterator[tuple[int, Any]]:
+def _in_processes(function: Callable, tasks: Iterable, jobs: int, isolated: float | None) -> Iterator[tuple[Any, Any]]:
     """A pool whose workers end with their parent, even if that is killed."""
-    pool = ProcessPoolExecutor(jobs, initializer=_end_with, initargs=(os.getpid(),))
+    call, pool, running, waiting = functools.partial(_call, function, isolated), _pool(jobs), {}, iter(tasks)
     try:
-        running, places = {}, iter(range(len(tasks)))
         while True:
-            for place in _next(places, jobs * AHEAD - len(running)):
-                running[pool.submit(function, tasks[place])] = place
+            for task in itertools.islice(waiting, jobs * AHEAD - len(running)):
+                running[pool.submit(call, task)] = task
             if not running:
                 return
+            suspects = []
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                yield running.pop(future), future.result()
-    except BrokenProcessPool as error:
-        raise WorkerDied(
-            "a worker process was killed (out of memory?); what is complete is kept, run again to go on"
-        ) from error
+                task = running.pop(future)
+                if isinstance(future.exception(), BrokenProcessPool):
+                    suspects.append(task)
+                else:
+                    yield task, future.result()
+            if not suspects:
+                continue
+            if isolated is None:
+                raise WorkerDied(
+                    "a worker process was killed (out of memory?); what is complete is kept, run again to go on"
+                )
+            for future, task in running.items():  # the pool is broken: all of them have ended, most with it
+                if isinstance(future.exception(), BrokenProcessPool):
+                    suspects.append(task)
+                else:
+                    yield task, future.result()
+            running = {}
+            pool.shutdown()
+            for task in suspects:  # one of them broke it; each is tried once more, alone
+                yield task, _alone(call, task)
+            pool = _pool(jobs)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(jobs, initializer=_end_with, initargs=(os.getpid(),))
+
+
+def _alone(call: Callable, task: Any) -> Any:
+    with _pool(1) as pool:
+        try:
+            return pool.submit(call, task).result()
+        except BrokenProcessPool:
+            return WorkerDied("the process that read it crashed or took too long")
+
+
+def _call(function: Callable, seconds: float | None, task: Any) -> Any:
+    """In a worker: the task, and the end of the process when its time is over, wherever it hangs."""
+    if seconds is None or not hasattr(signal, "setitimer"):
+        return function(task)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        return function(task)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _end_with(parent: int) -> None:
     """In a worker: one thread, and the end when the parent is gone."""
     os.environ["OMP_NUM_THREADS"] = "1"
+    if "torch" in sys.modules:  # its threads did not come along
+        sys.modules["torch"].set_num_threads(1)
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -114,7 +160,9 @@ def _end_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _on_dask(function: Callable, tasks: Sequence, jobs: int, scheduler: str) -> Iterator[tuple[int, Any]]:
+def _on_dask(
+    function: Callable, tasks: Iterable, jobs: int, scheduler: str, isolated: bool
+) -> Iterator[tuple[Any, Any]]:
     """The same on a Dask cluster; a task whose worker dies goes to another one."""
     try:
         from distributed import Client, KilledWorker, LocalCluster, as_completed
@@ -132,47 +180,42 @@ def _on_dask(function: Callable, tasks: Sequence, jobs: int, scheduler: str) -> 
         if cluster is not None:  # the link opens a live view where bokeh is installed
             print(f"Dask on this machine, dashboard at {client.dashboard_link}", file=sys.stderr)
         ahead = max(jobs, sum(client.ncores().values())) * AHEAD
-        places = iter(range(len(tasks)))
-        running: dict[str, int] = {}
+        waiting, running = iter(tasks), {}
 
         def submit(count: int) -> list:
-            fresh = list(_next(places, count))
-            new = [client.submit(function, tasks[place], pure=False) for place in fresh]
+            fresh = list(itertools.islice(waiting, count))
+            new = [client.submit(function, task, pure=False) for task in fresh]
             running.update(zip((future.key for future in new), fresh, strict=True))
             return new
 
         pending = as_completed(submit(ahead), loop=client.loop)
-        try:
-            for future in pending:
-                yield running.pop(future.key), future.result()
-                future.release()
-                for new in submit(1):
-                    pending.add(new)
-        except KilledWorker as error:
-            raise WorkerDied(
-                f"a task killed its worker {ATTEMPTS} times: {error}; the rest is kept, run again"
-            ) from error
-
-
-def _next(places: Iterator[int], count: int) -> Iterator[int]:
-    """Up to `count` more places."""
-    for _ in range(count):
-        place = next(places, None)
-        if place is None:
-            return
-        yield place
+        for future in pending:
+            task = running.pop(future.key)
+            try:
+                result = future.result()
+            except KilledWorker as error:
+                result = WorkerDied(f"it ended its worker {ATTEMPTS} times")
+                if not isolated:
+                    raise WorkerDied(
+                        f"a task killed its worker {ATTEMPTS} times: {error}; the rest is kept, run again"
+                    ) from error
+            yield task, result
+            future.release()
+            for new in submit(1):
+                pending.add(new)
 
 
 @contextlib.contextmanager
-def lock(folder: str | Path) -> Iterator[None]:
-    """Keep a second run out of a folder; the lock goes with the process, however it ends.
+def lock(folder: Path) -> Iterator[None]:
+    """Keep a second run out of a folder; the lock is this process's alone, and goes with it, however it ends.
+
+    (`io.locked` would be held on by workers that outlive a killed run for a moment.)
 
     Raises
     ------
     RuntimeError
         If another run works in this folder.
     """
-    folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file = open(folder / ".lock", "w")  # noqa: SIM115  (must stay open while we work)

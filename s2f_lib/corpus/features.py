@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from s2f_lib import io
-from s2f_lib.corpus.manifest import safe_name
+from s2f_lib.corpus.manifest import Row, safe_name
 from s2f_lib.corpus.shards import decode, encode
-from s2f_lib.corpus.steps import Row, Step, inside
+from s2f_lib.corpus.steps import Step, inside
 
 __all__ = ["feature_step"]
 

@@ -28,15 +28,15 @@ class Corpus:
     folder : Path or Address
     info : dict
         ``corpus.json``: kind, settings, shards, and the recogniser that made the features where that is known.
-    manifest : list of dict
-        One row per clip: clip_id, speaker_id, video_id, split, status, reason, and what else is known.
+    manifest : Table
+        One row (dict) per clip: clip_id, speaker_id, video_id, split, status, reason, and what else is known.
     splits : dict
         "train", "validation", "test" -> speaker ids.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If the folder holds no corpus, an unfinished one, or one whose parts share a speaker.
+        If the folder holds no corpus, an unfinished one, or one whose splits share a speaker.
     """
 
     def __init__(self, folder: storage.Name):
@@ -47,54 +47,58 @@ class Corpus:
                 f"no corpus in {self.folder} (corpus.json is missing); make one with python -m "
                 "data_scripts.make_synthetic, or finish data_scripts.build_shards"
             )
-        self.info = json.loads(path.read_text(encoding="utf-8"))
-        self.manifest = manifest.read(self.folder / "manifest.csv")
+        self.info = _info(path)
+        self.manifest = manifest.Table(self.folder / "manifest.csv")
         self.splits = splits.load(self.folder / "splits.json")
-        splits.check(self.splits, [row for row in self.manifest if row["status"] == "ok"])
+        splits.check(self.splits, (row for row in self.manifest if row["status"] == "ok"))
 
     def __len__(self) -> int:
         return sum(row["status"] == "ok" for row in self.manifest)
 
     def source(self, split: str = "train", window: int = 16) -> ShardSource:
-        """Batches of a part for `s2f_lib.training`; see `ShardSource`."""
+        """Batches of a split for `s2f_lib.training`; see `ShardSource`."""
         from s2f_lib.corpus.stream import ShardSource
 
         chosen = self._shards(split)
         speakers = {speaker: i for i, speaker in enumerate(sorted(itertools.chain(*self.splits.values())))}
-        paths = [(self.folder / "shards" / shard["name"], shard["clips"]) for shard in chosen]
+        paths = [(self.folder / "shards" / shard["name"], shard["clips"], shard["sha256"]) for shard in chosen]
         return ShardSource(paths, speakers, window, self.about(split))
 
     def about(self, split: str = "train") -> dict:
-        """What a run remembers of a part: kind, recogniser if known, number of clips, one SHA-256 over all shards."""
+        """What a run remembers of a split: kind, recogniser if known, number of clips, one SHA-256 over all shards."""
         chosen = self._shards(split)
         told = {key: self.info[key] for key in ("kind", "recogniser") if key in self.info}
         content = hashlib.sha256("".join(shard["sha256"] for shard in chosen).encode()).hexdigest()
         return told | {"clips": sum(shard["clips"] for shard in chosen), "content": content}
 
     def clips(self, split: str = "train", endings: tuple[str, ...] | None = None) -> Iterator[dict]:
-        """Clips of a part, one after the other: {"clip_id", "wav": int16, "jpg": uint8, "json": ..., ...}."""
+        """Clips of a split, one after the other: {"clip_id", "wav": int16, "jpg": uint8, "json": ..., ...}."""
         from s2f_lib.corpus import shards
 
         for shard in self._shards(split):
-            for key, sample in shards.read_samples(self.folder / "shards" / shard["name"], endings):
+            path, seen = self.folder / "shards" / shard["name"], 0
+            for key, sample in shards.read_samples(path, endings, shard["sha256"]):
                 yield {"clip_id": key} | sample
+                seen += 1
+            if seen != shard["clips"]:
+                raise shards.ShardError(f"{path} holds {seen} clips, corpus.json says {shard['clips']}")
 
     def summary(self):
-        """Table (pandas.DataFrame): speakers, clips, hours and megabytes of each part."""
+        """Table (pandas.DataFrame): speakers, clips, hours and megabytes of each split."""
         import pandas as pd
 
+        speakers, clips, seconds = ({name: value() for name in splits.SPLITS} for value in (set, int, float))
+        for row in self.manifest:
+            if row["status"] == "ok" and row["split"] in speakers:
+                speakers[row["split"]].add(row["speaker_id"])
+                clips[row["split"]] += 1
+                seconds[row["split"]] += float(row.get("seconds") or 6.0)
         rows = {}
         for name in splits.SPLITS:
-            clips = [row for row in self.manifest if row["split"] == name and row["status"] == "ok"]
-            size = sum(shard["bytes"] for shard in self.info["shards"] if shard["split"] == name)
-            hours = sum(float(row.get("seconds") or 6.0) for row in clips) / 3600
-            speakers = len({row["speaker_id"] for row in clips})
-            rows[name] = {
-                "speakers": speakers,
-                "clips": len(clips),
-                "hours": round(hours, 2),
-                "MB": round(size / 1e6, 1),
-            }
+            size = sum(shard["bytes"] for shard in self._shards(name))
+            hours = round(seconds[name] / 3600, 2)
+            rows[name] = {"speakers": len(speakers[name]), "clips": clips[name], "hours": hours}
+            rows[name]["MB"] = round(size / 1e6, 1)
         return pd.DataFrame(rows).T
 
     def verify(self) -> None:
@@ -106,8 +110,20 @@ class Corpus:
 
     def _shards(self, split: str) -> list[dict]:
         if split not in splits.SPLITS:
-            raise ValueError(f"no part {split!r}; there are {', '.join(splits.SPLITS)}")
+            raise ValueError(f"no split {split!r}; there are {', '.join(splits.SPLITS)}")
         return [shard for shard in self.info["shards"] if shard["split"] == split]
+
+
+def _info(path: storage.Place) -> dict:
+    """``corpus.json``, if it lists shards as it should."""
+    try:
+        info = json.loads(path.read_text(encoding="utf-8"))
+        told = all({"name", "split", "clips", "bytes", "sha256"} <= set(shard) for shard in info["shards"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from error
+    if not told:
+        raise ValueError(f"{path} is damaged: a shard lacks its name, split, clips, bytes or sha256")
+    return info
 
 
 def open(name: str | Path) -> Corpus:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from s2f_lib.corpus import storage
 
-__all__ = ["COLUMNS", "STATUSES", "count", "read", "safe_name", "summary_line", "write"]
+__all__ = ["COLUMNS", "STATUSES", "Table", "count", "read", "safe_name", "summary_line", "unique", "write"]
+
+Row = dict[str, object]
 
 COLUMNS = ("clip_id", "speaker_id", "video_id", "split", "status", "reason")  # always there, in this order
-STATUSES = ("ok", "skipped", "failed", "waiting")  # made / left out for a reason / error / not tried yet
+STATUSES = ("ok", "skipped", "failed", "waiting")  # made / left out, for good / error / not had yet
+FORMULA = re.compile(r"[=+@\t\r]|'[=+@\t\r]")
+QUOTED = re.compile(r"''?[=+@\t\r]")
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -45,48 +50,82 @@ def safe_name(text: str, what: str = "name") -> str:
 def write(path: storage.Name, rows: Iterable[Mapping[str, object]]) -> storage.Place:
     """Write rows as CSV, whole or not at all; further columns follow the usual ones in order of appearance.
 
+    A list or a `Table` is gone through twice and never held in memory. Text that a spreadsheet would take for a formula
+    (it begins with "=", "+" or "@") is written with a quote before it, which `read` takes off again.
+
     Raises
     ------
     ValueError
         If two rows have one `clip_id`, or a status is unknown.
     """
-    rows = list(rows)
-    name, times = next(iter(Counter(row["clip_id"] for row in rows).most_common(1)), ("", 0))
-    if times > 1:
-        raise ValueError(f"clip {name!r} is in the list {times} times; every clip has one row")
-    unknown = {row["status"] for row in rows} - set(STATUSES)
-    if unknown:
-        raise ValueError(f"unknown status {unknown}; there are {', '.join(STATUSES)}")
-    columns = list(dict.fromkeys([*COLUMNS, *(key for row in rows for key in row)]))
+    rows = list(rows) if iter(rows) is rows else rows
+    columns, seen = dict.fromkeys(COLUMNS), set()
+    for row in rows:
+        if row["clip_id"] in seen:
+            raise ValueError(f"clip {row['clip_id']!r} is in the list twice; every clip has one row")
+        if row["status"] not in STATUSES:
+            raise ValueError(f"unknown status {row['status']!r}; there are {', '.join(STATUSES)}")
+        seen.add(row["clip_id"])
+        columns.update(dict.fromkeys(row))
     with storage.atomic_write(path, "w", newline="") as file:
-        table = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        table = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
         table.writeheader()
-        table.writerows(rows)
+        table.writerows({column: _as_text(value) for column, value in row.items()} for row in rows)
     return storage.at(path)
 
 
-def read(path: storage.Name) -> list[dict[str, str]]:
-    """Read a manifest; every value is text, ids are checked to be safe names.
+def _as_text(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
+
+
+class Table:
+    """The rows of a manifest, read from the file as often as they are asked for; every value is text.
 
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is none, if a column lacks, or if a row is not whole.
+        If there is none, if a column lacks, if a row is not whole, or an id is no safe name.
     """
-    path = storage.at(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no manifest at {path}; is this a folder that a data_scripts command made?")
-    with path.open("r", encoding="utf-8", newline="") as file:
-        table = csv.DictReader(file)
-        missing = [column for column in COLUMNS if column not in (table.fieldnames or ())]
-        if missing:
-            raise ValueError(f"{path} is no manifest: it lacks the columns {', '.join(missing)}")
-        rows = list(table)
-    for number, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
-            raise ValueError(f"{path}, line {number}: {len(table.fieldnames)} values are wanted")
-        safe_name(row["clip_id"], f"{path}, line {number}: clip_id")
-    return rows
+
+    def __init__(self, path: storage.Name):
+        self.path = storage.at(path)
+        if not self.path.exists():
+            raise FileNotFoundError(f"no manifest at {self.path}; is this a folder that a data_scripts command made?")
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[dict[str, str]]:
+        with self.path.open("r", encoding="utf-8", newline="") as file:
+            table = csv.DictReader(file)
+            try:
+                missing = [column for column in COLUMNS if column not in (table.fieldnames or ())]
+                if missing:
+                    raise ValueError(f"{self.path} is no manifest: it lacks the columns {', '.join(missing)}")
+                for number, row in enumerate(table, start=2):
+                    if None in row or None in row.values():
+                        raise ValueError(f"{self.path}, line {number}: {len(table.fieldnames)} values are wanted")
+                    safe_name(row["clip_id"], f"{self.path}, line {number}: clip_id")
+                    yield {key: value[1:] if QUOTED.match(value) else value for key, value in row.items()}
+            except (csv.Error, UnicodeDecodeError) as error:
+                raise ValueError(f"{self.path} is no manifest, or a damaged one: {error}") from error
+
+
+def read(path: storage.Name) -> list[dict[str, str]]:
+    """All rows of a manifest at once; see `Table`."""
+    return list(Table(path))
+
+
+def unique(rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows, each with a `clip_id` of its own: one whose id was there before is "skipped" under another."""
+    seen: set[str] = set()
+    for row in rows:
+        if row["clip_id"] in seen:
+            digest = hashlib.sha256(f"{row['clip_id']}:{len(seen)}".encode()).hexdigest()[:12]
+            again = {"status": "skipped", "reason": "twice in the list"} if row["status"] == "ok" else {}
+            row = {**row, "clip_id": f"{row['clip_id'][:80]}_{digest}", **again}
+        seen.add(row["clip_id"])
+        yield row
 
 
 def count(rows: Iterable[Mapping[str, str]]) -> Counter:

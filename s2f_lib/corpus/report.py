@@ -2,50 +2,45 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-from s2f_lib.corpus import manifest
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["ORDER", "funnel", "needed", "survival"]
 
 ORDER = ("listed", "download_avspeech", "crop_faces", "extract_features")
 
 
-def funnel(rows: Sequence[Mapping[str, str]]):
+def funnel(rows: Iterable[Mapping[str, str]]):
     """Table (pandas.DataFrame): clips left after each step, share of the list, and the reasons of the loss.
 
-    The losses and the clips left add up to the list.
+    The losses, the clips that are still to be had, and the clips left add up to the list.
     """
     import pandas as pd
 
-    left, table = len(rows), []
-    table.append({"step": "listed", "left": left, "share": 1.0, "lost": 0, "reasons": ""})
-    steps = list(dict.fromkeys([*ORDER[1:], *sorted({row.get("lost_at") or "" for row in rows})]))
-    early = Counter(r["reason"] for r in rows if r["status"] in ("skipped", "failed") and not r.get("lost_at"))
-    for step, reasons in [("read list", early)] + [
-        (step, Counter(row["reason"] for row in rows if row.get("lost_at") == step)) for step in steps if step
-    ]:
-        lost = sum(reasons.values())
-        left -= lost
+    listed, waiting, lost = 0, Counter(), defaultdict(Counter)
+    for row in rows:
+        listed += 1
+        if row["status"] == "waiting":
+            waiting[row["reason"]] += 1
+        elif row["status"] != "ok":
+            lost[row.get("lost_at") or "read list"][row["reason"]] += 1
+    steps = ["read list", *dict.fromkeys([*ORDER[1:], *sorted(lost.keys() - {"read list"})])]
+    left, table = listed, [{"step": "listed", "left": listed, "share": 1.0, "lost": 0, "reasons": ""}]
+    for step, reasons in [*((step, lost[step]) for step in steps), *([("not had yet", waiting)] if waiting else [])]:
+        left -= reasons.total()
         told = ", ".join(f"{n} {reason}" for reason, n in reasons.most_common())
-        table.append({"step": step, "left": left, "share": left / max(1, len(rows)), "lost": lost, "reasons": told})
-    waiting = sum(row["status"] == "waiting" for row in rows)
-    if waiting:
-        table.append({"step": "not tried yet", "left": left - waiting, "share": (left - waiting) / len(rows)})
-        table[-1] |= {"lost": waiting, "reasons": ""}
+        share = left / max(1, listed)
+        table.append({"step": step, "left": left, "share": share, "lost": reasons.total(), "reasons": told})
     return pd.DataFrame(table).set_index("step")
 
 
-def survival(rows: Sequence[Mapping[str, str]], label: str = "sex"):
+def survival(rows: Iterable[Mapping[str, str]], label: str = "sex"):
     """Table (pandas.DataFrame): listed, left and share of clips by a label ("sex", "country"), where labels exist."""
     import pandas as pd
 
     counts: dict[str, list[int]] = {}
     for row in rows:
-        value = row.get(label) or "no label"
-        listed = counts.setdefault(value, [0, 0])
+        listed = counts.setdefault(row.get(label) or "no label", [0, 0])
         listed[0] += 1
         listed[1] += row["status"] == "ok"
     table = pd.DataFrame(counts, index=["listed", "left"]).T
@@ -61,8 +56,3 @@ def needed(clips: int, clips_per_s: float, workers: Sequence[int] = (1, 8, 64), 
 
     days = [clips / (clips_per_s * n) / 86_400 for n in workers]
     return pd.DataFrame({"days": days, "GB": clips * clip_bytes / 1e9}, index=pd.Index(workers, name="cores"))
-
-
-def read(folder: str | Path) -> list[dict[str, str]]:
-    """Manifest of the last step that a folder holds."""
-    return manifest.read(Path(folder) / "manifest.csv")

@@ -6,8 +6,11 @@ A sample is a run of members that share a key: ``<key>.wav`` (16-bit mono, reada
 
 from __future__ import annotations
 
+import hashlib
 import io as bytes_io
 import json
+import math
+import os
 import tarfile
 import wave
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,12 +22,17 @@ from s2f_lib.audio import SAMPLE_RATE
 from s2f_lib.corpus import storage
 from s2f_lib.corpus.manifest import safe_name
 
-__all__ = ["Shard", "decode", "encode", "read_samples", "write_shard"]
+__all__ = ["Shard", "ShardError", "decode", "encode", "read_samples", "write_shard"]
 
 LARGEST = 64 << 20  # bytes of one member; more is refused
+BLOCK = 512  # bytes of a tar file
 MAX_PIXELS = 4096 * 4096  # of a picture in a shard
 
 Sample = Mapping[str, object]
+
+
+class ShardError(ValueError):
+    """A shard is not what was written, or not what training wants; the message names it."""
 
 
 def write_shard(path: storage.Name, samples: Iterable[tuple[str, Sample]]) -> storage.Place:
@@ -47,11 +55,16 @@ def write_shard(path: storage.Name, samples: Iterable[tuple[str, Sample]]) -> st
     return storage.at(path)
 
 
-def read_samples(path: storage.Name, endings: Iterable[str] | None = None) -> Iterator[tuple[str, dict[str, object]]]:
-    """Stream (key, {ending: value}) of a shard in the order of the file; nothing is unpacked to the disk."""
+def read_samples(
+    path: storage.Name, endings: Iterable[str] | None = None, sha256: str | None = None
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """Stream (key, {ending: value}) of a shard in the order of the file; nothing is unpacked to the disk.
+
+    With `sha256` a shard that is not the one that was written is refused before its first sample.
+    """
     wanted = None if endings is None else set(endings)
     with storage.local(path) as file:
-        shard = Shard(path, file)
+        shard = Shard(path, file, sha256=sha256)
         for key in shard.keys:
             members = shard.members[key]
             yield key, {e: shard.read(key, e) for e in members if wanted is None or e in wanted}
@@ -66,27 +79,35 @@ class Shard:
         The tar file.
     file : binary file, optional
         The open file; by default it is opened here, from an address after it was fetched.
+    sha256 : str, optional
+        Checksum that it must have.
 
     Raises
     ------
-    ValueError
-        If a member is no plain file, has an unsafe name, or is larger than `LARGEST`.
+    ShardError
+        If the checksum is another one, the file is cut, or a member is no plain file, has an unsafe name, is there
+        twice, or is larger than `LARGEST`.
     """
 
-    def __init__(self, path: storage.Name, file: BinaryIO | None = None):
+    def __init__(self, path: storage.Name, file: BinaryIO | None = None, sha256: str | None = None):
         self.path = storage.at(path)
         self.file = storage.local(path) if file is None else file
         self.members: dict[str, dict[str, tuple[int, int]]] = {}  # key -> ending -> (offset, size)
         try:
-            with tarfile.open(fileobj=self.file, mode="r:") as tar:
-                for member in tar:
-                    key, _, ending = member.name.partition(".")
-                    if not member.isreg() or member.size > LARGEST:
-                        raise ValueError(f"{path}: {member.name[:80]!r} is no plain file of at most {LARGEST >> 20} MB")
-                    safe_name(key, f"{path}: key")
-                    self.members.setdefault(key, {})[ending] = (member.offset_data, member.size)
-        except tarfile.ReadError as error:
-            raise ValueError(f"{path} is no tar file, or a damaged one: {error}") from error
+            if sha256 is not None and (found := hashlib.file_digest(self.file, "sha256").hexdigest()) != sha256:
+                raise ShardError(
+                    f"{path} is not the shard that was written: SHA-256 is {found[:12]}..., corpus.json says "
+                    f"{sha256[:12]}...; fetch or build it again"
+                )
+            for name, offset, size in _members(self.file, path):
+                key, _, ending = name.partition(".")
+                safe_name(key, f"{path}: key")
+                if ending in self.members.setdefault(key, {}):
+                    raise ShardError(f"{path} holds {name[:80]!r} twice; the shard is damaged")
+                self.members[key][ending] = (offset, size)
+        except BaseException:
+            self.file.close()
+            raise
 
     @property
     def keys(self) -> list[str]:
@@ -97,21 +118,63 @@ class Shard:
         """Undecoded content of a member."""
         if ending not in self.members.get(key, ()):
             there = ", ".join(self.members.get(key, ())) or "nothing"
-            raise KeyError(f"{self.path} has no {key}.{ending}; of {key} it has {there}")
+            raise ShardError(f"{self.path} has no {key}.{ending}; of {key} it has {there}")
         offset, size = self.members[key][ending]
         self.file.seek(offset)
         data = self.file.read(size)
         if len(data) != size:
-            raise ValueError(f"{self.path} ends in the middle of {key}.{ending}; the shard is damaged")
+            raise ShardError(f"{self.path} ends in the middle of {key}.{ending}; the shard is damaged")
         return data
 
     def read(self, key: str, ending: str) -> object:
-        """Decoded content of a member, see `decode`."""
-        return decode(ending, self.bytes(key, ending))
+        """Decoded content of a member, see `decode`; whatever is wrong with it is a `ShardError`."""
+        data = self.bytes(key, ending)
+        try:
+            value = decode(ending, data)
+        except Exception as error:
+            raise ShardError(f"{self.path}: {key}.{ending} is damaged: {error or type(error).__name__}") from error
+        if ending == "json" and not (isinstance(value, dict) and all(isinstance(k, str) for k in value)):
+            raise ShardError(f"{self.path}: {key}.json is no table of names and values")
+        return value
 
     def close(self) -> None:
         """Close the file."""
         self.file.close()
+
+
+def _members(file: BinaryIO, path: object) -> Iterator[tuple[str, int, int]]:
+    """(name, offset, size) of the plain files of a tar; no links or sparse files, no size that leads back or beyond."""
+    total, place = file.seek(0, os.SEEK_END), 0
+    while True:
+        file.seek(place)
+        header = file.read(BLOCK)
+        if header == bytes(BLOCK):
+            return  # the end, as tar marks it
+        if len(header) < BLOCK:
+            what = "is no tar file" if place == 0 else "ends in the middle of its members"
+            raise ShardError(f"{path} {what}; the shard is damaged")
+        if not _sums_up(header):
+            raise ShardError(f"{path} is no tar file, or a damaged one: no header at byte {place}")
+        name, prefix = (
+            field.partition(b"\0")[0].decode("utf-8", "replace") for field in (header[:100], header[345:500])
+        )
+        name = f"{prefix}/{name}" if header[257:263] == b"ustar\0" and prefix else name
+        digits = header[124:136].strip(b"\0 ")
+        size = int(digits, 8) if digits.isdigit() and not digits.strip(b"01234567") else -1
+        if header[156:157] not in (b"0", b"\0") or not 0 <= size <= LARGEST:
+            raise ShardError(f"{path}: {name[:80]!r} is no plain file of at most {LARGEST >> 20} MB")
+        if place + BLOCK + size > total:
+            raise ShardError(f"{path} ends in the middle of {name[:80]}; the shard is damaged")
+        yield name, place + BLOCK, size
+        place += BLOCK + -(-size // BLOCK) * BLOCK
+
+
+def _sums_up(header: bytes) -> bool:
+    """Whether a tar header has the sum that it says."""
+    told = header[148:156].strip(b"\0 ")
+    if not told.isdigit() or told.strip(b"01234567"):
+        return False
+    return int(told, 8) == sum(header) - sum(header[148:156]) + 8 * ord(" ")
 
 
 def encode(ending: str, value: object) -> bytes:
@@ -167,20 +230,45 @@ def decode(ending: str, data: bytes) -> object:
             raise ValueError(f"expected mono sound at 16 kHz, got {rate} Hz, shape {samples.shape}")
         return samples
     if kind in ("jpg", "jpeg", "png"):
-        from PIL import Image
+        from PIL import Image, ImageOps
 
         try:
             with Image.open(buffer, formats=("JPEG", "PNG")) as picture:
                 if picture.width * picture.height > MAX_PIXELS:
                     raise ValueError(f"a picture of {picture.width} x {picture.height} pixels is refused as too large")
-                return np.asarray(picture.convert("RGB"))
+                return _rgb(ImageOps.exif_transpose(picture))
         except Image.DecompressionBombError as error:  # Pillow has a limit of its own, and an error that is no OSError
             raise ValueError(f"a picture is refused as too large: {error}") from error
     if kind == "npy":
-        return np.load(buffer, allow_pickle=False)
+        return _array(buffer, len(data))
     if kind == "json":
         return json.loads(data)
     return data
+
+
+def _rgb(picture) -> np.ndarray:
+    """(H, W, 3) uint8; 16 bits of grey are scaled, where Pillow alone would cut them at 255."""
+    if picture.mode.startswith("I"):
+        grey = np.asarray(picture).astype(np.int64)
+        grey = (grey // 257 if grey.max(initial=0) > 255 else grey).clip(0, 255).astype(np.uint8)
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    return np.asarray(picture.convert("RGB"))
+
+
+def _array(buffer: BinaryIO, length: int) -> np.ndarray:
+    """An array of numpy's format, if it is as long as its head says; nothing is set aside for one that is not."""
+    if buffer.read(6) != b"\x93NUMPY":
+        raise ValueError("it is no array of numpy's format; a pickle is never loaded")
+    buffer.seek(0)
+    version = np.lib.format.read_magic(buffer)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, kind = read(buffer)
+    if kind.hasobject:
+        raise ValueError("it holds Python objects (pickle), which are never loaded")
+    if math.prod(shape) * kind.itemsize != length - buffer.tell():
+        raise ValueError(f"its head says {shape} of {kind}, {length - buffer.tell()} bytes follow")
+    buffer.seek(0)
+    return np.load(buffer, allow_pickle=False)
 
 
 def _int16(value: object) -> np.ndarray:

@@ -2,28 +2,37 @@
 
 A step reads the manifest of the folder before it and writes one of its own. Clips that an earlier step lost stay in
 the list with the step that lost them, so the last manifest holds the whole funnel and its counts add up to the first
-list. While a step runs, finished clips go into ``journal.jsonl``, a line each; a line that a kill cut in half is
-dropped.
+list. While a step runs, clips that were tried go into ``journal.jsonl``, a line each; a line that a kill cut in half is
+dropped. What is "ok" or "skipped" is settled. What "failed", or is "waiting" because a host refused, is tried again by
+the next call.
 """
 
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from s2f_lib import io
 from s2f_lib.audio import AudioError
 from s2f_lib.corpus import engine, manifest
+from s2f_lib.corpus.manifest import Row
 
-__all__ = ["Step", "attempt", "inside", "run"]
+__all__ = ["Step", "Stopped", "attempt", "inside", "run"]
 
-Row = dict[str, object]
-FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENOMEM)
-REFUSED = (errno.EACCES, errno.EPERM)  # fatal where something is written; of a clip that cannot be read, its own fault
+FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE)
+AGAIN = ("waiting", "failed")  # tried again by the next call
+HOST = "host "  # begins reasons that pass; older journals call such clips "skipped"
+WINDOW = 10_000  # clips among which those of one group are looked for
+
+
+class Stopped(RuntimeError):
+    """A step gave up before its end; what is complete is kept, and the manifest says so."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +40,12 @@ class Step:
     """One step: its name, what it does with a few clips, and the settings that decide what comes out."""
 
     name: str
-    work: Callable[[tuple], list[Row]]  # (folder, settings, rows) -> the rows, with what became of them
-    settings: Mapping[str, object] = field(default_factory=dict)
+    work: Callable[[tuple], list[Row]]  # (folder, settings and options, rows) -> the rows, with what became of them
+    settings: Mapping[str, object] = field(default_factory=dict)  # the identity of what is made
     outputs: Sequence[str] = ()  # patterns of the files it writes; deleted by --overwrite
+    options: Mapping[str, object] = field(default_factory=dict)  # how it is made: cookies, waiting, time-outs
+    isolated: float | None = None  # s; see `engine.run`
+    patience: int | None = None  # groups in a row that may be left waiting before the step stops
 
 
 def run(
@@ -47,13 +59,13 @@ def run(
     limit: int | None = None,
     overwrite: bool = False,
     progress: bool = True,
-) -> list[Row]:
+) -> manifest.Table:
     """Run a step over the clips that are still "ok", or go on with it.
 
     Parameters
     ----------
     step : Step
-    rows : iterable of dict
+    rows : list, manifest.Table or another iterable that may be gone through several times
         Manifest of the step before.
     folder : str or Path
         Where this step writes.
@@ -69,55 +81,115 @@ def run(
 
     Returns
     -------
-    list of dict
-        The manifest, which is also written to ``manifest.csv``.
+    manifest.Table
+        The rows of ``manifest.csv``.
 
     Raises
     ------
     ValueError
         If the folder holds this step with other settings.
     OSError
-        If the disk is full or the folder cannot be written; finished clips are kept.
+        If the disk is full, the folder cannot be written, or another run is at work in it; finished clips are kept.
+    Stopped
+        If the host refused `step.patience` groups in a row.
     """
-    folder, rows = Path(folder), list(rows)
+    folder, rows = Path(folder), list(rows) if iter(rows) is rows else rows
+    stopped = None
     with engine.lock(folder):
         _prepare(step, folder, overwrite)
-        done = _read_journal(folder / "journal.jsonl")
-        todo = [row for row in rows if row["status"] == "ok" and row["clip_id"] not in done][:limit]
-        batches = group(todo) if group else [[row] for row in todo]
-        tasks = [(str(folder), dict(step.settings), batch) for batch in batches]
         try:
-            with open(folder / "journal.jsonl", "a", encoding="utf-8") as journal:
-                results = engine.run(step.work, tasks, jobs=jobs, scheduler=scheduler, progress=progress, unit="task")
-                for place, result in results:
-                    _account(batches[place], result)
-                    journal.write("".join(json.dumps(row) + "\n" for row in result))
-                    journal.flush()
-                    os.fsync(journal.fileno())
-                    done.update({row["clip_id"]: row for row in result})
+            with Journal(folder / "journal.jsonl") as journal:
+                todo = (row for row in rows if row["status"] == "ok" and not journal.settled(row["clip_id"]))
+                tasks = _tasks(step, folder, itertools.islice(todo, limit), group)
+                options = {"jobs": jobs, "scheduler": scheduler, "progress": progress}
+                stopped = _work(step, tasks, journal, options)
+                engine.remove_partial(folder)
+                manifest.write(folder / "manifest.csv", _Final(step, rows, journal))
         except OSError as error:
             raise io.explain(error, folder) from error
-        engine.remove_partial(folder)
-        final = [_final(step, row, done) for row in rows]
-        manifest.write(folder / "manifest.csv", final)
-    return final
+    if stopped:
+        raise Stopped(stopped)
+    return manifest.Table(folder / "manifest.csv")
 
 
-def attempt(work: Callable[[Row], Row], row: Row) -> Row:
+def _tasks(step: Step, folder: Path, todo: Iterator[Row], group: Callable | None) -> Iterator[tuple]:
+    """Groups of clips, formed among `WINDOW` of them at a time."""
+    while window := list(itertools.islice(todo, WINDOW)):
+        for batch in group(window) if group else [[row] for row in window]:
+            yield str(folder), {**step.settings, **step.options}, batch
+
+
+def _work(step: Step, tasks: Iterator[tuple], journal: Journal, options: dict) -> str | None:
+    """Do the tasks and note what became of each clip; gives a sentence if it stopped early."""
+    refused = 0
+    results = engine.run(step.work, tasks, unit="task", isolated=step.isolated, **options)
+    for task, result in results:
+        batch = task[2]
+        if isinstance(result, engine.WorkerDied):
+            result = _one_by_one(step, task, result)
+        _account(batch, result)
+        journal.add(result)
+        refused = refused + 1 if all(row["status"] == "waiting" for row in result) else 0
+        if step.patience and refused >= step.patience:
+            results.close()
+            last = f"{result[-1]['reason']}: {result[-1].get('detail', '')}"
+            return (
+                f"{refused} requests in a row were refused (the last: {last[:120]}); stopped, what is complete is "
+                "kept. Wait a while, or try --cookies or a longer --wait; the same command goes on"
+            )
+    return None
+
+
+def _one_by_one(step: Step, task: tuple, died: engine.WorkerDied) -> list[Row]:
+    """Clips of a task that ended its process: each in a process of its own, the guilty one alone is lost."""
+    folder, settings, batch = task
+    if len(batch) == 1:
+        return [{**batch[0], "status": "failed", "reason": "reader crashed", "detail": str(died)}]
+    alone = [(folder, settings, [row]) for row in batch]
+    results = engine.run(step.work, alone, isolated=step.isolated, progress=False)
+    made = {one[2][0]["clip_id"]: (one, result) for one, result in results}
+    rows = [made[row["clip_id"]] for row in batch]
+    return [r[0] if isinstance(r, list) else _one_by_one(step, one, r)[0] for one, r in rows]
+
+
+def attempt(work: Callable[[Row], Row], row: Row, roots: Sequence[object] = ()) -> Row:
     """Do something with a clip; what is wrong with the clip becomes its reason, what is wrong with the disk is raised.
 
-    `work` gives the row back with what it adds, or raises ValueError (unusable clip) or OSError (unreadable file).
+    `work` gives what it adds to the row, or raises: a ValueError (the clip cannot be used: "skipped", or as its
+    `status` says) or anything else ("failed"). `roots` are folders whose names stay out of the manifest.
     """
     try:
         return {**row, **work(row), "status": "ok", "reason": ""}
-    except AudioError as error:
-        return {**row, "status": "skipped", "reason": getattr(error, "reason", "unreadable"), "detail": _short(error)}
     except ValueError as error:
-        return {**row, "status": "skipped", "reason": getattr(error, "reason", "unusable"), "detail": _short(error)}
+        usual = "unreadable" if isinstance(error, AudioError) else "unusable"
+        status, reason = getattr(error, "status", "skipped"), getattr(error, "reason", usual)
+        if not isinstance(reason, str) or isinstance(error, UnicodeError):
+            reason = usual
+        return {**row, "status": status, "reason": reason, "detail": short(error, roots)}
     except OSError as error:
-        if error.errno in FATAL or (error.errno in REFUSED and "cannot write" in str(error)):  # in the words of `io`
+        if error.errno in FATAL or "cannot write" in str(error):  # in the words of `io.explain`
             raise
-        return {**row, "status": "failed", "reason": "file error", "detail": _short(error)}
+        return {**row, "status": "failed", "reason": "file error", "detail": short(error, roots)}
+    except Exception as error:
+        told = f"{type(error).__name__}: {short(error, roots)}"
+        return {**row, "status": "failed", "reason": "unexpected error", "detail": told[:200]}
+
+
+def short(error: Exception, roots: Sequence[object] = ()) -> str:
+    """First line of an error for a manifest: no folder of this machine, no address in memory, no query of a link.
+
+    >>> short(ValueError("/home/ada/my films/x.mkv is empty"), ["/home/ada/my films"])
+    'x.mkv is empty'
+    >>> short(OSError("no answer from https://host.example/a/b?key=secret at <object at 0x7f3a21c0>"))
+    'no answer from host.example at <object>'
+    """
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    for root in sorted({str(root).rstrip("/\\") for root in roots if str(root)}, key=len, reverse=True):
+        text = text.replace(root + os.sep, "").replace(root, "the folder")
+    text = re.sub(r"https?://([^/\s]+)\S*", r"\1", text)
+    text = re.sub(r" at 0x[0-9a-fA-F]+", "", text)
+    text = re.sub(r"(?<![\w.])(?:[A-Za-z]:)?[/\\](?:[^/\\\s'\":]+[/\\])+", "", text)
+    return text[:160]
 
 
 def inside(root: str | Path, name: str) -> Path:
@@ -148,9 +220,10 @@ def _prepare(step: Step, folder: Path, overwrite: bool) -> None:
         engine.remove(folder, ("step.json", "journal.jsonl", "manifest.csv", "corpus.json", *step.outputs))
     if note.exists():
         found = json.loads(note.read_text(encoding="utf-8"))
-        if found != wanted:
+        known = {key: value for key, value in found.get("settings", {}).items() if key not in step.options}
+        if (found.get("step"), known) != (step.name, wanted["settings"]):
             raise ValueError(
-                f"{folder} holds {found.get('step')!r} with the settings {found.get('settings')}, not {step.name!r} "
+                f"{folder} holds {found.get('step')!r} with the settings {known}, not {step.name!r} "
                 f"with {wanted['settings']}; choose another folder or --overwrite"
             )
     elif (folder / "manifest.csv").exists():
@@ -160,35 +233,75 @@ def _prepare(step: Step, folder: Path, overwrite: bool) -> None:
         json.dump(wanted, file, indent=1)
 
 
-def _read_journal(path: Path) -> dict[str, Row]:
-    """Finished clips; a half-written last line is cut off."""
-    if not path.exists():
-        return {}
-    data = path.read_bytes()
-    whole = data[: data.rfind(b"\n") + 1]
-    if len(whole) != len(data):
-        with open(path, "r+b") as file:
-            file.truncate(len(whole))
-    rows = [json.loads(line) for line in whole.splitlines()]
-    return {row["clip_id"]: row for row in rows}
+class Journal:
+    """What became of each clip that was tried, on the disk; in memory is only where its last line begins."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._lines: dict[str, tuple[int, bool]] = {}  # clip -> (where its last line begins, whether it is settled)
+
+    def __enter__(self) -> Journal:
+        self.file = open(self.path, "a+b")
+        self.file.seek(0)
+        begin = 0
+        for line in self.file:
+            if not line.endswith(b"\n"):
+                self.file.truncate(begin)  # a kill cut it in half
+                break
+            row = json.loads(line)
+            self._note(row, begin)
+            begin += len(line)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.file.close()
+
+    def _note(self, row: Row, begin: int) -> None:
+        again = row["status"] in AGAIN or str(row["reason"]).startswith(HOST)
+        self._lines[row["clip_id"]] = begin, not again
+
+    def settled(self, clip_id: str) -> bool:
+        """Whether the clip need not be tried again."""
+        return self._lines.get(clip_id, (0, False))[1]
+
+    def add(self, rows: list[Row]) -> None:
+        """Write lines; they are on the disk when this returns."""
+        begin = self.file.seek(0, os.SEEK_END)
+        for row in rows:
+            line = json.dumps(row).encode() + b"\n"
+            self.file.write(line)
+            self._note(row, begin)
+            begin += len(line)
+        self.file.flush()
+        os.fsync(self.file.fileno())
+
+    def __getitem__(self, clip_id: str) -> Row | None:
+        """The last line of a clip; None if it was not tried."""
+        if clip_id not in self._lines:
+            return None
+        self.file.seek(self._lines[clip_id][0])
+        return json.loads(self.file.readline())
+
+
+@dataclass
+class _Final:
+    """A step's manifest, as often as it is gone through."""
+
+    step: Step
+    rows: Iterable[Row]
+    journal: Journal
+
+    def __iter__(self) -> Iterator[Row]:
+        for row in self.rows:
+            if row["status"] != "ok":
+                yield {"lost_at": "", **row}
+            elif (tried := self.journal[row["clip_id"]]) is None:
+                yield {"lost_at": "", **row, "status": "waiting", "reason": "not tried yet"}
+            else:
+                yield {**tried, "lost_at": "" if tried["status"] in ("ok", "waiting") else self.step.name}
 
 
 def _account(batch: list[Row], result: list[Row]) -> None:
     """Every clip that went in must come out, once."""
     if [row["clip_id"] for row in batch] != [row["clip_id"] for row in result]:
         raise RuntimeError(f"a task was given {len(batch)} clips and gave back {len(result)} others; this is a bug")
-
-
-def _final(step: Step, row: Row, done: Mapping[str, Row]) -> Row:
-    """A clip's line in the manifest of this step."""
-    if row["status"] != "ok":
-        return {"lost_at": "", **row}
-    made = done.get(row["clip_id"])
-    if made is None:
-        return {"lost_at": "", **row, "status": "waiting", "reason": "not tried yet"}
-    return {**made, "lost_at": "" if made["status"] == "ok" else step.name}
-
-
-def _short(error: Exception) -> str:
-    """First line of an error, without the folder, for the manifest."""
-    return str(error).splitlines()[0][-160:] if str(error) else type(error).__name__

@@ -9,7 +9,7 @@ import numpy as np
 
 from s2f_lib.audio import SAMPLE_RATE
 from s2f_lib.corpus import storage
-from s2f_lib.corpus.shards import Shard
+from s2f_lib.corpus.shards import Shard, ShardError
 
 __all__ = ["ShardSource"]
 
@@ -18,7 +18,7 @@ MEAN_CLIPS = 4096  # read for the mean feature, from at most OPEN_SHARDS shards
 
 
 class ShardSource:
-    """Batches of one part of a corpus, as `s2f_lib.training` wants them.
+    """Batches of one split of a corpus, as `s2f_lib.training` wants them.
 
     An epoch takes the shards in a random order, a window of them at a time, and shuffles the clips of a window. What
     `batches` gives depends only on the plan and the step, so a run that starts again at any step goes on as if nothing
@@ -27,8 +27,8 @@ class ShardSource:
 
     Parameters
     ----------
-    shards : sequence of (path, number of clips)
-        In a fixed order.
+    shards : sequence of (path, number of clips, SHA-256 or None)
+        In a fixed order. A shard is held against its checksum when it is first opened.
     speakers : dict
         speaker_id -> number.
     window : int
@@ -44,15 +44,16 @@ class ShardSource:
 
     def __init__(
         self,
-        shards: Sequence[tuple[storage.Place, int]],
+        shards: Sequence[tuple[storage.Place, int, str | None]],
         speakers: dict[str, int],
         window: int = 16,
         about: dict | None = None,
     ):
         if not shards:
-            raise ValueError("this part of the corpus has no shard")
-        self.paths = [storage.at(path) for path, _ in shards]
-        self.sizes = np.array([clips for _, clips in shards])
+            raise ValueError("this split of the corpus has no shard")
+        self.paths = [storage.at(path) for path, _, _ in shards]
+        self.sizes = np.array([clips for _, clips, _ in shards])
+        self._checksums: list[str | None] = [checksum for _, _, checksum in shards]  # None once compared
         self.speakers, self.window, self.about = speakers, window, about or {}
         self._open: OrderedDict[int, Shard] = OrderedDict()
         self._epochs: dict[tuple, tuple] = {}
@@ -84,11 +85,11 @@ class ShardSource:
         """Numbers of the clips at places first ... first + count - 1 of the endless shuffled sequence."""
         rows = []
         while len(rows) < count:
-            epoch, place = divmod(first + len(rows), len(self))
+            epoch, position = divmod(first + len(rows), len(self))
             starts, windows = self._epoch(seed, epoch)
-            number = int(np.searchsorted(starts, place, side="right")) - 1
+            number = int(np.searchsorted(starts, position, side="right")) - 1
             order = self._shuffled(seed, epoch, number, windows[number])
-            rows.extend(order[place - starts[number] :][: count - len(rows)])
+            rows.extend(order[position - starts[number] :][: count - len(rows)])
         return np.array(rows)
 
     def take(self, rows: np.ndarray, seconds: float | None = None, shifts: np.ndarray | None = None) -> dict:
@@ -99,15 +100,32 @@ class ShardSource:
         if shifts is not None:
             waves = [np.roll(wave, -(shift % len(wave))) if shift else wave for wave, shift in zip(waves, shifts)]
         length = None if seconds is None else round(seconds * SAMPLE_RATE)
-        batch = {"waveform": torch.from_numpy(np.stack([wave[:length] for wave in waves]))}
+        batch = {"waveform": torch.from_numpy(self._stacked(rows, [wave[:length] for wave in waves], "sound"))}
         for name, ending in (("v_f", "v_f.npy"), ("logits", "logits.npy")):
             if ending in self._endings(rows[0]):
-                features = np.stack([self._member(row, ending) for row in rows])
+                features = self._stacked(rows, [self._member(row, ending) for row in rows], ending)
                 batch[name] = torch.from_numpy(features.astype(np.float32))
-        speakers = [self.speakers[self._member(row, "json")["speaker_id"]] for row in rows]
+        speakers = [self._speaker(row) for row in rows]
         batch["speaker"] = torch.tensor(speakers, dtype=torch.int64)
         batch["clip"] = torch.as_tensor(np.asarray(rows), dtype=torch.int64)
         return batch
+
+    def _stacked(self, rows: Sequence[int], arrays: Sequence[np.ndarray], what: str) -> np.ndarray:
+        """Arrays of equal shape as one; another shape is told with its shard."""
+        for row, array in zip(rows, arrays):
+            if array.shape != arrays[0].shape:
+                shard, key = self._at(row)
+                shapes = f"{array.shape}, others have {arrays[0].shape}"
+                raise ShardError(f"{shard.path}: {what} of {key} has the shape {shapes}; the shard is damaged")
+        return np.stack(arrays)
+
+    def _speaker(self, row: int) -> int:
+        """Number of the speaker of a clip."""
+        speaker = self._member(row, "json").get("speaker_id")
+        if speaker not in self.speakers:
+            shard, key = self._at(row)
+            raise ShardError(f"{shard.path}: {key}.json names the speaker {speaker!r}, who is in no split")
+        return self.speakers[speaker]
 
     def _epoch(self, seed: int, epoch: int) -> tuple[np.ndarray, list[np.ndarray]]:
         """Where the windows of an epoch start, and the shards of each."""
@@ -127,16 +145,17 @@ class ShardSource:
             self._window = (key, np.random.default_rng((seed, 1, epoch, number)).permutation(rows))
         return self._window[1]
 
-    def _place(self, row: int) -> tuple[Shard, str]:
+    def _at(self, row: int) -> tuple[Shard, str]:
         """The open shard of a clip and the clip's key."""
         number = int(np.searchsorted(np.cumsum(self.sizes), row, side="right"))
         if number not in self._open:
             while len(self._open) >= OPEN_SHARDS:
                 self._open.popitem(last=False)[1].close()
-            shard = Shard(self.paths[number])
+            shard = Shard(self.paths[number], sha256=self._checksums[number])
+            self._checksums[number] = None
             if len(shard.keys) != self.sizes[number]:
                 shard.close()
-                raise ValueError(
+                raise ShardError(
                     f"{self.paths[number]} holds {len(shard.keys)} clips, corpus.json says {self.sizes[number]}; "
                     "build the shards again"
                 )
@@ -146,13 +165,13 @@ class ShardSource:
         return shard, shard.keys[row - int(self.sizes[:number].sum())]
 
     def _endings(self, row: int) -> set[str]:
-        shard, key = self._place(row)
+        shard, key = self._at(row)
         return set(shard.members[key])
 
     def _member(self, row: int, ending: str) -> object:
-        shard, key = self._place(row)
+        shard, key = self._at(row)
         if ending == "v_f.npy" and ending not in shard.members[key]:
-            raise ValueError(f"{shard.path} has no face features; add them with s2f corpus extract_features")
+            raise ShardError(f"{shard.path} has no face features; add them with s2f corpus extract_features")
         return shard.read(key, ending)
 
     def _sound(self, row: int) -> np.ndarray:

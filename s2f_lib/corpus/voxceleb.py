@@ -7,51 +7,67 @@ Names of people serve to find the face folder and do not enter the manifest.
 
 from __future__ import annotations
 
-import csv
+import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from s2f_lib.corpus.manifest import safe_name
-from s2f_lib.corpus.steps import Row, inside
+from s2f_lib.corpus.manifest import Row, safe_name, unique
+from s2f_lib.corpus.steps import inside, short
 
-__all__ = ["list_clips", "read_meta"]
+__all__ = ["Speakers", "list_clips", "read_meta"]
 
-ENDINGS = {"wav": ".wav", "aac": ".m4a", "mp4": ".mp4"}
+KINDS = ("wav", "mp4", "aac")  # folders, the first that is there
+ENDINGS = (".wav", ".flac", ".m4a", ".aac", ".mp3", ".mp4", ".mkv", ".webm")  # in any of them, in any case
 SCALE = "1.6"  # the face crops' width, in face widths
+SEXES = {"m": "male", "f": "female"}
 
 
-def read_meta(path: str | Path) -> dict[str, dict[str, str]]:
+class Speakers(dict):
+    """Speaker id -> {"name", "sex", "country", "set"}; ``left_out`` counts the lines of the table that were no row."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left_out: Counter = Counter()
+
+
+def read_meta(path: str | Path) -> Speakers:
     """Speaker id -> {"name", "sex", "country", "set"} from ``vox1_meta.csv`` or the VoxCeleb2 table.
 
-    Five names end in "." there and have no "." as a folder; it is taken off.
+    Five names end in "." there and have no "." as a folder; it is taken off. Every line stands for itself: a quote, a
+    blank or a short line takes no other one along.
 
     Raises
     ------
     ValueError
         If it is not a tab- or comma-separated table with the columns of VoxCeleb.
     """
-    text = Path(path).read_text(encoding="utf-8-sig")
-    lines = text.splitlines()
-    separator = "\t" if lines and "\t" in lines[0] else ","
-    table = csv.DictReader(lines, delimiter=separator, skipinitialspace=True)
-    names = {(column or "").strip().lower(): column for column in table.fieldnames or ()}
+    lines = Path(path).read_bytes().decode("utf-8-sig", errors="replace").splitlines()
+    head = next((line for line in lines if line.strip()), "")
+    separator = "\t" if "\t" in head else ","
+    names = {name.strip().strip('"').lower(): index for index, name in enumerate(head.split(separator))}
     speaker = next((names[n] for n in names if n.endswith("id") and n.startswith("voxceleb")), None)
-    sex = names.get("gender")
-    if speaker is None or sex is None:
+    if speaker is None or "gender" not in names:
         raise ValueError(
-            f"{path} is no VoxCeleb table: its columns are {list(names)}; wanted 'VoxCeleb1 ID' and 'Gender'"
+            f"{path} is no VoxCeleb table: its columns are {list(names)[:9]}; wanted 'VoxCeleb1 ID' and 'Gender'"
         )
-    words = {"m": "male", "f": "female"}
-    found = {}
-    for row in table:
-        name = (row.get(names.get("vggface1 id", ""), "") or "").strip()
-        found[row[speaker].strip()] = {
-            "name": name.removesuffix("."),
-            "sex": words.get(row[sex].strip().lower(), ""),
-            "country": (row.get(names.get("nationality", ""), "") or "").strip(),
-            "set": (row.get(names.get("set", ""), "") or "").strip(),
-        }
+    found = Speakers()
+    for line in lines[lines.index(head) + 1 :] if head else ():
+        values = [value.strip().strip('"').strip() for value in line.split(separator)]
+        told = {name: values[index] for name, index in names.items() if index < len(values)}
+        if not line.strip():
+            found.left_out["blank line"] += 1
+        elif speaker >= len(values) or not values[speaker] or "gender" not in told:
+            found.left_out["short line"] += 1
+        elif values[speaker] in found:
+            found.left_out["speaker twice"] += 1
+        else:
+            about = {
+                "name": told.get("vggface1 id", "").removesuffix("."),
+                "sex": SEXES.get(told["gender"].lower(), ""),
+            }
+            found[values[speaker]] = about | {"country": told.get("nationality", ""), "set": told.get("set", "")}
     return found
 
 
@@ -60,26 +76,31 @@ def list_clips(root: str | Path, meta: dict[str, dict[str, str]] | None = None) 
 
     A row has ``sound`` (path below `root`) and ``video`` (VoxCeleb2 mp4) or ``picture`` (a face crop of the same video:
     the one in the middle of the utterance's share of the crops), and the labels ``sex`` and ``country`` as the
-    publishers give them. Files reached through links, or with names that cannot be ids, are listed as "failed".
+    publishers give them. Files reached through links, or with names that cannot be ids, are listed as "failed"; files
+    that are no recording as "skipped".
 
     Raises
     ------
     ValueError
         If the folder has none of the layouts.
     """
-    root, meta = Path(root), meta or {}
-    kinds = [kind for kind in ("wav", "aac", "mp4") if (root / kind).is_dir()]
-    if not kinds:
+    root = Path(root)
+    kind = next((kind for kind in KINDS if (root / kind).is_dir()), None)
+    if kind is None:
         raise ValueError(
             f"{root} holds none of wav/, aac/, mp4/; unpack VoxCeleb so that {root}/wav/id10001/... exists"
         )
-    kind = next(k for k in ("wav", "mp4", "aac") if k in kinds)
+    return unique(_rows(root, kind, meta or {}))
+
+
+def _rows(root: Path, kind: str, meta: dict[str, dict[str, str]]) -> Iterator[Row]:
     for speaker in _folders(root / kind):
+        about = meta.get(speaker.name, {})
         for video in _folders(speaker):
-            files = sorted(path for path in video.iterdir() if path.suffix == ENDINGS[kind])
-            pictures = _pictures(root, meta.get(speaker.name, {}), video.name)
-            for place, file in enumerate(files):
-                yield _row(root, kind, file, place / len(files), pictures, meta.get(speaker.name, {}))
+            files = sorted(path for path in video.iterdir() if not path.name.startswith(".") and not path.is_dir())
+            pictures = _pictures(root, about, video.name)
+            for number, file in enumerate(files):
+                yield _row(root, kind, file, number / len(files), pictures, about)
 
 
 def _row(root: Path, kind: str, file: Path, share: float, pictures: list[Path], about: dict) -> Row:
@@ -93,13 +114,14 @@ def _row(root: Path, kind: str, file: Path, share: float, pictures: list[Path], 
     }
     row |= {"sound": file.relative_to(root).as_posix(), "video": "", "picture": ""}
     try:
-        for name in (speaker, video, file.stem):
+        for name in (speaker, video, file.stem, row["clip_id"]):
             safe_name(name)
         inside(root, row["sound"])
     except ValueError as error:
-        safe = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in row["clip_id"])[:80]
-        told = {"status": "failed", "reason": "unsafe name", "detail": str(error)[:160]}
-        return row | {"clip_id": safe, "speaker_id": "", "video_id": "", "sound": ""} | told
+        return row | _unsafe(row, short(error, [root]))
+    if file.suffix.lower() not in ENDINGS:
+        told = {"clip_id": f"{row['clip_id'][:80]}_{_digest(row['sound'])}", "status": "skipped"}
+        return row | told | {"reason": "no recording", "detail": f"{file.suffix[:20] or 'no ending'}"}
     if kind == "mp4":
         row["video"] = row["sound"]
     elif pictures:
@@ -109,6 +131,17 @@ def _row(root: Path, kind: str, file: Path, share: float, pictures: list[Path], 
     else:
         row |= {"status": "skipped", "reason": "no picture"}
     return row
+
+
+def _unsafe(row: Row, detail: str) -> Row:
+    """What changes in a row whose names cannot be ids: two names that look alike stay two rows."""
+    safe = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in str(row["clip_id"]))[:80]
+    lost = {"clip_id": f"{safe}_{_digest(row['sound'])}", "speaker_id": "", "video_id": "", "sound": ""}
+    return lost | {"status": "failed", "reason": "unsafe name", "detail": detail}
+
+
+def _digest(text: object) -> str:
+    return hashlib.sha256(os.fsencode(str(text))).hexdigest()[:12]
 
 
 def _pictures(root: Path, about: dict, video: str) -> list[Path]:

@@ -183,7 +183,7 @@ def decode(decoder: Callable, v: np.ndarray, batch_size: int = 64) -> tuple[np.n
     """Features (N, D) -> faces uint8 (N, S, S, 3) and landmarks (N, 68, 2) in [0, 1] of the picture."""
     import torch
 
-    from s2f_lib.faces.decoder_quality import to_pictures
+    from s2f_lib.faces.recogniser import to_pictures
 
     pictures, points = [], []
     with torch.inference_mode():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from s2f_lib import hub, io
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate.command import load_encoder, results_in
+from s2f_lib.evaluate.command import load_encoder
 
 OF_PEOPLE = ("people", "seed", "world", "train_people", "recogniser", "decoder")  # say nothing about a folder
 
@@ -43,14 +43,15 @@ def main(arguments: list[str] | None = None) -> int:
         raise ValueError(f"--people {options.people}: at least 100 are needed for intervals and correlations")
     started = time.time()
     encoder, recogniser = load_encoder(options.weights), hub.load(options.recogniser)
+    io.refuse_uncommitted(record_of(options))
     if options.corpus == "synthetic":
-        n, metrics, intervals, notes = _synthetic(options, encoder, recogniser)
+        n, rows, notes = _synthetic(options, encoder, recogniser)
     else:
         from s2f_lib.evaluate import own_corpus
 
-        n, metrics, intervals, notes = own_corpus.run(options.corpus, encoder, own_corpus.made_for(options.weights))
-    path = write(options, n, metrics, intervals, notes, time.time() - started)
-    print(f"{len(metrics)} numbers of {n} clips in {time.time() - started:.0f} s -> {path}")
+        n, rows, notes = own_corpus.run(options.corpus, encoder, own_corpus.made_for(options.weights))
+    path = write(options, n, rows, notes, time.time() - started)
+    print(f"{len(rows)} numbers of {n} clips in {time.time() - started:.0f} s -> {path}")
     return 0
 
 
@@ -75,28 +76,31 @@ def _synthetic(options: argparse.Namespace, encoder, recogniser) -> tuple:
     torch.manual_seed(0)
     fresh = VoiceEncoder(encoder.config).eval()
     untrained = data.voice_features(fresh, s.population, workers=options.workers, progress=not options.quiet)[:, 0]
-    metrics, intervals = synthetic.run(s, encoder, untrained)
+    rows = synthetic.run(s, encoder, untrained)
     notes = (
-        f"{options.weights} on world {options.world}; shares are of 1, angles in degrees; baselines fitted on "
+        f"{options.weights} on world {options.world}; baselines fitted on "
         f"{options.train_people} people of seed {SEEDS['voice']}; 95 % intervals by bootstrap over people."
     )
-    return len(s), metrics, intervals, notes
+    return len(s), rows, notes
 
 
-def write(options: argparse.Namespace, n: int, metrics: dict, intervals: dict, notes: str, seconds: float) -> Path:
+def record_of(options: argparse.Namespace) -> Path:
+    """Where the record goes."""
+    return options.out or io.results_dir() / f"evaluation_{Path(options.corpus).name}.json"
+
+
+def write(options: argparse.Namespace, n: int, rows: list[dict], notes: str, seconds: float) -> Path:
     """Write the record under ``--out``, or where records belong."""
     synthetic = options.corpus == "synthetic"
-    out = options.out or io.results_dir() / f"evaluation_{Path(options.corpus).name}.json"
+    out = record_of(options)
     always = ("corpus", "weights", *(("people", "seed", "world") if synthetic else ()))
     command = io.command_of(parser(), options, always=always, left_out=() if synthetic else OF_PEOPLE)
-    with results_in(out) as name:
-        return io.write_record(
-            name,
-            command=f"{command} --out results/{out.name}",
-            n=n,
-            metrics=metrics,
-            intervals=intervals,
-            seeds=[options.seed, SEEDS["voice"]] if synthetic else [],
-            seconds=seconds,
-            notes=notes,
-        )
+    return io.write_record(
+        out,
+        command=f"{command} --out results/{out.name}",
+        n=n,
+        rows=rows,
+        seeds=[options.seed, SEEDS["voice"]] if synthetic else [],
+        seconds=seconds,
+        notes=notes,
+    )

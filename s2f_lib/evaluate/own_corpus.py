@@ -1,6 +1,6 @@
 """Evaluate an encoder on a corpus folder of your own: real or synthetic, with shards that hold v_f.
 
-Without known causes there is no perfect listener and, without labels, no demographics-only baseline; what is left is
+Without known causes there is no oracle and, without labels, no demographics-only baseline; what is left is
 the encoder against the mean feature, random pairs and chance.
 """
 
@@ -14,7 +14,8 @@ import numpy as np
 from s2f_lib import corpus, hub
 from s2f_lib.audio import degrade
 from s2f_lib.evaluate import data
-from s2f_lib.metrics import retrieval, similarity
+from s2f_lib.io import row
+from s2f_lib.metrics import inference, retrieval, similarity
 from s2f_lib.training.data import NOTE
 
 MOST = 5000  # clips in the gallery, as the paper
@@ -49,8 +50,8 @@ def made_for(weights: str) -> dict:
     return json.loads(note.read_text(encoding="utf-8")).get("recogniser", {}) if note.exists() else {}
 
 
-def run(path: str | Path, encoder, recogniser: dict | None = None) -> tuple[int, dict, dict, str]:
-    """Numbers for a corpus folder: (clips, metrics, intervals, notes); see ``s2f evaluate``.
+def run(path: str | Path, encoder, recogniser: dict | None = None) -> tuple[int, list[dict], str]:
+    """Numbers for a corpus folder: (clips, rows of the record, notes); see ``s2f evaluate``.
 
     Parameters
     ----------
@@ -76,18 +77,20 @@ def run(path: str | Path, encoder, recogniser: dict | None = None) -> tuple[int,
     v_s, v_f, speakers = features(test, encoder)
     short = features(test, encoder, seconds=3.0)[0]
     predictions = {
-        "6_s": v_s,
-        "3_s": short,
-        "mean_feature": similarity.mean_feature(clips.source("train").mean_feature[None], len(v_f)),
-        "random_pair": v_f[similarity.mismatched(len(v_f), people=speakers)],
+        ("voice", 6): v_s,
+        ("voice", 3): short,
+        ("mean feature", None): similarity.mean_feature(clips.source("train").mean_feature[None], len(v_f)),
+        ("random pair", None): v_f[similarity.mismatched(len(v_f), people=speakers)],
     }
-    metrics, intervals = {}, {}
-    for name, row in similarity.table(predictions, v_f, speakers).iterrows():
-        metrics[f"angle_deg_{name}"], intervals[f"angle_deg_{name}"] = row["angle_deg"], [row["low"], row["high"]]
-    for suffix, queries in (("", v_s), ("_3s", short)):
-        for name, row in retrieval.summary(retrieval.rank(queries, v_f), speakers).items():
-            metrics[name + suffix], intervals[name + suffix] = row["value"], [row["low"], row["high"]]
-            metrics[f"{name}_chance"] = row["chance"]
+    rows = []
+    for (name, seconds), guess in predictions.items():
+        angle = inference.mean_interval(similarity.angle_deg(guess, v_f), speakers)
+        rows.append(row("angle", angle, experiment="similarity", predictor=name, seconds=seconds))
+    of = {"experiment": "retrieval", "metric": "cosine"}
+    for seconds, queries in ((6, v_s), (3, short)):
+        ranks = retrieval.rank(queries, v_f)
+        rows += retrieval.rows(ranks, speakers, **of, predictor="voice", seconds=seconds)
+    rows += retrieval.chance_rows(ranks, **of, predictor="chance")
     people = len(np.unique(speakers))
     notes = f"{len(v_f)} test clips of {people} speakers; only the exact clip counts as a hit; intervals draw speakers."
-    return len(v_f), metrics, intervals, notes
+    return len(v_f), rows, notes

@@ -1,114 +1,152 @@
-"""All numbers of the evaluation on synthetic people, by flat names, for ``results/evaluation_synthetic.json``."""
+"""All numbers of the evaluation on synthetic people, as rows of ``results/evaluation_synthetic.json``.
+
+``experiment`` says of which table a row is; ``predictor`` who answers: the voice (with the ``seconds`` it spoke), or
+one of the baselines.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 
-from s2f_lib.evaluate import tables as tables
+from s2f_lib.evaluate import tables
 from s2f_lib.evaluate.tables import Study
-from s2f_lib.metrics import craniofacial, inference, retrieval, similarity
+from s2f_lib.io import row
+from s2f_lib.metrics import craniofacial, inference, labels, retrieval, similarity
+
+Rows = Iterator[dict[str, Any]]
+NAMES = {
+    "voice": {"predictor": "voice", "seconds": 6},
+    "voice, 6 s": {"predictor": "voice", "seconds": 6},
+    "voice, 3 s": {"predictor": "voice", "seconds": 3},
+    "perfect listener": {"predictor": "oracle"},
+}
+RANKED = ("voice", "voice, 3 s", "sex alone", "sex and decade", "demographics", "perfect listener")
 
 
-def run(study: Study, encoder, untrained: np.ndarray | None = None, spoiled: int = 150) -> tuple[dict, dict]:
-    """Every number of the record, metrics and intervals by flat names; ``spoiled`` people get spoiled clips."""
-    metrics: dict[str, float] = {}
-    intervals: dict[str, list[float]] = {}
-    _similarity_numbers(study, metrics, intervals)
-    _retrieval_numbers(study, metrics, intervals)
-    _attribute_numbers(study, metrics, intervals)
-    _craniofacial_numbers(study, metrics)
-    _map_numbers(study, untrained, metrics)
-    for name, value in tables.consistency(study).items():
-        key = f"angle_deg_{name.replace(' ', '_')}"
-        metrics[key], intervals[key] = value.estimate, [value.low, value.high]
-    for change, row in tables.degradation_table(study, encoder, spoiled).iterrows():
-        key = _flat(change)
-        metrics[f"robust_{key}_top10_percent"] = row["top10_percent"]
-        metrics[f"robust_{key}_angle_deg"] = row["angle_deg"]
-        metrics[f"robust_{key}_angle_from_average"] = row["angle_from_average"]
-    for within in (None, "sex"):
-        for name, value in tables.evidence(study, within).items():
-            metrics[f"evidence_{name}" + (f"_same_{within}" if within else "")] = value
-    return metrics, intervals
+def run(study: Study, encoder, untrained: np.ndarray | None = None, degraded: int = 150) -> list[dict]:
+    """Every row of the record; ``degraded`` people get degraded clips."""
+    return [
+        *similarity_rows(study),
+        *retrieval_rows(study),
+        *label_rows(study),
+        *craniofacial_rows(study),
+        *map_rows(study, untrained),
+        *consistency_rows(study),
+        *corruption_rows(study, encoder, degraded),
+        *(
+            row(name, value, experiment="evidence", within=within)
+            for within in (None, "sex")
+            for name, value in tables.evidence(study, within).items()
+        ),
+    ]
 
 
-def _flat(name: str) -> str:
-    """A name as used in records: lower-case letters, digits and "_"."""
-    keep = "".join(c if c.isalnum() else "_" for c in name.lower().replace("+", "plus ").replace(" -", " minus "))
-    return "_".join(part for part in keep.split("_") if part)
+def _who(name: str) -> dict[str, Any]:
+    return NAMES.get(name, {"predictor": name})
 
 
-def _similarity_numbers(study: Study, metrics: dict, intervals: dict) -> None:
-    for name, row in tables.similarity_table(study).iterrows():
-        key = "angle_deg_" + _flat(name.replace("voice, ", ""))
-        metrics[key], intervals[key] = row["angle_deg"], [row["low"], row["high"]]
+def similarity_rows(study: Study) -> Rows:
+    """Angles of the voice and the baselines, and how much nearer six seconds are."""
+    of = {"experiment": "similarity"}
+    for name, found in tables.similarity_table(study).iterrows():
+        ends = {"low": found["low"], "high": found["high"]}
+        yield row("angle", found["angle_deg"], **of, **_who(name)) | ends
     m = study.material
     own = similarity.angle_deg(m.v_s, m.v_f)
-    for name, other in (("6s_over_3s", m.v_s_short), ("over_sex_alone", study.predictions["sex alone"])):
+    for name, other in (("voice, 3 s", m.v_s_short), ("sex alone", study.predictions["sex alone"])):
         gain = inference.mean_interval(similarity.angle_deg(other, m.v_f) - own)
-        metrics[f"angle_gain_{name}"], intervals[f"angle_gain_{name}"] = gain.estimate, [gain.low, gain.high]
+        yield row("angle_gain", gain, **of, **_who("voice"), against=name)
 
 
-def _retrieval_numbers(study: Study, metrics: dict, intervals: dict) -> None:
-    groups = {"": None, "_same_sex": study.material.people["sex"].to_numpy(str)}
-    for suffix, group in groups.items():
-        for name, label in (
-            ("voice", ""),
-            ("voice, 3 s", "_3s"),
-            ("sex alone", "_sex_alone"),
-            ("demographics", "_demographics"),
-            ("perfect listener", "_perfect_listener"),
-        ):
-            for key, row in retrieval.summary(tables.retrieval_ranks(study, name, groups=group)).items():
-                full = f"{key}{label}{suffix}"
-                metrics[full], intervals[full] = row["value"], [row["low"], row["high"]]
-                metrics[f"{key}_chance{suffix}"] = row["chance"]
+def retrieval_rows(study: Study) -> Rows:
+    """Retrieval by every predictor, among everybody and among people who share something; other distances; gains."""
+    people = study.material.people
+    sex = people["sex"].to_numpy(str)
+    decade = labels.decade(people["age"].to_numpy(float)).astype(str)
+    of = {"experiment": "retrieval", "metric": "cosine"}
+    for within, groups in ((None, None), ("sex", sex), ("sex and decade", np.char.add(sex, decade))):
+        for name in RANKED:
+            ranks = tables.retrieval_ranks(study, name, groups=groups)
+            ranks = ranks.where(ranks.size >= 5)  # a lineup needs a few faces
+            yield from retrieval.rows(ranks, **of, **_who(name), within=within)
+        yield from retrieval.chance_rows(ranks, **of, predictor="chance", within=within)
     for metric in ("l2", "l1"):
-        for key, row in retrieval.summary(tables.retrieval_ranks(study, metric=metric)).items():
-            metrics[f"{key}_{metric}"], intervals[f"{key}_{metric}"] = row["value"], [row["low"], row["high"]]
-    for name, row in tables.gallery_table(study).iterrows():
-        for key in ("top10_percent", "recall_at_5", "match_1_2"):
-            metrics[f"{key}_{_flat(name)}"] = row[key]
+        ranks = tables.retrieval_ranks(study, metric=metric)
+        yield from retrieval.rows(ranks, experiment="retrieval", metric=metric, **_who("voice"))
+    for name, found in tables.gallery_table(study).iterrows():
+        queries, gallery = name.split(" among ")
+        where = {"experiment": "gallery", "queries": queries, "gallery": gallery}
+        yield row("top_percent", found["top10_percent"], **where, k=10)
+        yield row("recall_at", found["recall_at_5"], **where, k=5)
+        yield row("match", found["match_1_2"], **where, k=2)
     own = tables.retrieval_ranks(study).hit_percent(10)
-    others = {"over_demographics": "demographics", "over_sex_alone": "sex alone", "6s_over_3s": "voice, 3 s"}
-    for name, other in others.items():
-        gain = inference.mean_interval(own - tables.retrieval_ranks(study, other).hit_percent(10))
-        metrics[f"top10_gain_{name}"], intervals[f"top10_gain_{name}"] = gain.estimate, [gain.low, gain.high]
+    for name in ("demographics", "sex and decade", "sex alone", "voice, 3 s"):
+        gain = inference.mean_interval(own - tables.retrieval_ranks(study, name).hit_percent(10))
+        yield row("top_percent_gain", gain, **of, **_who("voice"), against=name, k=10)
 
 
-def _attribute_numbers(study: Study, metrics: dict, intervals: dict) -> None:
-    for (what, pair), row in tables.attribute_table(study).iterrows():
-        key = f"{what}_{_flat(pair).replace('assigned_x_', '')}"
-        metrics[key], intervals[key] = row["agreement"], [row["low"], row["high"]]
-        metrics[f"{key}_balanced"], metrics[f"{key}_constant"] = row["balanced"], row["constant"]
-        if np.isfinite(row["within_one"]):
-            metrics[f"{key}_within_one"] = row["within_one"]
-    for name, table in tables.error_by_group(study).items():
-        for group, row in table.iterrows():
-            key = f"angle_deg_by_{_flat(name)}_{_flat(group)}"
-            metrics[key] = row["angle_deg"]
-            if np.isfinite(row["low"]):  # a group of one person has no interval
-                intervals[key] = [row["low"], row["high"]]
-            metrics[f"sex_right_by_{_flat(name)}_{_flat(group)}"] = row["sex_right"]
+def label_rows(study: Study) -> Rows:
+    """Agreement of labels, and the angle and right sex labels by group."""
+    for (label, pair), found in tables.attribute_table(study).iterrows():
+        of = {"experiment": "labels", "label": label, "pair": pair}
+        yield row("agreement", found["agreement"], **of) | {"low": found["low"], "high": found["high"]}
+        yield row("balanced_accuracy", found["balanced"], **of)
+        yield row("agreement_constant", found["constant"], **of)
+        if np.isfinite(found["within_one"]):
+            yield row("within_one_decade", found["within_one"], **of)
+    for by, table in tables.error_by_group(study).items():
+        yield from labels.group_rows(table, by)
 
 
-def _craniofacial_numbers(study: Study, metrics: dict) -> None:
+def craniofacial_rows(study: Study) -> Rows:
+    """Correlations of face measures, their medians, and how many are significant."""
     from s2f_lib.faces.measures import EXTRA
 
     for pair, table in tables.craniofacial_tables(study).items():
-        label = _flat(pair)
-        for measure, row in table.iterrows():
+        of = {"experiment": "craniofacial", "pair": pair}
+        for measure, found in table.iterrows():
             for how in ("pooled", "female", "male", "adjusted"):
-                if np.isfinite(row[how]):
-                    metrics[f"r_{label}_{_flat(measure)}_{how}"] = row[how]
+                if np.isfinite(found[how]):
+                    yield row("r", found[how], **of, face_measure=measure, how=how)
         for how in ("pooled", "adjusted"):
-            metrics[f"median_r_{label}_{how}"] = craniofacial.median_r(table, how, EXTRA)
-            metrics[f"significant_{label}_{how}"] = int((table[f"holm_{how}"] < 0.05).sum())
-        metrics[f"largest_random_r_{label}"] = float(table["random"].abs().max())
+            yield row("median_r", craniofacial.median_r(table, how, EXTRA), **of, how=how)
+            yield row("significant", int((table[f"holm_{how}"] < 0.05).sum()), **of, how=how)
+        yield row("largest_random_r", float(table["random"].abs().max()), **of)
 
 
-def _map_numbers(study: Study, untrained: np.ndarray | None, metrics: dict) -> None:
-    for (space, name), row in tables.purity_table(study, untrained).iterrows():
-        metrics[f"purity_{space}_{name}"] = row["value"]
-        metrics[f"purity_{space}_{name}_chance"] = row["chance"]
-        metrics[f"purity_{space}_{name}_p"] = row["p"]
+def map_rows(study: Study, untrained: np.ndarray | None) -> Rows:
+    """Do neighbours share labels? Of v_f, v_s and an untrained encoder, against shuffled labels."""
+    for (space, label), found in tables.purity_table(study, untrained).iterrows():
+        of = {"experiment": "map", "space": space, "label": label}
+        yield row("purity", found["value"], **of)
+        yield row("purity_shuffled", found["chance"], **of)
+        yield row("p", found["p"], **of)
+
+
+def consistency_rows(study: Study) -> Rows:
+    """Angles between the predictions of two clips: of one person, of two people, of two of one sex and decade."""
+    of = {"experiment": "consistency"}
+    for pair, value in tables.consistency(study).items():
+        yield row("clip_angle", value, **of, pair=pair)
+    m = study.material
+    decade = labels.decade(m.people["age"].to_numpy(float)).astype(str)
+    cell = np.char.add(m.people["sex"].to_numpy(str), decade)
+    order = np.lexsort((np.arange(len(cell)), cell))
+    other = np.empty(len(cell), int)  # the next person of the same cell, the first after the last
+    for members in np.split(order, np.flatnonzero(cell[order][1:] != cell[order][:-1]) + 1):
+        other[members] = np.roll(members, -1)
+    some = other != np.arange(len(cell))  # somebody alone in a cell has nobody to be compared with
+    angle = inference.mean_interval(similarity.angle_deg(m.v_s[some], m.v_s_other[other[some]]))
+    yield row("clip_angle", angle, **of, pair="two people", within="sex and decade") | {"n": int(some.sum())}
+
+
+def corruption_rows(study: Study, encoder, degraded: int) -> Rows:
+    """Angle, retrieval and distance from the average prediction under each corruption."""
+    for name, found in tables.degradation_table(study, encoder, degraded).iterrows():
+        of = {"experiment": "corruptions", "corruption": name, "n": int(found["n"])}
+        yield row("top_percent", found["top10_percent"], **of, k=10)
+        yield row("angle", found["angle_deg"], **of)
+        yield row("angle_from_average", found["angle_from_average"], **of)

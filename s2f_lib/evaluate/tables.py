@@ -225,17 +225,7 @@ def error_by_group(study: Study) -> dict[str, pd.DataFrame]:
     m = study.material
     angle = metrics.similarity.angle_deg(m.v_s, m.v_f)
     right = (study.labels["S2F"]["sex"].to_numpy() == m.people["sex"].to_numpy()).astype(float)
-    top = retrieval_ranks(study).hit_percent(10)
-    keys = {k: m.people[k].to_numpy(str) for k in ("sex", "group", "language")}
-    keys["decade"] = metrics.labels.decade(m.people["age"].to_numpy(float)).astype(str)
-    keys["sex and group"] = np.char.add(np.char.add(keys["sex"], " "), keys["group"])
-    out = {}
-    for name, groups in keys.items():
-        table = metrics.labels.by_group(angle, groups).rename(columns={"mean": "angle_deg"})
-        table["sex_right"] = metrics.labels.by_group(right, groups)["mean"]
-        table["top10_percent"] = metrics.labels.by_group(top, groups)["mean"]
-        out[name] = table
-    return out
+    return metrics.labels.errors(m.people, angle, right, retrieval_ranks(study).hit_percent(10))
 
 
 def craniofacial_tables(study: Study) -> dict[str, pd.DataFrame]:

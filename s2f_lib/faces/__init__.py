@@ -1,10 +1,10 @@
 """Faces: find and cut them, turn them into features, and turn features back into a canonical face; all frozen."""
 
 from s2f_lib.faces.attributes import AttributeNet, label_photo
-from s2f_lib.faces.decoder import Decoded, FaceDecoder
-from s2f_lib.faces.detection import Box, Choice, choose_face, crop, detect, landmarks5, landmarks68
-from s2f_lib.faces.measures import MEASURES, PAPER_MEASURES, craniofacial
-from s2f_lib.faces.recogniser import FaceFeatures, FaceRecogniser, extract, to_tensor
+from s2f_lib.faces.decoder import Decoded, FaceDecoder, decode, texture_error
+from s2f_lib.faces.detection import Box, Choice, aligned, choose_face, crop, detect, landmarks5, landmarks68
+from s2f_lib.faces.measures import MEASURES, PAPER_MEASURES, craniofacial, craniofacial_correlations
+from s2f_lib.faces.recogniser import FaceFeatures, FaceRecogniser, extract, to_pictures, to_tensor
 
 __all__ = [
     "MEASURES",
@@ -16,13 +16,18 @@ __all__ = [
     "FaceDecoder",
     "FaceFeatures",
     "FaceRecogniser",
+    "aligned",
     "choose_face",
     "craniofacial",
+    "craniofacial_correlations",
     "crop",
+    "decode",
     "detect",
     "extract",
     "label_photo",
     "landmarks5",
     "landmarks68",
+    "texture_error",
+    "to_pictures",
     "to_tensor",
 ]

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from s2f_lib import io
-from s2f_lib.faces.detection import Box, detect, rectangle
-from s2f_lib.faces.models import dlib, dlib_model, onnx_session
+from s2f_lib.faces.detection import Box, aligned, detect
+from s2f_lib.faces.models import onnx_session
 from s2f_lib.faces.recogniser import check_images
 
 __all__ = ["GROUPS", "SEXES", "AttributeNet", "Attributes", "PhotoLabel", "label_photo", "load_attributes"]
@@ -48,15 +48,13 @@ def label_photo(image: np.ndarray, box: Box | None = None) -> PhotoLabel | None:
     PhotoLabel or None
         None if no face is found.
     """
-    image = np.ascontiguousarray(image)
     if box is None:
         boxes = detect(image)
         if not boxes:
             return None
         box = boxes[0]
-    points = dlib_model("landmarks5")(image, rectangle(box))
-    gender = _probabilities("gender-v1.onnx", dlib().get_face_chip(image, points, 32, 0.2))
-    age = _probabilities("age-v1.onnx", dlib().get_face_chip(image, points, 64, 0.2))
+    gender = _probabilities("gender-v1.onnx", aligned(image, box, 32, 0.2))
+    age = _probabilities("age-v1.onnx", aligned(image, box, 64, 0.2))
     best = int(gender.argmax())
     return PhotoLabel(SEXES[best], float(gender[best]), float(age @ PHOTO_AGES))
 

@@ -14,13 +14,18 @@ from __future__ import annotations
 import dataclasses
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from s2f_lib import io
+from s2f_lib.faces.recogniser import to_tensor
 from s2f_lib.faces.warp import warp
 
-__all__ = ["WARP_POINTS", "Decoded", "DecoderShape", "FaceDecoder", "load_decoder", "to_mean_shape"]
+__all__ = [
+    *("WARP_POINTS", "Decoded", "DecoderShape", "FaceDecoder"),
+    *("decode", "load_decoder", "texture_error", "to_mean_shape"),
+]
 
 LANDMARKS = 68
 # Points that steer the warp. The lower edge of the mouth opening (65-67) lies on its upper edge when a mouth is shut,
@@ -118,6 +123,35 @@ class FaceDecoder(nn.Module):
     def freeze(self) -> FaceDecoder:
         """Make every parameter constant; gradients still flow to v_f."""
         return self.requires_grad_(False).eval()
+
+
+@torch.no_grad()
+def decode(decoder: FaceDecoder, v_f: np.ndarray, batch_size: int = 64) -> Decoded:
+    """Decode many features (N, D), float, batch by batch; gives tensors on the CPU.
+
+    See Also
+    --------
+    s2f_lib.faces.extract : the way from pictures to features.
+    s2f_lib.faces.to_pictures : from the decoded images to uint8.
+    """
+    parts = [decoder(part) for part in torch.from_numpy(np.asarray(v_f, np.float32)).split(batch_size)]
+    return Decoded(*(torch.cat(field).cpu() for field in zip(*parts, strict=True)))
+
+
+def texture_error(decoder: FaceDecoder, textures: Tensor, pictures: np.ndarray, landmarks: np.ndarray) -> float:
+    """Mean absolute error of textures, divided by that of the mean face for everybody.
+
+    Parameters
+    ----------
+    decoder : FaceDecoder
+    textures : Tensor, shape (N, 3, S, S)
+        As the decoder gives them.
+    pictures, landmarks : np.ndarray, shapes (N, S, S, 3) uint8 and (N, 68, 2) in 0-1
+        The true canonical faces.
+    """
+    points = torch.from_numpy(np.array(landmarks, dtype=np.float32))
+    truth = to_mean_shape(to_tensor(pictures), points, decoder.mean_landmarks)
+    return float((textures - truth).abs().mean() / (decoder.mean_texture - truth).abs().mean())
 
 
 def to_mean_shape(pictures: Tensor, landmarks: Tensor, mean_landmarks: Tensor) -> Tensor:

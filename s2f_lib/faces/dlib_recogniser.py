@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from s2f_lib import io
-from s2f_lib.faces.detection import Box, detect, rectangle
-from s2f_lib.faces.models import dlib, dlib_model, model_file
-from s2f_lib.faces.recogniser import FaceFeatures, FaceRecogniser, check_images
+from s2f_lib.faces.detection import Box, aligned, detect
+from s2f_lib.faces.models import dlib_model, model_file
+from s2f_lib.faces.recogniser import FaceFeatures, FaceRecogniser, check_images, to_pictures
 
 __all__ = ["DlibRecogniser"]
 
@@ -52,15 +52,14 @@ class DlibRecogniser(FaceRecogniser):
         check_images(images)
         if not len(images):
             return FaceFeatures(images.new_zeros(0, self.feature_dim), None)
-        pictures = _enlarged(images.detach())
+        pictures = _enlarged(images)
         chips = []
         for index, picture in enumerate(pictures):
             boxes = detect(picture, upsample=0 if min(picture.shape[:2]) >= 2 * WORKING_SIZE else 1)
             if not boxes and self.on_missing == "raise":
                 raise ValueError(f"no face found in picture {index} of the batch")
             box = boxes[0] if boxes else _typical_box(picture)
-            shape = dlib_model("landmarks5")(picture, rectangle(box))
-            chips.append(dlib().get_face_chip(picture, shape, CHIP, 0.25))
+            chips.append(aligned(picture, box, CHIP, 0.25))
         features = np.array(dlib_model("recogniser").compute_face_descriptor(chips), dtype=np.float32)
         return FaceFeatures(torch.from_numpy(features.reshape(-1, self.feature_dim)).to(images.device), None)
 
@@ -72,7 +71,7 @@ def _enlarged(images: Tensor) -> list[np.ndarray]:
     if factor > 1:
         size = (round(height * factor), round(width * factor))
         images = torch.nn.functional.interpolate(images, size, mode="bilinear", align_corners=False)
-    return [*(images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()]
+    return [*to_pictures(images)]
 
 
 def _typical_box(picture: np.ndarray) -> Box:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["FaceFeatures", "FaceRecogniser", "extract", "to_tensor"]
+__all__ = ["FaceFeatures", "FaceRecogniser", "check_images", "extract", "to_pictures", "to_tensor"]
 
 
 class FaceFeatures(NamedTuple):
@@ -86,6 +86,16 @@ def to_tensor(pictures: np.ndarray) -> Tensor:
     if pictures.dtype != np.uint8 or pictures.ndim < 3 or pictures.shape[-1] != 3:
         raise ValueError(f"expected uint8 pictures (..., H, W, 3), got {pictures.dtype} {pictures.shape}")
     return torch.from_numpy(np.ascontiguousarray(np.moveaxis(pictures, -1, -3))).float() / 255.0
+
+
+def to_pictures(images: Tensor) -> np.ndarray:
+    """The way back: float images (..., 3, H, W) in [0, 1] -> uint8 pictures (..., H, W, 3).
+
+    See Also
+    --------
+    to_tensor
+    """
+    return (images.detach().clamp(0, 1) * 255).round().byte().movedim(-3, -1).contiguous().cpu().numpy()
 
 
 @torch.no_grad()

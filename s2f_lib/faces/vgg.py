@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from s2f_lib.faces.recogniser import FaceFeatures, FaceRecogniser
 
-__all__ = ["FULL", "VGGFace", "VGGRecogniser", "VGGShape", "fold_batch_norm"]
+__all__ = ["FULL", "VGGFace", "VGGRecogniser", "VGGShape"]
 
 CONVS_PER_BLOCK = (2, 2, 3, 3, 3)  # VGG-16, configuration D of Simonyan & Zisserman (2015)
 
@@ -47,24 +47,18 @@ class VGGFace(nn.Module):
     """Thirteen 3x3 convolutions in five blocks, then fc6, fc7 and fc8.
 
     With `batch_norm` every convolution, fc6 and fc7 is followed by batch normalisation, which makes training from
-    scratch quick; `fold_batch_norm` then puts it into the weights, and what remains is the plain published design.
-    Without it, and with the default shape, `features` has exactly the layers of ``torchvision.models.vgg16``.
+    scratch quick; ``tools.train_recogniser`` then folds it into the weights, and the plain published design remains.
     """
 
     def __init__(self, shape: VGGShape = FULL, batch_norm: bool = False):
         super().__init__()
+        from torchvision.models.vgg import make_layers
+
         self.shape = shape
-        layers: list[nn.Module] = []
-        channels = 3
-        for block, (width, count) in enumerate(zip(shape.widths, CONVS_PER_BLOCK, strict=True)):
-            for position in range(count):
-                stride = shape.first_stride if block == position == 0 else 1
-                layers.append(nn.Conv2d(channels, width, 3, stride, padding=1))
-                layers += [nn.BatchNorm2d(width)] * batch_norm + [nn.ReLU(inplace=True)]
-                channels = width
-            layers.append(nn.MaxPool2d(2))
-        self.features = nn.Sequential(*layers)
-        self.fc6 = nn.Linear(channels * shape.map_size**2, shape.fc6)
+        blocks = zip(shape.widths, CONVS_PER_BLOCK, strict=True)
+        self.features = make_layers([v for width, count in blocks for v in (*[width] * count, "M")], batch_norm)
+        self.features[0].stride = (shape.first_stride, shape.first_stride)
+        self.fc6 = nn.Linear(shape.widths[-1] * shape.map_size**2, shape.fc6)
         self.fc7 = nn.Linear(shape.fc6, shape.fc7)
         self.fc8 = nn.Linear(shape.fc7, shape.classes)
         self.bn6 = nn.BatchNorm1d(shape.fc6) if batch_norm else nn.Identity()
@@ -78,22 +72,6 @@ class VGGFace(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Prepared pixels (B, 3, S, S) -> identity logits (B, classes)."""
         return self.fc8(torch.relu(self.fc7_before_relu(pixels)))
-
-
-def fold_batch_norm(trained: VGGFace) -> VGGFace:
-    """Give the plain network that computes what a trained one with batch normalisation computes in `eval` mode."""
-    plain = VGGFace(trained.shape)
-    sources = [m for m in trained.features if not isinstance(m, (nn.ReLU, nn.MaxPool2d))]
-    targets = [m for m in plain.features if isinstance(m, nn.Conv2d)]
-    pairs = [*zip(sources[::2], sources[1::2], targets, strict=True)]
-    pairs += [(trained.fc6, trained.bn6, plain.fc6), (trained.fc7, trained.bn7, plain.fc7)]
-    with torch.no_grad():
-        for layer, norm, target in pairs:
-            gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-            target.weight.copy_(layer.weight * gain.view(-1, *[1] * (layer.weight.dim() - 1)))
-            target.bias.copy_((layer.bias - norm.running_mean) * gain + norm.bias)
-    plain.fc8.load_state_dict(trained.fc8.state_dict())
-    return plain.eval()
 
 
 class VGGRecogniser(FaceRecogniser):

@@ -42,6 +42,9 @@ __all__ = ["LAYERS", "MEAN_RGB", "build", "read_vgg_face"]
 MEAN_RGB = (129.186279296875, 104.76238250732422, 93.59396362304688)  # mean colour of the training pictures, 0-255
 CONVS = tuple(f"conv{b + 1}_{i + 1}" for b, count in enumerate(CONVS_PER_BLOCK) for i in range(count))
 LAYERS = (*CONVS, "fc6", "fc7", "fc8")
+KEYS = dict(  # what `VGGFace` calls them: every convolution is followed by a ReLU, every block by a pooling
+    zip(LAYERS, [*(f"features.{2 * i + int(name[4]) - 1}" for i, name in enumerate(CONVS)), *LAYERS[-3:]], strict=True)
+)
 BGR_LAYOUTS = ("deepface-pth", "rcmalli-h5", "deepface-h5", "torch7")
 SECONDS = 300  # of one core, for the readers that run in a process of their own
 
@@ -77,7 +80,7 @@ def read_vgg_face(path: str | Path) -> tuple[dict[str, Tensor], str]:
     path.open("rb").close()  # a missing or a forbidden file is told as such
     try:
         layers, layout = readers[path.suffix.lower()](path)
-        return _named(_checked(layers, layout)), layout
+        return _checked(layers, layout), layout
     except ImportError:
         raise
     except Exception as error:  # what foreign readers raise on damaged files has no end; this is their boundary
@@ -87,8 +90,8 @@ def read_vgg_face(path: str | Path) -> tuple[dict[str, Tensor], str]:
         ) from error
 
 
-def _checked(layers: Layers, layout: str) -> dict[str, tuple[Tensor, Tensor]]:
-    """Weight and bias of each layer as tensors for RGB pixels; raises ValueError where they cannot be a VGG-Face."""
+def _checked(layers: Layers, layout: str) -> dict[str, Tensor]:
+    """A state dict of `VGGFace` for RGB pixels; raises ValueError where the layers cannot be one."""
     if len(layers) != len(LAYERS):
         raise ValueError(f"it holds {len(layers)} layers with weights, a VGG-Face has {len(LAYERS)}")
     if sum(array.size for pair in layers for array in pair) > _foreign.MAX_NUMBERS:
@@ -99,14 +102,13 @@ def _checked(layers: Layers, layout: str) -> dict[str, tuple[Tensor, Tensor]]:
             weight = weight.reshape(len(weight), -1)
         if weight.ndim != (2 if name.startswith("fc") else 4) or bias.shape != (len(weight),):
             raise ValueError(f"{name} has weight {weight.shape} and bias {bias.shape}, which do not fit")
-        pair = torch.tensor(np.ascontiguousarray(weight)).float(), torch.tensor(np.ascontiguousarray(bias)).float()
-        if not all(torch.isfinite(tensor).all() for tensor in pair):
-            raise ValueError(f"{name} holds numbers that are not finite")
-        state[name] = pair
-    if layout in BGR_LAYOUTS:  # so that blue-first weights take red-first pixels
-        weight, bias = state["conv1_1"]
-        state["conv1_1"] = weight.flip(1), bias
-    build(_named(state))
+        if layout in BGR_LAYOUTS and name == LAYERS[0]:  # so that blue-first weights take red-first pixels
+            weight = weight[:, ::-1]
+        for kind, array in (("weight", weight), ("bias", bias)):
+            state[f"{KEYS[name]}.{kind}"] = tensor = torch.tensor(np.ascontiguousarray(array)).float()
+            if not torch.isfinite(tensor).all():
+                raise ValueError(f"{name} holds numbers that are not finite")
+    build(state)
     return state
 
 
@@ -119,7 +121,7 @@ def build(state: dict[str, Tensor]) -> VGGFace:
         If the layers do not fit together; nothing was allocated for them then.
     """
     try:
-        widths = tuple(len(state[_key(f"conv{b + 1}_1") + ".bias"]) for b in range(len(CONVS_PER_BLOCK)))
+        widths = tuple(len(state[f"{KEYS[name]}.bias"]) for name in CONVS if name.endswith("_1"))
         map_size = round((state["fc6.weight"].shape[1] / widths[-1]) ** 0.5)
         sizes = {name: len(state[f"{name}.bias"]) for name in ("fc6", "fc7", "fc8")}
     except KeyError as error:
@@ -138,23 +140,6 @@ def build(state: dict[str, Tensor]) -> VGGFace:
         raise ValueError(f"these are not the weights of a VGG-Face: {wrong[0] if wrong else 'there are more of them'}")
     network.load_state_dict(state, assign=True)
     return network.eval()
-
-
-def _key(layer: str) -> str:
-    """Name of a layer inside `VGGFace`: conv1_1 is features.0, and so on."""
-    if layer.startswith("fc"):
-        return layer
-    block, position = (int(part) - 1 for part in layer.removeprefix("conv").split("_"))
-    return f"features.{sum(2 * count + 1 for count in CONVS_PER_BLOCK[:block]) + 2 * position}"
-
-
-def _named(layers: dict[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
-    """Weights and biases under the names `VGGFace` uses."""
-    return {
-        f"{_key(name)}.{kind}": tensor.contiguous()
-        for name, pair in layers.items()
-        for kind, tensor in zip(("weight", "bias"), pair, strict=True)
-    }
 
 
 def _read_pth(path: Path) -> tuple[Layers, str]:

@@ -1,6 +1,6 @@
 """A differentiable warp: move a picture so that some of its points land where other points are.
 
-The warp is a polyharmonic spline (Cole et al., 2017, section 3.4): the smoothest map of the plane that takes given
+The warp is a thin-plate spline (Cole et al., 2017, section 3.4): the smoothest map of the plane that takes given
 points to given points. It is solved for every picture by one small linear system, and everything, the solution
 included, has gradients. Points along the border stay where they are, so that the picture keeps its frame.
 
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 __all__ = ["border_points", "evaluate_spline", "fit_spline", "sampling_grid", "warp"]
 
-SMALLEST = 1e-12  # added to squared distances, so that the logarithm and its gradient stay finite at a control point
+EPS = 1e-12  # added to squared distances, so that the logarithm and its gradient stay finite at a control point
 STRIDE = 4  # pixels between the points where the spline is evaluated; the map is smooth, so the rest is interpolated
 
 
@@ -28,10 +28,10 @@ def border_points(per_side: int = 4) -> Tensor:
     return torch.cat([torch.stack(side, dim=1) for side in sides])
 
 
-def _kernel(a: Tensor, b: Tensor, order: int) -> Tensor:
-    """Radial function between two sets of points: r (order 1) or r^2 log r (order 2, the thin plate)."""
-    squared = (a[:, :, None] - b[:, None]).square().sum(dim=-1) + SMALLEST
-    return squared.sqrt() if order == 1 else 0.5 * squared * squared.log()
+def _kernel(a: Tensor, b: Tensor) -> Tensor:
+    """Radial function between two sets of points: r^2 log r, the thin plate."""
+    squared = (a[:, :, None] - b[:, None]).square().sum(dim=-1) + EPS
+    return 0.5 * squared * squared.log()
 
 
 def _affine(points: Tensor) -> Tensor:
@@ -39,7 +39,7 @@ def _affine(points: Tensor) -> Tensor:
     return torch.cat([torch.ones_like(points[..., :1]), points], dim=-1)
 
 
-def fit_spline(points: Tensor, values: Tensor, smoothing: float = 0.0, order: int = 2) -> Tensor:
+def fit_spline(points: Tensor, values: Tensor, smoothing: float = 0.0) -> Tensor:
     """Find the smoothest functions that have given values at given points.
 
     Parameters
@@ -50,8 +50,6 @@ def fit_spline(points: Tensor, values: Tensor, smoothing: float = 0.0, order: in
         What V functions should be there.
     smoothing : float
         0 goes exactly through the values; more bends less.
-    order : {1, 2}
-        1: r. 2: r^2 log r, the thin-plate spline.
 
     Returns
     -------
@@ -73,12 +71,9 @@ def fit_spline(points: Tensor, values: Tensor, smoothing: float = 0.0, order: in
         raise ValueError(
             f"expected points (B, K, 2) and values (B, K, V) with K >= 3, got {(*points.shape,)}, {(*values.shape,)}"
         )
-    if order not in (1, 2):
-        raise ValueError(f"order must be 1 or 2, got {order}")
     points, values = points.double(), values.double()
     count = points.shape[1]
-    sign = -1.0 if order == 1 else 1.0  # r is conditionally negative, r^2 log r positive definite
-    matrix = _kernel(points, points, order) + sign * smoothing * torch.eye(count, dtype=points.dtype).to(points)
+    matrix = _kernel(points, points) + smoothing * torch.eye(count, dtype=points.dtype).to(points)
     plane = _affine(points)
     corner = plane.new_zeros(len(plane), 3, 3)
     system = torch.cat([torch.cat([matrix, plane], 2), torch.cat([plane.mT, corner], 2)], 1)
@@ -86,15 +81,15 @@ def fit_spline(points: Tensor, values: Tensor, smoothing: float = 0.0, order: in
     return torch.linalg.solve(system, target)
 
 
-def evaluate_spline(places: Tensor, points: Tensor, weights: Tensor, order: int = 2) -> Tensor:
+def evaluate_spline(places: Tensor, points: Tensor, weights: Tensor) -> Tensor:
     """Values of fitted functions at other places: (B or 1, N, 2) -> (B, N, V), in the precision of `places`."""
     count = points.shape[1]
     weights = weights.to(places.dtype)
-    radial = _kernel(places, points.to(places.dtype), order) @ weights[:, :count]
+    radial = _kernel(places, points.to(places.dtype)) @ weights[:, :count]
     return radial + _affine(places) @ weights[:, count:]
 
 
-def sampling_grid(onto: Tensor, come_from: Tensor, size: int, smoothing: float = 0.0, order: int = 2) -> Tensor:
+def sampling_grid(onto: Tensor, come_from: Tensor, size: int, smoothing: float = 0.0) -> Tensor:
     """For every pixel of the result, where in the source picture its colour is found.
 
     Parameters
@@ -113,17 +108,17 @@ def sampling_grid(onto: Tensor, come_from: Tensor, size: int, smoothing: float =
         raise ValueError(f"the size of a warped picture must be a multiple of {STRIDE}, got {size}")
     border = border_points().to(onto).expand(len(onto), -1, -1)
     controls, values = torch.cat([onto, border], 1), torch.cat([come_from.expand(len(onto), -1, -1), border], 1)
-    weights = fit_spline(controls, values - controls, smoothing, order)  # the shift: zero at the border
+    weights = fit_spline(controls, values - controls, smoothing)  # the shift: zero at the border
     coarse = _pixel_centers(size // STRIDE, onto).view(1, -1, 2)
-    shift = evaluate_spline(coarse, controls, weights, order)
+    shift = evaluate_spline(coarse, controls, weights)
     shift = shift.mT.reshape(len(onto), 2, size // STRIDE, size // STRIDE)
     shift = nn.functional.interpolate(shift, (size, size), mode="bicubic", align_corners=False)
     return 2 * (_pixel_centers(size, onto) + shift.permute(0, 2, 3, 1)) - 1
 
 
-def warp(pictures: Tensor, onto: Tensor, come_from: Tensor, smoothing: float = 0.0, order: int = 2) -> Tensor:
+def warp(pictures: Tensor, onto: Tensor, come_from: Tensor, smoothing: float = 0.0) -> Tensor:
     """Warp square pictures (B, C, S, S) so that the points `come_from` land on the points `onto`, both (B, K, 2)."""
-    grid = sampling_grid(onto, come_from, pictures.shape[-1], smoothing, order).to(pictures.dtype)
+    grid = sampling_grid(onto, come_from, pictures.shape[-1], smoothing).to(pictures.dtype)
     return nn.functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 

@@ -12,6 +12,7 @@ from s2f_lib.io.records import (
     refuse_uncommitted,
     result_file,
     results_dir,
+    row,
     write_record,
 )
 from s2f_lib.io.tensors import WeightFileError, read_tensors, write_tensors
@@ -38,6 +39,7 @@ __all__ = [
     "refuse_uncommitted",
     "result_file",
     "results_dir",
+    "row",
     "sha256",
     "write_record",
     "write_tensors",

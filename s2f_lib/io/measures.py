@@ -59,6 +59,7 @@ MEASURES: dict[str, Measure] = {
     "purity": Measure("share", "neighbours with the same label", "more"),
     "purity_shuffled": Measure("share", "neighbours with the same label, labels shuffled"),
     "p": Measure("", "p of a permutation test", "less"),
+    "p_holm": Measure("", "p, corrected for the number of face measures (Holm)", "less"),
     # correlations and effects
     "r": Measure("", "correlation", "more"),
     "median_r": Measure("", "median correlation of the face measures", "more"),
@@ -104,6 +105,7 @@ MEASURES: dict[str, Measure] = {
     "files": Measure("", "files"),
     "threads": Measure("", "threads"),
     "requests": Measure("", "requests that leave the folder", "less"),
+    "no_face": Measure("share", "pictures without a face found", "less"),
     "complaints": Measure("", "complaints", "less"),
     "kills_survived": Measure("", "kills survived", "more"),
     # time, speed and size
@@ -119,6 +121,8 @@ MEASURES: dict[str, Measure] = {
     "bandwidth": Measure("GB/s", "memory rate", "more"),
     "memory": Measure("MB", "memory", "less"),
     "size": Measure("MB", "size", "less"),
+    "pixel_error": Measure("", "difference of a pixel, of 255", "less"),
+    "landmark_pixels": Measure("pixels", "distance of a landmark", "less"),
     "max_error": Measure("", "largest absolute error", "less"),
     "loss": Measure("", "training loss", "less"),
 }

@@ -32,6 +32,7 @@ __all__ = [
     "refuse_uncommitted",
     "result_file",
     "results_dir",
+    "row",
     "write_record",
 ]
 
@@ -62,17 +63,17 @@ class Record:
     ``high`` (95 % interval), ``sd`` and ``n``, and columns that say under which condition it was measured.
     """
 
-    name: str
-    command: str
-    commit: str | None
-    date: str
-    device: str
-    seconds: float
-    seeds: list[int]
-    n: int
-    notes: str
     rows: list[dict[str, Any]]
     tables: dict[str, Any] = field(default_factory=dict)
+    name: str = ""
+    command: str = ""
+    commit: str | None = None
+    date: str = ""
+    device: str = ""
+    seconds: float = 0.0
+    seeds: list[int] = field(default_factory=list)
+    n: int = 0
+    notes: str = ""
 
     @property
     def table(self) -> pd.DataFrame:
@@ -115,10 +116,24 @@ class Record:
         return row.get("low", row["value"]), row.get("high", row["value"])
 
 
+def row(measure: str, value: Any, **conditions: Any) -> dict[str, Any]:
+    """A row for `write_record`; a value with ``estimate``, ``low`` and ``high`` brings its interval along.
+
+    Examples
+    --------
+    >>> row("angle", 61.4, predictor="voice", seconds=6)
+    {'measure': 'angle', 'predictor': 'voice', 'seconds': 6, 'value': 61.4}
+    """
+    found = {"measure": measure, **conditions}
+    if hasattr(value, "estimate"):
+        return found | {"value": value.estimate, "low": value.low, "high": value.high}
+    return found | {"value": value}
+
+
 def write_record(
     target: str | Path,
     *,
-    rows: Iterable[Mapping[str, Any]] = (),
+    rows: Iterable[Mapping[str, Any]],
     command: str,
     n: int,
     seconds: float,
@@ -127,7 +142,6 @@ def write_record(
     notes: str = "",
     tables: Mapping[str, Any] | None = None,
     allow_dirty: bool = False,
-    **flat: Any,
 ) -> Path:
     """Write a record; only the command it names may call this.
 
@@ -164,8 +178,6 @@ def write_record(
     --------
     read_record, refuse_uncommitted, s2f_lib.io.measures.MEASURES
     """
-    if flat:  # records that are not converted yet; goes with the last of them
-        return _write_flat(str(target), command=command, n=n, seconds=seconds, seeds=seeds, device=device, notes=notes, **flat)  # fmt: skip  # noqa: E501
     path = _path(target)
     name, rows = path.stem if path == Path(target) else str(target), [_row(row) for row in rows]
     if not re.fullmatch(r"[a-z0-9_]+", name):
@@ -190,55 +202,6 @@ def write_record(
     }
     with atomic_write(path, "w") as file:
         file.write(_text(record, rows, tables or {}))
-    return path
-
-
-def _write_flat(
-    name: str,
-    *,
-    command: str,
-    n: int,
-    metrics: Mapping[str, float],
-    intervals: Mapping[str, Sequence[float]] | None = None,
-    seeds: Sequence[int] = (),
-    seconds: float,
-    device: str | None = None,
-    notes: str = "",
-    extra: Mapping[str, Any] | None = None,
-) -> Path:
-    """The old form."""
-    intervals = dict(intervals or {})
-    if not re.fullmatch(r"[a-z0-9_]+", name):
-        raise ValueError(f"a record's name has lower-case letters, digits and '_' only, got {name!r}")
-    if not command.strip() or not metrics:
-        raise ValueError(f"record {name!r} needs its command and at least one metric")
-    clean = {key: _number(value, f"metric {key!r}") for key, value in metrics.items()}
-    for key, (low, high) in intervals.items():
-        if key not in clean:
-            raise ValueError(f"interval {key!r} of record {name!r} belongs to no metric")
-        low, high = _number(low, f"interval {key!r}"), _number(high, f"interval {key!r}")
-        if low > high:
-            raise ValueError(f"interval {key!r} of record {name!r} is upside down: {low} > {high}")
-        intervals[key] = [low, high]
-    record = {
-        "name": name,
-        "command": command,
-        "commit": current_commit(),
-        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "device": device or describe_cpu(),
-        "seconds": round(_number(seconds, "seconds"), 2),
-        "seeds": [int(seed) for seed in seeds],
-        "n": int(n),
-        "metrics": clean,
-        "intervals": intervals,
-        "notes": notes,
-    }
-    if taken := sorted(record.keys() & (extra or {}).keys()):
-        raise ValueError(f"record {name!r} has its own {', '.join(taken)}; give the extra field another name")
-    path = results_dir() / f"{name}.json"
-    with atomic_write(path, "w") as file:
-        json.dump(record | dict(extra or {}), file, indent=2, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
     return path
 
 
@@ -272,10 +235,15 @@ def _text(record: dict, rows: list[dict], tables: Mapping[str, Any]) -> str:
     def line(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
+    def block(value: Any) -> str:
+        if not isinstance(value, (list, tuple)):
+            return line(value)
+        return "[\n" + ",\n".join(f"      {line(item)}" for item in value) + "\n    ]"
+
     parts = [f"  {line(key)}: {line(value)}" for key, value in record.items()]
     parts.append('  "rows": [\n' + ",\n".join(f"    {line(row)}" for row in rows) + "\n  ]")
     if tables:
-        inner = ",\n".join(f"    {line(key)}: {line(value)}" for key, value in tables.items())
+        inner = ",\n".join(f"    {line(key)}: {block(value)}" for key, value in tables.items())
         parts.append('  "tables": {\n' + inner + "\n  }")
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
@@ -288,7 +256,7 @@ def read_record(target: str | Path) -> Record | None:
         return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return found if "metrics" in found else Record(**found)
+        return Record(**found)
     except (json.JSONDecodeError, TypeError) as error:
         raise ValueError(f"{path} is not a record: {error}; run its command again") from error
 

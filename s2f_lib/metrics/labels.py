@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from s2f_lib.io import row
 from s2f_lib.metrics import checks, inference
 
 if TYPE_CHECKING:
@@ -153,9 +154,49 @@ def by_group(values: np.ndarray, groups: Sequence, people: np.ndarray | None = N
     rows = {}
     for group in np.unique(groups):
         mask = groups == group
-        row = {"mean": values[mask].mean(), "low": np.nan, "high": np.nan, "n": int(mask.sum())}
+        found = {"mean": values[mask].mean(), "low": np.nan, "high": np.nan, "n": int(mask.sum())}
         if mask.sum() > 1:
             interval = inference.mean_interval(values[mask], None if people is None else people[mask])
-            row.update(low=interval.low, high=interval.high)
-        rows[group] = row
+            found.update(low=interval.low, high=interval.high)
+        rows[group] = found
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def errors(
+    people: pd.DataFrame, angle: np.ndarray, sex_right: np.ndarray, top10: np.ndarray
+) -> dict[str, pd.DataFrame]:
+    """Angle, share of right sex labels and of faces in the first 10 %, by sex, decade, group, language, sex and group.
+
+    Parameters
+    ----------
+    people : pandas.DataFrame
+        ``sex``, ``group``, ``language`` and ``age``, row by row.
+    angle, sex_right, top10 : np.ndarray, shape (N,)
+        Degrees; 0 or 1; probabilities.
+
+    Returns
+    -------
+    dict of name to DataFrame: one row per group with ``angle_deg``, ``low``, ``high``, ``n``, ``sex_right``,
+    ``sex_low``, ``sex_high`` and ``top10_percent``
+    """
+    keys = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
+    keys["decade"] = decade(people["age"].to_numpy(float)).astype(str)
+    keys["sex and group"] = np.char.add(np.char.add(keys["sex"], " "), keys["group"])
+    out = {}
+    for name, groups in keys.items():
+        table = by_group(angle, groups).rename(columns={"mean": "angle_deg"})
+        right = by_group(sex_right, groups)
+        table["sex_right"], table["sex_low"], table["sex_high"] = right["mean"], right["low"], right["high"]
+        table["top10_percent"] = by_group(top10, groups)["mean"]
+        out[name] = table
+    return out
+
+
+def group_rows(table: pd.DataFrame, by: str) -> list[dict]:
+    """One table of `errors` as rows of a record, with the largest difference between its groups."""
+    rows = []
+    for group, found in table.iterrows():
+        of = {"experiment": "groups", "by": by, "group": group, "n": int(found["n"])}
+        rows.append(row("angle", found["angle_deg"], **of) | {"low": found["low"], "high": found["high"]})
+        rows.append(row("sex_right", found["sex_right"], **of) | {"low": found["sex_low"], "high": found["sex_high"]})
+    return [*rows, row("angle_gap", float(np.ptp(table["angle_deg"])), experiment="groups", by=by)]

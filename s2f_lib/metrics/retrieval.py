@@ -10,11 +10,12 @@ stand in random order, so a constant guess scores exactly chance, and nothing is
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from s2f_lib.io import row
 from s2f_lib.metrics import checks, inference
 
 METRICS = ("cosine", "l2", "l1")
@@ -214,30 +215,49 @@ def nearest(queries: np.ndarray, gallery: np.ndarray, k: int = 5, metric: str = 
     return np.argsort(d, axis=1, kind="stable")[:, :k]
 
 
+def _measured(ranks: Ranks, percents, ks) -> Iterator[tuple[str, int, np.ndarray, float]]:
+    """Measure, its k, probability per query, and what a random order gets."""
+    for k in percents:
+        faces = np.maximum(1, np.floor(ranks.size * k / 100 + 1e-9))
+        yield "top_percent", k, ranks.hit_percent(k), float((faces / ranks.size).mean())
+    for k in ks:
+        yield "recall_at", k, ranks.hit(k), float(np.minimum(1, k / ranks.size).mean())
+    for k in (2, 10):
+        if (ranks.size >= k).any():
+            yield "match", k, ranks.match(k), 1 / k
+
+
+def rows(ranks: Ranks, people: np.ndarray | None = None, percents=(1, 2, 5, 10), ks=(1, 5, 10), **conditions) -> list:
+    """Every retrieval number with its 95 % interval, as rows of a record; ``people`` are who speaks in each query."""
+    out = []
+    for measure, k, per_query, _ in _measured(ranks, percents, ks):
+        kept = np.isfinite(per_query)
+        interval = inference.mean_interval(per_query[kept], None if people is None else people[kept])
+        out.append(row(measure, interval, **conditions, k=k))
+    median = inference.bootstrap(np.median, ranks.expected, people=people, times=500)
+    return [*out, row("median_rank", median, **conditions)]
+
+
+def chance_rows(ranks: Ranks, percents=(1, 2, 5, 10), ks=(1, 5, 10), **conditions) -> list:
+    """What a random order would get, as rows of a record."""
+    out = [row(measure, chance, **conditions, k=k) for measure, k, _, chance in _measured(ranks, percents, ks)]
+    return [*out, row("median_rank", float(np.median((ranks.size + 1) / 2)), **conditions)]
+
+
 def summary(ranks: Ranks, people: np.ndarray | None = None, percents=(1, 2, 5, 10), ks=(1, 5, 10)) -> dict[str, dict]:
-    """Every retrieval number with its 95 % interval and its chance level.
+    """`rows` and `chance_rows` side by side, for the tables of a page.
 
     Returns
     -------
     dict of name to dict with ``value``, ``low``, ``high``, ``chance``: ``top1_percent`` ... (shares of clips),
-    ``recall_at_1`` ..., ``median_rank``, ``match_1_2``, ``match_1_10``.
+    ``recall_at_1`` ..., ``match_1_2``, ``match_1_10``, ``median_rank``.
     """
-    out = {}
-
-    def add(name: str, per_query: np.ndarray, chance: float) -> None:
-        kept = np.isfinite(per_query)
-        interval = inference.mean_interval(per_query[kept], None if people is None else people[kept])
-        out[name] = {"value": interval.estimate, "low": interval.low, "high": interval.high, "chance": chance}
-
-    for percent in percents:
-        faces = np.maximum(1, np.floor(ranks.size * percent / 100 + 1e-9))
-        add(f"top{percent}_percent", ranks.hit_percent(percent), float((faces / ranks.size).mean()))
-    for k in ks:
-        add(f"recall_at_{k}", ranks.hit(k), float(np.minimum(1, k / ranks.size).mean()))
-    for n in (2, 10):
-        if (ranks.size >= n).any():
-            add(f"match_1_{n}", ranks.match(n), 1 / n)
-    median = inference.bootstrap(np.median, ranks.expected, people=people, times=500)
-    chance = float(np.median((ranks.size + 1) / 2))
-    out["median_rank"] = {"value": median.estimate, "low": median.low, "high": median.high, "chance": chance}
-    return out
+    names = {"top_percent": "top{}_percent", "recall_at": "recall_at_{}", "match": "match_1_{}"}
+    pairs = zip(rows(ranks, people, percents, ks), chance_rows(ranks, percents, ks), strict=True)
+    return {
+        names.get(found["measure"], found["measure"]).format(found.get("k")): {
+            **{end: found[end] for end in ("value", "low", "high")},
+            "chance": chance["value"],
+        }
+        for found, chance in pairs
+    }

@@ -21,26 +21,32 @@ def measure(
     kinds : dict of kind to Pictures, same clips in the same order
     speakers : np.ndarray, shape (N,)
     findings : Findings
-        Gets ``gender_<a>_<b>``, ``age_same_decade_<a>_<b>``, ``age_within_one_<a>_<b>``, and the matrices.
+        Gets agreement of gender and decade, decades within one, the correlation of ages, and the matrices.
     labels : np.ndarray, shape (N,), optional
         "female" or "male" as the authors' file names say (VoxCeleb): the classifier's own error.
     """
     sexes, decades = metrics.labels.SEXES, metrics.labels.DECADES
-    findings.tables["sexes"], findings.tables["decades"] = list(sexes), list(decades)
     for a, b in combinations(kinds, 2):
         both = kinds[a].ok & kinds[b].ok
         sex = kinds[a].sex[both], kinds[b].sex[both]
         decade = metrics.labels.decade(kinds[a].age[both]), metrics.labels.decade(kinds[b].age[both])
-        findings.tables[f"gender_{a}_{b}"] = metrics.labels.confusion_counts(*sex, sexes).tolist()
-        findings.tables[f"age_{a}_{b}"] = metrics.labels.confusion_counts(*decade, decades).tolist()
+        of, who = {"reference": a, "picture": b}, speakers[both]
+        for label, pair, classes in (("gender", sex, sexes), ("decade", decade, decades)):
+            counted = metrics.labels.confusion_counts(*pair, classes)
+            findings.count("confusion", counted, label=label, **of, classes=list(classes))
         apart = np.abs(decade[0] - decade[1])
-        kept = {"gender": sex[0] == sex[1], "age_same_decade": apart == 0, "age_within_one": apart <= 10}
-        for name, values in kept.items():
-            findings.add(f"{name}_{a}_{b}", metrics.inference.mean_interval(values.astype(float), speakers[both]))
-        findings.add(f"age_r_{a}_{b}", np.corrcoef(kinds[a].age[both], kinds[b].age[both])[0, 1])
+        of = {"experiment": "labels", **of}
+        for measure, label, kept in (
+            ("agreement", "gender", sex[0] == sex[1]),
+            ("agreement", "decade", apart == 0),
+            ("within_one_decade", "decade", apart <= 10),
+        ):
+            findings.add(measure, metrics.inference.mean_interval(kept.astype(float), who), label=label, **of)
+        findings.add("age_r", np.corrcoef(kinds[a].age[both], kinds[b].age[both])[0, 1], **of)
     if labels is not None:
         for kind, pictures in kinds.items():
             named, seen = labels[pictures.ok], pictures.sex[pictures.ok]
-            findings.tables[f"gender_named_{kind}"] = metrics.labels.confusion_counts(named, seen, sexes).tolist()
+            of = {"label": "gender", "reference": "file name", "picture": kind}
+            findings.count("confusion", metrics.labels.confusion_counts(named, seen, sexes), **of, classes=list(sexes))
             right = metrics.inference.mean_interval((named == seen).astype(float), speakers[pictures.ok])
-            findings.add(f"gender_named_{kind}", right)
+            findings.add("agreement", right, experiment="labels", **of)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_lib import metrics
+from s2f_lib import io, metrics
 from s2f_lib.published import matching, own_encoder
 from s2f_lib.published.distances import centred_cosine, rank_histogram
 from s2f_lib.published.findings import Findings
@@ -113,28 +113,28 @@ def measure(pairs: Pairs, findings: Findings, repeats: int = matching.REPEATS, p
         found = [scores(seed) for seed in range(1 if name in ONCE else repeats)]
         ranks = [matching.ranks(one, pairs.speakers) for one in found]
         within = [matching.ranks(one, pairs.speakers, pairs.sex) for one in found]
-        per_clip[name] = matching.measures(ranks)
-        findings.update(name, matching.intervals(per_clip[name], pairs.speakers))
-        same = {f"{key}_same_gender": value for key, value in matching.measures(within).items()}
-        per_clip[name] |= same
-        findings.update(name, matching.intervals(same, pairs.speakers))
-        findings.tables[f"ranks_{name}"] = np.sum([rank_histogram(one) for one in ranks], axis=0).tolist()
-    for name in ("ridge", "best"):
-        for rival in ("authors", "authors_calibrated"):
-            for key in ("match_1_2", "top10_percent", "match_1_2_same_gender"):
-                gain = per_clip[name][key] - per_clip[rival][key]
-                findings.add(f"{name}_minus_{rival}_{key}", metrics.inference.mean_interval(gain, pairs.speakers))
-    findings.tables["gallery"], findings.tables["repeats"] = len(pairs), repeats
+        per_clip[name] = {None: matching.measures(ranks), "gender label": matching.measures(within)}
+        for group, values in per_clip[name].items():
+            of = {"experiment": "contest", "contestant": name, "within": group}
+            for (measure, k), value in matching.intervals(values, pairs.speakers).items():
+                findings.add(measure, value, **of, k=k)
+        counted = np.sum([rank_histogram(one) for one in ranks], axis=0)
+        findings.count("ranks", counted, contestant=name, gallery=len(pairs))
+    for name, rival in itertools.product(("ridge", "best"), ("authors", "authors_calibrated")):
+        for key, within in ((("match", 2), None), (("top_percent", 10), None), (("match", 2), "gender label")):
+            gain = per_clip[name][within][key] - per_clip[rival][within][key]
+            of = {"experiment": "contest", "contestant": name, "against": rival, "within": within, "k": key[1]}
+            findings.add(f"{key[0]}_gain", metrics.inference.mean_interval(gain, pairs.speakers), **of)
 
 
-def learning_curve(pairs: Pairs, sizes: tuple[int, ...], repeats: int = 3, seed: int = 0) -> dict[str, list[float]]:
-    """1:2 matching and top-10 % of the likelihood head when only some of the training pairs are used.
+def learning_curve(pairs: Pairs, sizes: tuple[int, ...], repeats: int = 3, seed: int = 0) -> list[dict]:
+    """1:2 matching and first 10 % of the likelihood head when only some of the training pairs are used.
 
     Returns
     -------
-    dict of the number of pairs (as text) to [match_1_2, top10_percent], means over repeats
+    list of rows, ``clips`` says how many pairs were used; means over repeats
     """
-    curve = {}
+    curve = []
     for size in sizes:
         found = []
         for repeat in range(repeats):
@@ -146,8 +146,9 @@ def learning_curve(pairs: Pairs, sizes: tuple[int, ...], repeats: int = 3, seed:
 
             scores = matching.out_of_fold(make, pairs.voice, pairs.face, pairs.speakers, seed=repeat)
             found.append(matching.ranks(scores, pairs.speakers))
-        means = matching.measures(found)
-        curve[str(size)] = [float(means["match_1_2"].mean()), float(means["top10_percent"].mean())]
+        means, of = matching.measures(found), {"experiment": "learning curve", "clips": size}
+        for measure, k in (("match", 2), ("top_percent", 10)):
+            curve.append(io.row(measure, float(means[measure, k].mean()), **of, k=k))
     return curve
 
 

@@ -38,16 +38,19 @@ def measure(kinds: dict[str, Pictures], speakers: np.ndarray, findings: Findings
         both = kinds[reference].ok & kinds[query].ok
         a, b, who = kinds[query].feature[both], kinds[reference].feature[both], speakers[both]
         other = metrics.similarity.mismatched(len(a), people=who)
-        name = f"{reference}_{query}"
-        findings.add(f"angle_deg_{name}", metrics.similarity.angle_deg(a, b).mean())
-        findings.add(f"angle_deg_{name}_random_pair", metrics.similarity.angle_deg(a, b[other]).mean())
-        findings.add(f"l2_{name}", np.linalg.norm(a - b, axis=1).mean())
-        findings.add(f"l2_{name}_random_pair", np.linalg.norm(a - b[other], axis=1).mean())
+        of = {"reference": reference, "picture": query}
+        l2 = (np.linalg.norm(a - x, axis=1).mean() for x in (b, b[other]))
+        angles = (metrics.similarity.angle_deg(a, x).mean() for x in (b, b[other]))
+        for measure, (own, random_pair) in (("angle", angles), ("l2", l2)):
+            findings.add(measure, own, experiment="similarity", **of)
+            findings.add(measure, random_pair, experiment="similarity", **of, baseline="random pair")
         found = matching.ranks(centred_cosine(a, b), who)
-        findings.update(f"retrieval_{name}", matching.intervals(matching.measures([found]), who))
-        findings.add(f"retrieval_{name}_median_rank_percent", 100 * found.median() / found.size.mean())
-        findings.tables[f"ranks_{name}"] = rank_histogram(found)
-        findings.tables[f"gallery_{name}"] = len(a)
+        for (measure, k), value in matching.intervals(matching.measures([found]), who).items():
+            findings.add(measure, value, experiment="retrieval", **of, k=k)
+        findings.add("median_rank_share", found.median() / found.size.mean(), experiment="retrieval", **of)
+        findings.count("ranks", rank_histogram(found), **of, gallery=len(a))
+    for kind, pictures in kinds.items():
+        findings.add("spread", spread(pictures), experiment="similarity", picture=kind)
 
 
 def rank_histogram(found: matching.Ranks, bins: int = BINS) -> list[int]:
@@ -56,10 +59,10 @@ def rank_histogram(found: matching.Ranks, bins: int = BINS) -> list[int]:
     return np.bincount(np.minimum((share * bins).astype(int), bins - 1), minlength=bins).tolist()
 
 
-def cumulative_percent(histogram: list[int]) -> np.ndarray:
-    """Percent of queries in the first 1, 2 ... 100 percent of the gallery; the ranks' histogram summed up."""
+def cumulative(histogram: list[int]) -> np.ndarray:
+    """Share of queries in the first 1, 2 ... 100 percent of the gallery; the ranks' histogram summed up."""
     histogram = np.asarray(histogram, float)
-    return 100 * histogram.cumsum() / histogram.sum()
+    return histogram.cumsum() / histogram.sum()
 
 
 def spread(pictures: Pictures) -> float:

@@ -1,76 +1,33 @@
-"""Numbers that may leave the reader's disk: metrics with intervals, and the aggregate tables they follow from."""
+"""Numbers that may leave the reader's disk: rows of a record, and the counts they follow from. Aggregates only.
+
+Every row says of which pictures it is: ``reference`` (the true face, or F2F) and ``picture``, by the names of
+`s2f_lib.published.layout` ("true", "f2f", "s2f_0", "s2f_07", "s2f_14").
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from s2f_lib import io
-from s2f_lib.metrics.inference import Interval
 
 
 @dataclass
 class Findings:
-    """Flat metrics, their intervals, and tables (counts, histograms, correlations): aggregates only."""
+    """Rows, and tables of counts: label pairs (``confusion``) and histograms of ranks (``ranks``)."""
 
-    metrics: dict[str, float] = field(default_factory=dict)
-    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
     tables: dict[str, Any] = field(default_factory=dict)
 
-    def add(self, name: str, value: float | Interval) -> None:
+    def add(self, measure: str, value: Any, **conditions: Any) -> None:
         """Store a number, with its interval if it has one."""
-        if name in self.metrics:
-            raise ValueError(f"{name} was measured twice; give the two measures two names")
-        if isinstance(value, Interval):
-            self.metrics[name], self.intervals[name] = value.estimate, (value.low, value.high)
-        else:
-            self.metrics[name] = float(value)
+        self.rows.append(io.row(measure, value, **conditions))
 
-    def update(self, prefix: str, values: Mapping[str, float | Interval]) -> None:
-        """Store several numbers under one prefix."""
-        for name, value in values.items():
-            self.add(f"{prefix}_{name}", value)
-
-
-def tables_path(name: str) -> Path:
-    """Where the tables of a record lie: ``results/tables/<name>.json``, beside the records."""
-    return io.results_dir() / "tables" / f"{name}.json"
-
-
-def write_tables(name: str, tables: Mapping[str, Any]) -> Path:
-    """Write the aggregate tables of a record."""
-    path = tables_path(name)
-    with io.atomic_write(path, "w") as file:
-        json.dump(tables, file, indent=1, allow_nan=False)
-        file.write("\n")
-    return path
-
-
-def read_tables(name: str) -> dict[str, Any] | None:
-    """Read the aggregate tables of a record; None means "not run yet"."""
-    path = io.result_file(f"tables/{name}.json")
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """What was recorded of one part: two records, and the tables that their numbers follow from."""
-
-    pictures: dict[str, Any]  # results/published_avspeech.json
-    tables: dict[str, Any]
-    heads: dict[str, Any]  # results/published_ridge.json
-    head_tables: dict[str, Any]
-
-    def number(self, name: str) -> float:
-        """A metric of the pictures' record."""
-        return self.pictures["metrics"][name]
-
-    def head(self, name: str) -> float:
-        """A metric of the heads' record."""
-        return self.heads["metrics"][name]
+    def count(self, table: str, counts: Any, **conditions: Any) -> None:
+        """Store a matrix or a histogram."""
+        self.tables.setdefault(table, []).append(conditions | {"counts": np.asarray(counts).tolist()})
 
 
 RECORDS = {
@@ -79,18 +36,26 @@ RECORDS = {
 }
 
 
-def recorded(part: str = "avspeech") -> Recorded:
-    """Read what was recorded of a part.
+def recorded(part: str = "avspeech") -> tuple[io.Record, io.Record]:
+    """What was recorded of a part: the record of the pictures, and that of the heads.
 
     Raises
     ------
     FileNotFoundError
         If it was not measured yet; the message gives the command.
     """
-    found = [read(name) for name in RECORDS[part] for read in (io.read_record, read_tables)]
+    found = [io.read_record(name) for name in RECORDS[part]]
     if any(one is None for one in found):
         raise FileNotFoundError(
             f"the {part} part was not measured yet (no {' and '.join(RECORDS[part])} in {io.results_dir()}); with the "
             f"published examples fetched, run: s2f published measure --part {part}"
         )
-    return Recorded(*found)
+    return found[0], found[1]
+
+
+def counts(record: io.Record, table: str, **conditions: Any) -> np.ndarray:
+    """The matrix or histogram of a table under these conditions; KeyError where there is not exactly one."""
+    found = [one for one in record.tables[table] if conditions.items() <= one.items()]
+    if len(found) != 1:
+        raise KeyError(f"record {record.name!r} has {len(found)} entries of {table!r} for {conditions}, wanted one")
+    return np.array(found[0]["counts"])

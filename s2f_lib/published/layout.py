@@ -6,6 +6,7 @@ Two folder layouts are read, the authors' own (``figures/avspeech_res/Face_ori/.
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 from collections import Counter
@@ -182,3 +183,13 @@ def _speaker(match: re.Match) -> str:
 def _label(match: re.Match) -> str | None:
     """The first figure of the authors' VoxCeleb code: 0 is labelled male, 1 female."""
     return {"0": "male", "1": "female"}.get((match.groupdict().get("code") or "")[:1])
+
+
+def parser(command: str, description: str) -> argparse.ArgumentParser:
+    """The options that two of the commands share."""
+    made = argparse.ArgumentParser(prog=f"s2f published {command}", description=description)
+    where = "folder of the published examples (default: $S2F_PUBLISHED, or where `s2f published fetch` put them)"
+    made.add_argument("--data", type=Path, help=where)
+    made.add_argument("--part", choices=list(PARTS), default="avspeech")
+    made.add_argument("--quiet", action="store_true", help="no progress bars")
+    return made

@@ -14,24 +14,6 @@ from pathlib import Path
 from s2f_lib.published import layout
 
 
-def _parser(command: str, description: str) -> argparse.ArgumentParser:
-    """The options that two of the commands share."""
-    made = argparse.ArgumentParser(prog=f"s2f published {command}", description=description)
-    where = "folder of the published examples (default: $S2F_PUBLISHED, or where `s2f published fetch` put them)"
-    made.add_argument("--data", type=Path, help=where)
-    made.add_argument("--part", choices=list(layout.PARTS), default="avspeech")
-    made.add_argument("--quiet", action="store_true", help="no progress bars")
-    return made
-
-
-def measure_parser() -> argparse.ArgumentParser:
-    """The options of ``s2f published measure``."""
-    made = _parser("measure", "Measure a part of the published examples and write its two records.")
-    made.add_argument("--repeats", type=int, default=2, help="repeated cross-validations (default %(default)s)")
-    made.add_argument("--only", choices=("pictures", "heads"), help="one of the two records")
-    return made
-
-
 def _located(options: argparse.Namespace) -> Path:
     """The folder of the examples; says what of the part is there."""
     folder = layout.locate(options.data)
@@ -43,10 +25,10 @@ def _located(options: argparse.Namespace) -> Path:
 
 def measure_main(arguments: Sequence[str] | None = None) -> int:
     """``s2f published measure``: the records of a part."""
-    options = measure_parser().parse_args(arguments)
-    folder = _located(options)
     from s2f_lib.published import findings, measure
 
+    options = measure.parser().parse_args(arguments)
+    folder = _located(options)
     measure.write_part(folder, options.part, options.repeats, options.only, progress=not options.quiet)
     print(f"records -> {', '.join(findings.RECORDS[options.part])}")
     return 0
@@ -54,7 +36,7 @@ def measure_main(arguments: Sequence[str] | None = None) -> int:
 
 def train_main(arguments: Sequence[str] | None = None) -> int:
     """``s2f published train``: the voice head that ``draw`` needs."""
-    parser = _parser("train", "Fit the voice head on all pairs of a part.")
+    parser = layout.parser("train", "Fit the voice head on all pairs of a part.")
     parser.add_argument("--out", type=Path, help="where to write it (default: the cache folder)")
     options = parser.parse_args(arguments)
     folder = _located(options)

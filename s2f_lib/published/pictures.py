@@ -17,7 +17,7 @@ from s2f_lib.published.layout import Part
 
 RECIPE = "picture-1"  # part of the cache's key; raise it when the measurement changes
 STATUS = ("ok", "no_face", "unreadable")
-FEATURE_DIM, POINTS = 128, 68
+FEATURE_DIM, POINTS, CHIP = 128, 68, 150
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,6 @@ def measure_picture(path: Path) -> dict[str, np.ndarray]:
 def measure_image(image: np.ndarray) -> dict[str, np.ndarray]:
     """The same for a picture in memory, uint8 (H, W, 3) RGB."""
     from s2f_lib import faces
-    from s2f_lib.faces.detection import rectangle
     from s2f_lib.faces.models import dlib_model
 
     boxes = faces.detect(image)
@@ -68,8 +67,7 @@ def measure_image(image: np.ndarray) -> dict[str, np.ndarray]:
     label = faces.label_photo(image, boxes[0])
     female = label.confidence if label.sex == "female" else 1 - label.confidence
     points = faces.landmarks68(image, boxes[0])
-    eyes_and_nose = dlib_model("landmarks5")(image, rectangle(boxes[0]))
-    feature = np.array(dlib_model("recogniser").compute_face_descriptor(image, eyes_and_nose))
+    feature = np.array(dlib_model("recogniser").compute_face_descriptor(faces.aligned(image, boxes[0], CHIP, 0.25)))
     return _result("ok", points, feature, female, label.age)
 
 

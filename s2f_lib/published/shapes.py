@@ -43,28 +43,37 @@ def table(predicted: Pictures, reference: Pictures, only: tuple[str, ...] | None
 
 def measure(kinds: dict[str, Pictures], findings: Findings) -> None:
     """Add the correlations of every S2F kind with F2F, and of the exaggerated one with the true face."""
-    columns = ["pooled", "female", "male", "adjusted", "random", "holm_pooled", "holm_female", "holm_male"]
-    columns += ["holm_adjusted", "n"]
     for kind in ("s2f_0", "s2f_07", "s2f_14"):
         if kind in kinds:
-            found = table(kinds[kind], kinds["f2f"])
-            findings.tables[f"craniofacial_f2f_{kind}"] = _plain(found[columns])
-            findings.add(f"craniofacial_median_{kind}", metrics.craniofacial.median_r(found, "pooled", faces_extra()))
-            findings.add(
-                f"craniofacial_median_adjusted_{kind}", metrics.craniofacial.median_r(found, "adjusted", faces_extra())
-            )
+            found, of = table(kinds[kind], kinds["f2f"]), {"reference": "f2f", "picture": kind}
+            _add(findings, found, **of)
             for how in ("pooled", "adjusted"):
-                findings.add(f"craniofacial_significant_{how}_{kind}", int((found[f"holm_{how}"] < 0.05).sum()))
-    against_true = table(kinds["s2f_07"], kinds["true"], INDICES)
-    findings.tables["craniofacial_true_s2f_07"] = _plain(against_true[columns])
+                at = {"experiment": "craniofacial", **of, "how": how}
+                median = metrics.craniofacial.median_r(found, how, faces_extra())
+                findings.add("median_r", median, **at)
+                findings.add("significant", int((found[f"holm_{how}"] < 0.05).sum()), **at)
+    _add(findings, table(kinds["s2f_07"], kinds["true"], INDICES), reference="true", picture="s2f_07")
+    of = {"experiment": "craniofacial", "reference": "f2f", "picture": "s2f_07"}
     near = 0
-    for name, row in findings.tables["craniofacial_f2f_s2f_07"].items():
-        key, published = key_of(name), paper.CRANIOFACIAL[key_of(name)]
-        findings.add(f"craniofacial_{key}", row["pooled"])
-        findings.intervals[f"craniofacial_{key}"] = metrics.craniofacial.fisher_interval(row["pooled"], int(row["n"]))
-        findings.add(f"craniofacial_{key}_published", published)
-        near += key != paper.NOT_PRINTED and abs(row["pooled"] - published) <= TOLERANCE
-    findings.add("craniofacial_within_0_10", near)
+    for name, r in table(kinds["s2f_07"], kinds["f2f"])["pooled"].items():
+        published = paper.CRANIOFACIAL[key_of(name)]
+        findings.add("r", published, **of, source="paper", face_measure=name, how="pooled")
+        near += key_of(name) != paper.NOT_PRINTED and abs(r - published) <= TOLERANCE
+    findings.add("within_tolerance", near, **of)
+
+
+def _add(findings: Findings, found: pd.DataFrame, **pair: str) -> None:
+    """Add every correlation of a table and its corrected p, rounded to what 968 clips can say."""
+    for name, row in found.iterrows():
+        for how in ("pooled", "female", "male", "adjusted", "random"):
+            of = {"experiment": "craniofacial", **pair, "face_measure": name, "how": how, "n": int(row["n"])}
+            if np.isfinite(row[how]):
+                findings.add("r", round(float(row[how]), 5), **of)
+                if how == "pooled":
+                    low, high = metrics.craniofacial.fisher_interval(findings.rows[-1]["value"], int(row["n"]))
+                    findings.rows[-1] |= {"low": low, "high": high}
+            if np.isfinite(row.get(f"holm_{how}", np.nan)):
+                findings.add("p_holm", round(float(row[f"holm_{how}"]), 5), **of)
 
 
 def key_of(name: str) -> str:
@@ -77,11 +86,3 @@ def faces_extra() -> tuple[str, ...]:
     from s2f_lib import faces
 
     return tuple(name for name in faces.MEASURES if name not in faces.PAPER_MEASURES)
-
-
-def _plain(table: pd.DataFrame) -> dict[str, dict[str, float | None]]:
-    """A table as JSON types; numbers rounded to what 968 clips can say, NaN as None."""
-    return {
-        str(name): {column: None if not np.isfinite(value) else round(float(value), 5) for column, value in row.items()}
-        for name, row in table.iterrows()
-    }

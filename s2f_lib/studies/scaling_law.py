@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from s2f_lib.io import Record
+
+STRAIGHT, BENT = "log-linear", "saturating power law"  # names of the two curves in the record
 LIMITS = np.linspace(0.05, 1.0, 96)  # shares tried as the limit of the bending curve; a share cannot pass 1
 
 
@@ -64,11 +67,9 @@ def fit(clips, share) -> Growth:
     return Growth(float(intercept), float(slope), *best[1:])
 
 
-def of_record(record: dict) -> tuple[np.ndarray, Growth]:
+def of_record(record: Record) -> tuple[np.ndarray, Growth]:
     """Points and curves of the record ``voice_scaling``: rows of (clips, share, low, high), and what was fitted."""
-    metrics, ends = record["metrics"], record["intervals"]
-    clips = sorted(int(key.split("_")[2]) for key in metrics if key.startswith("share_at_") and key.endswith("_clips"))
-    keys = [f"share_at_{n}_clips" for n in clips]
-    points = np.array([[n, metrics[key], *ends[key]] for n, key in zip(clips, keys, strict=True)], float)
-    line = (metrics["line_intercept"], metrics["line_slope_per_decade"])
-    return points, Growth(*line, *(metrics[f"bend_{name}"] for name in ("limit", "b", "c")))
+    measured = record.select(measure="share_of_oracle", curve=None).sort_values("clips")
+    line = [record.value("coefficient", curve=STRAIGHT, name=name) for name in ("intercept", "slope")]
+    bent = [record.value("coefficient", curve=BENT, name=name) for name in ("limit", "b", "c")]
+    return measured[["clips", "value", "low", "high"]].to_numpy(float), Growth(*line, *bent)

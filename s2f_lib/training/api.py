@@ -24,6 +24,7 @@ def run(
     resume: bool = True,
     progress: bool = False,
     device: str | None = None,
+    command: str = "",
 ) -> Run:
     """Train one voice encoder.
 
@@ -31,7 +32,7 @@ def run(
     ----------
     config : TrainConfig or str
         Settings, or the name of a preset.
-    source : ArraySource or iterable of batches
+    source : ArraySource or another source
         The training clips, see `s2f_lib.training.data`. What it says of itself (``about``) is kept with the run.
     f_dec, f_vgg : nn.Module, optional
         The frozen layers behind which the paper compares v_s and v_f; see `frozen_layers`.
@@ -46,6 +47,8 @@ def run(
         Show a progress bar with clips per second and the time left.
     device : str, optional
         "cpu", "cuda" or "cuda:1"; by default a GPU if there is one.
+    command : str
+        What was typed; kept in the log, so that published weights say how they were made.
 
     Returns
     -------
@@ -68,8 +71,8 @@ def run(
     layers_for : the frozen layers that belong to a source's features.
     """
     config = settings.preset(TrainConfig, config) if isinstance(config, str) else config
-    layers = {"f_dec": f_dec, "f_vgg": f_vgg}
-    trainer = VoiceTrainer(config, source, **layers, validation=validation, folder=out_dir, device=device)
+    layers, how = {"f_dec": f_dec, "f_vgg": f_vgg}, {"command": command, "folder": out_dir, "device": device}
+    trainer = VoiceTrainer(config, source, **layers, validation=validation, **how)
     return trainer.result(trainer.fit(resume, progress))
 
 

@@ -29,8 +29,7 @@ def load(folder: str | Path) -> dict | None:
     ValueError
         If it was written by another version of the format, or is damaged.
     """
-    path = Path(folder) / NAME
-    again = "delete it to start this run again"
+    path, again = Path(folder) / NAME, "delete it to start this run again"
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
@@ -38,11 +37,13 @@ def load(folder: str | Path) -> dict | None:
     except OSError:
         raise
     except Exception as error:  # whatever a damaged archive makes of itself
-        reason = " ".join(str(error).split())[:120]
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise ValueError(f"{path} is no checkpoint, or a damaged one ({reason}); {again}") from error
-    if not isinstance(state, dict) or state.get("version") != VERSION:
-        found = f"version {state.get('version')}" if isinstance(state, dict) else "something else"
-        raise ValueError(f"{path} holds {found} of the checkpoint format, this is version {VERSION}; {again}")
+    if not isinstance(state, dict):
+        raise ValueError(f"{path} is no checkpoint; {again}")
+    if state.get("version") != VERSION:
+        found = state.get("version")
+        raise ValueError(f"{path} is of version {found} of the checkpoint format, this is {VERSION}; {again}")
     return state
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     import torch
     from accelerate import PartialState
 
-    options = parser().parse_args(arguments)
+    options, typed = parser().parse_args(arguments), shlex.join(["s2f", "train", *(arguments or ())])
     config = config_of(options)
     out = Path(options.out or f"runs/{Path(options.preset).stem}-{Path(options.loss).stem}-{options.seed}").expanduser()
     device = None if options.device is None else str(choose_device(options.device))
@@ -65,8 +66,11 @@ def main(arguments: list[str] | None = None) -> int:
             source, validation = corpus_of(options) if sets is None else [
                 synthetic.source(which, workers=options.workers, progress=processes.is_main_process) for which in sets
             ]  # fmt: skip
-        layers, how = layers_for(source, config.loss), {"out_dir": out, "resume": not options.restart, "device": device}
-        result = run(config, source, **layers, validation=validation, progress=True, **how)
+        layers, how = (
+            layers_for(source, config.loss),
+            {"resume": not options.restart, "device": device, "command": typed},
+        )
+        result = run(config, source, **layers, validation=validation, out_dir=out, progress=True, **how)
     except KeyboardInterrupt:
         print(f"s2f train: stopped; {kept_in(out)}", file=sys.stderr)
         return 130
@@ -89,6 +93,8 @@ def config_of(options: argparse.Namespace) -> TrainConfig:
         If a preset, a loss, a field or a value is unknown.
     """
     changes = dict(_assignment(text) for text in options.set)
+    if own := [name for name in ("preset", "seed") if name in changes]:
+        raise ValueError(f"--set {own[0]}: it has an option of its own, --{own[0]}")
     return make_config(_file(options.preset), changes.pop("loss", _file(options.loss)), seed=options.seed, **changes)
 
 

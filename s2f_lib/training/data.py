@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -135,42 +135,6 @@ class ArraySource:
         return ArraySource(*(None if part is None else part[rows] for part in parts))
 
 
-class IterableSource:
-    """Any iterable of ready batches (a list, a WebDataset loader, a generator function's result) as a source.
-
-    It is started again when it ends. Its batches are taken as they come: the plan's batch size and seed do not
-    apply; several processes take turns. To resume, the batches already seen are read and thrown away.
-    """
-
-    def __init__(self, batches: Iterable[Batch]):
-        if iter(batches) is batches:
-            raise ValueError("a generator can be read only once; give a list or an object that starts anew each time")
-        self.iterable = batches
-
-    @property
-    def mean_feature(self) -> np.ndarray:
-        """Mean of v_f over the first eight batches, (D,) float32."""
-        first = [batch["v_f"].float().mean(dim=0) for batch, _ in zip(self.iterable, range(8))]
-        return torch.stack(first).mean(dim=0).numpy()
-
-    def batches(self, plan: Plan, start: int = 0) -> Iterator[Batch]:
-        """Endless batches from step `start` on."""
-        place, skip = 0, start * plan.world + plan.rank
-        while True:
-            before = place
-            for batch in self.iterable:
-                if place >= skip and (place - plan.rank) % plan.world == 0:
-                    yield batch if plan.seconds is None else _cut(batch, plan.seconds)
-                place += 1
-            if place == before:
-                raise ValueError("the source gave no batch at all")
-
-
-def as_source(batches) -> ArraySource | IterableSource:
-    """Take a source as it is; wrap any other iterable of batches."""
-    return batches if hasattr(batches, "batches") else IterableSource(batches)
-
-
 def prefetch(batches: Iterator[Batch], ahead: int = 4, pin: bool = False) -> Iterator[Batch]:
     """Prepare the next batches in a thread while the network works on this one; an error comes out here."""
     ready: queue.Queue = queue.Queue(maxsize=ahead)
@@ -202,7 +166,3 @@ def prefetch(batches: Iterator[Batch], ahead: int = 4, pin: bool = False) -> Ite
             raise item
     finally:
         closed.set()
-
-
-def _cut(batch: Batch, seconds: float) -> Batch:
-    return batch | {"waveform": batch["waveform"][:, : round(seconds * audio.SAMPLE_RATE)]}

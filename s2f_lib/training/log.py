@@ -47,8 +47,9 @@ class RunLog:
         for line in self.lines:
             prefix = "" if line["kind"] == "train" else f"{line['kind']}_"
             numbers = {prefix + key: value for key, value in line.items() if isinstance(value, (int, float))}
-            row = rows.setdefault(line["step"], {"step": line["step"]})
-            row |= {key: value for key, value in numbers.items() if not key.endswith("step")}
+            numbers = {key: value for key, value in numbers.items() if not key.endswith("step")}
+            if numbers:
+                rows.setdefault(line["step"], {"step": line["step"]}).update(numbers)
         columns = list(dict.fromkeys(key for row in rows.values() for key in row)) or ["step"]
         with io.atomic_write(self.path.with_name(TABLE), "w", newline="") as file:
             table = csv.DictWriter(file, columns)

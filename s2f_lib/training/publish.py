@@ -9,19 +9,14 @@ where that went on from other weights, it counts their clips too and says how th
 from __future__ import annotations
 
 import argparse
-import json
-import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
 from torch import Tensor
 
 from s2f_lib import config, hub, io, voice_encoder
-from s2f_lib.losses import LossConfig
 from s2f_lib.training import checkpoint
-from s2f_lib.training.api import make_config
 from s2f_lib.training.settings import TrainConfig
-from s2f_lib.training.synthetic import PeopleSet
 from s2f_lib.voice_encoder import VoiceEncoder
 
 NAME = "voice-encoder-synthetic"
@@ -107,8 +102,8 @@ def publish_run(folder: str | Path, name: str = NAME, device: str = "") -> Path:
     FileNotFoundError
         If the folder holds no checkpoint.
     ValueError
-        If the run is not at its end, does not say whom it heard or heard real people, or went on from weights that the
-        hub has no more; and as `publish`.
+        If the run is not at its end, does not say whom it heard or by which command, heard real people, or went on from
+        weights that the hub has no more; and as `publish`.
     """
     encoder, settings, state = load_run(folder)
     if state["step"] < settings.max_steps and not state["stopped"]:
@@ -120,8 +115,10 @@ def publish_run(folder: str | Path, name: str = NAME, device: str = "") -> Path:
     recogniser = about.pop("recogniser", None)
     if about.get("kind") != "synthetic people" or recogniser is None:
         raise ValueError(f"the run in {folder} was not trained on synthetic people alone, as far as it says")
-    which = PeopleSet(**{key: value for key, value in about.items() if key != "kind"})
-    lines, before = state["lines"], _origin(state["lines"])
+    lines, started = state["lines"], next((line for line in state["lines"] if line["kind"] == "started"), {})
+    if "command" not in started:
+        raise ValueError(f"the run in {folder} was not made by s2f train, and does not say how it can be made again")
+    before, typed = _origin(started), Path(folder).name if Path(folder).is_absolute() else folder
     seen = before.get("examples_seen", 0)
     scores = [line for line in lines if line["kind"] == "validation"]
     curve = [
@@ -136,7 +133,7 @@ def publish_run(folder: str | Path, name: str = NAME, device: str = "") -> Path:
         licence="Apache-2.0",
         source="trained from scratch on synthetic people; nobody's voice or face",
         builder="s2f_lib.voice_encoder:load",
-        command=_command(settings, which),
+        command=f"{started['command']} && s2f weights publish {typed}",
         device=device or io.describe_cpu(),
         seconds=lines[-1].get("seconds"),
         record="voice_encoder",
@@ -151,7 +148,7 @@ def publish_run(folder: str | Path, name: str = NAME, device: str = "") -> Path:
     )
 
 
-def _origin(lines: list[dict]) -> dict:
+def _origin(started: dict) -> dict:
     """The weights that a run went on from, as the hub describes them; empty for a run from the start.
 
     Raises
@@ -159,8 +156,7 @@ def _origin(lines: list[dict]) -> dict:
     ValueError
         If the hub has other weights under that name by now, so that nothing is known about those but their checksum.
     """
-    started = next((line for line in lines if line["kind"] == "started"), None)
-    if started is None:
+    if "name" not in started:
         return {}
     entry = hub.describe(started["name"])
     if entry.get("sha256") != started["sha256"]:
@@ -170,34 +166,6 @@ def _origin(lines: list[dict]) -> dict:
         )
     keys = ("name", "sha256", "command", "commit", "date", "data", "steps", "examples_seen", "curve", "init_from")
     return {key: entry[key] for key in keys if key in entry}
-
-
-def _command(settings: TrainConfig, which: PeopleSet) -> str:
-    """The two commands that make such weights, with every setting that is not the preset's."""
-    usual, mine = config.to_dict(make_config("synthetic-standard", "paper")), config.to_dict(settings)
-    words = ["s2f train --preset synthetic-standard", f"--people {which.people}", f"--clips {which.clips}"]
-    words += [f"--population-seed {which.seed}"] if which.seed != PeopleSet.seed else []
-    words += [f"--world {which.world}"] if which.world != PeopleSet.world else []
-    words += _loss(settings.loss) + ([f"--seed {settings.seed}"] if settings.seed else [])
-    changed = [key for key in mine if key not in ("loss", "seed") and usual[key] != mine[key]]
-    words += [f"--set {key}={_text(mine[key])}" for key in changed]
-    out = "runs/synthetic-standard"
-    return f"{' '.join(words)} --out {out} && s2f weights publish {out}"
-
-
-def _loss(loss: LossConfig) -> list[str]:
-    """The option that names a loss, or else its fields that differ from the paper's, which needs none."""
-    paper, mine = config.to_dict(LossConfig()), config.to_dict(loss)
-    if mine == paper:
-        return []
-    names = [name for name in LossConfig.PRESETS if config.preset(LossConfig, name) == loss]
-    if names:
-        return [f"--loss {names[0]}"]
-    return [f"--set loss={_text({key: value for key, value in mine.items() if value != paper[key]})}"]
-
-
-def _text(value) -> str:
-    return shlex.quote(value if isinstance(value, str) else json.dumps(value))
 
 
 def main(arguments: list[str] | None = None) -> int:

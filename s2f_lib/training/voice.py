@@ -82,10 +82,13 @@ class VoiceTrainer(Trainer):
     Parameters
     ----------
     config : TrainConfig
-    source : ArraySource or iterable of batches
+    source : ArraySource or another source
+        See `s2f_lib.training.data`.
     f_dec, f_vgg : nn.Module, optional
         Frozen layers of the loss.
     validation : ArraySource, optional
+    command : str
+        What was typed, for the log.
     folder, device
         As for `Trainer`.
     """
@@ -93,9 +96,18 @@ class VoiceTrainer(Trainer):
     unit, score = "clip", "angle_deg"
 
     def __init__(
-        self, config: TrainConfig, source, *, f_dec=None, f_vgg=None, validation=None, folder=None, device=None
+        self,
+        config: TrainConfig,
+        source,
+        *,
+        f_dec=None,
+        f_vgg=None,
+        validation=None,
+        command="",
+        folder=None,
+        device=None,
     ):
-        self.source, self.validation = data.as_source(source), validation
+        self.source, self.validation, self.command = source, validation, command
         loss = VoiceLoss(config.loss, f_dec, f_vgg)
         self.encoder = make_encoder(config, self.source)
         self.encoder.gradient_checkpointing = config.gradient_checkpointing
@@ -105,9 +117,12 @@ class VoiceTrainer(Trainer):
         self.loss = loss.to(self.device)
 
     def begin(self) -> None:
-        """Note which weights the run starts from."""
+        """Note by which command the run was started, and from which weights."""
+        facts = {"command": self.command} if self.command else {}
         if name := self.config.init_from:
-            self.log.add("started", 0, name=name, sha256=io.sha256(weights_of(name)))
+            facts |= {"name": name, "sha256": io.sha256(weights_of(name))}
+        if facts:
+            self.log.add("started", 0, **facts)
 
     def batches(self, start: int) -> Iterator[data.Batch]:
         """This process's share of the clips of each step."""

@@ -3,6 +3,7 @@
 import pytest
 
 from benchmarks import espeak, second_engine
+from s2f_lib import io
 
 
 def test_without_the_program_it_says_so_and_measures_nothing(monkeypatch, capsys):
@@ -13,13 +14,15 @@ def test_without_the_program_it_says_so_and_measures_nothing(monkeypatch, capsys
 
 
 @pytest.mark.skipif(not espeak.available(), reason="espeak-ng is not installed (optional)")
-def test_both_engines_are_heard_and_sex_is_read_from_both():
+def test_both_engines_are_heard_and_sex_is_read_from_both(tmp_path):
     population = second_engine.speakers(24)
     assert len(population) == 24
-    metrics, intervals = second_engine.measure(population)
-    assert metrics["own_sex_right"] > 0.75
-    assert metrics["espeak_sex_right"] > 0.5  # how much is left of it is for the record to say: the weights decide
-    for engine in ("espeak", "own"):
-        low, high = intervals[f"{engine}_age_r"]
-        assert -1 <= low <= metrics[f"{engine}_age_r"] <= high <= 1
-    assert metrics["sex_majority"] < 0.75
+    path = io.write_record(tmp_path / "r.json", rows=second_engine.measure(population), command="c", n=24, seconds=1)
+    found = io.read_record(path)
+    assert found.value("sex_right", engine="our own") > 0.75
+    # how much is left of it is for the record to say: the weights decide
+    assert found.value("sex_right", engine="espeak-ng") > 0.5
+    for engine in ("espeak-ng", "our own"):
+        low, high = found.interval("age_r", engine=engine)
+        assert -1 <= low <= found.value("age_r", engine=engine) <= high <= 1
+    assert found.value("sex_right", baseline="constant") < 0.75

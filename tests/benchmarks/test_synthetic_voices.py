@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import synthetic_voices
+from s2f_lib import io
 from s2f_lib.metrics.verification import auc_of_people
 from s2f_lib.people import speech
 from s2f_lib.people.population import sample
@@ -109,11 +110,11 @@ def test_a_clip_that_ends_in_silence_is_measured():
 
 def test_the_null_test_on_sound_finds_arrows_and_nothing_else():
     """Small here; the record has it for 2,016 people (`synthetic_people.py --null`)."""
-    found, _ = synthetic_voices.null_metrics(seed=11, people=168, shuffles=200)
-    assert found["null_audio_largest_r"] < 1.3 * found["null_audio_chance_r"]
-    assert found["null_audio_p"] > 0.01
-    assert found["physiology_audio_p"] < 0.01
-    assert found["physiology_audio_largest_r"] > found["physiology_audio_chance_r"]
+    found = io.Record(synthetic_voices.null_rows(seed=11, people=168, shuffles=200))
+    assert found.value("largest_r", world="null") < 1.3 * found.value("chance_r", world="null")
+    assert found.value("p", world="null") > 0.01
+    assert found.value("p", world="physiology") < 0.01
+    assert found.value("largest_r", world="physiology") > found.value("chance_r", world="physiology")
 
 
 def test_the_bootstrap_of_verification_compares_nobody_with_himself_as_another():
@@ -124,5 +125,5 @@ def test_the_bootstrap_of_verification_compares_nobody_with_himself_as_another()
     others = cosine[~np.eye(40, dtype=bool)]
     assert value == pytest.approx(np.mean([np.mean(others < own) for own in np.diag(cosine)]))
     assert auc_of_people(cosine, np.repeat(everybody, 2)) == pytest.approx(value)
-    low, high = synthetic_voices._ends(lambda who: auc_of_people(cosine, who), everybody)
-    assert low < value < high
+    ends = synthetic_voices._ends(lambda who: auc_of_people(cosine, who), everybody)
+    assert ends["low"] < value < ends["high"]

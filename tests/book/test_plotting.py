@@ -83,16 +83,6 @@ def test_a_confusion_matrix_shows_row_shares_and_n():
         plotting.confusion_matrix([[1]], ["a", "b"])
 
 
-def test_curves_show_mean_and_range_over_seeds():
-    figure = plotting.curves({"L1": ([0, 1], [[0, 2], [2, 4]])}, xlabel="Step", ylabel="Loss", chance=1.0)
-    axis = figure.axes[0]
-    np.testing.assert_allclose(axis.lines[0].get_ydata(), [1, 3])
-    assert axis.lines[0].get_color() == plotting.COLORS["L1"]
-    band = axis.collections[0].get_paths()[0].vertices
-    assert (band[:, 1].min(), band[:, 1].max()) == (0, 4)
-    assert axis.get_legend_handles_labels()[1] == ["L1 (2 seeds)", "chance"]
-
-
 def test_bars_show_interval_chance_published_and_n():
     figure = plotting.bars(
         {"voice": 46, "demographics": 22},

@@ -78,6 +78,18 @@ def test_a_slider_needs_frames_that_differ(picture, labels):
         widgets.frame_slider(frames(picture, labels), "letter")
 
 
+def test_before_version_8_of_ipywidgets_the_kernel_moves_the_frames(picture, monkeypatch):
+    import ipywidgets
+
+    monkeypatch.delattr(ipywidgets, "Stack")
+    tabs = widgets.frame_tabs({"age": frames(picture, ["20", "40"]), "sex": frames(picture, ["f", "m"])})
+    assert [tabs.get_title(i) for i in range(2)] == ["age", "sex"]
+    slider, box = tabs.children[0].children
+    assert "picture at 40" in box.children[0].value
+    slider.index = 0
+    assert "picture at 20" in box.children[0].value
+
+
 def test_filters_show_their_people_and_only_those(picture):
     people = {name: widgets.Frame(name, picture, f"person {name}") for name in ("p1", "p2", "p3")}
     box = widgets.people_explorer(people, {"all": ["p1", "p2", "p3"], "labelled female": ["p2"]})

@@ -38,6 +38,7 @@ def run(*arguments, **options):
 def test_every_task_once(jobs):
     assert run(square, range(20), jobs=jobs) == {i: i * i for i in range(20)}
     assert run(square, [], jobs=jobs) == {}
+    assert run(square, iter(range(20)), jobs=jobs) == {i: i * i for i in range(20)}
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -64,17 +65,26 @@ def test_dask_gives_the_same_and_survives_a_killed_worker(tmp_path):
         address = cluster.scheduler_address
         assert run(square, range(20), scheduler=address) == {i: i * i for i in range(20)}
         tasks = [(str(tmp_path), i) for i in range(6)]
-        assert run(die_once, tasks, scheduler=address) == {i: i for i in range(6)}
+        assert run(die_once, tasks, scheduler=address) == {task: task[1] for task in tasks}
         assert (tmp_path / "died").exists()
         with pytest.raises(ValueError, match="three is too many"):
             run(stumble, range(9), scheduler=address)
 
 
-def test_a_lock_ends_with_its_block(tmp_path):
-    with engine.lock(tmp_path):
-        pass
-    with engine.lock(tmp_path):
-        assert (tmp_path / ".lock").exists()
+def die_or_hang(number):
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    if number == 5:
+        time.sleep(60)
+    return number
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_task_that_crashes_or_hangs_its_process_is_lost_alone(jobs):
+    results = run(die_or_hang, range(9), jobs=jobs, isolated=2.0)
+    assert sorted(results) == list(range(9))
+    assert [n for n, result in results.items() if isinstance(result, engine.WorkerDied)] in ([3, 5], [5, 3])
+    assert all(results[n] == n for n in range(9) if n not in (3, 5))
 
 
 def test_only_files_that_match_are_removed(tmp_path):

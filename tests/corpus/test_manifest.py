@@ -26,7 +26,7 @@ def test_rows_come_back_with_their_extra_columns(tmp_path):
 
 
 def test_one_row_per_clip(tmp_path):
-    with pytest.raises(ValueError, match="'a' is in the list 2 times"):
+    with pytest.raises(ValueError, match="'a' is in the list twice"):
         manifest.write(tmp_path / "m.csv", [row("a"), row("a")])
     with pytest.raises(ValueError, match="unknown status"):
         manifest.write(tmp_path / "m.csv", [row("a", "fine")])

@@ -84,7 +84,7 @@ def hostile(path, *members):
 
 @pytest.mark.parametrize("name", ["../../etc/x.wav", "/etc/x.wav", "a/b.wav", "naïve.wav", "a" * 200 + ".wav"])
 def test_names_that_leave_the_folder_are_refused(tmp_path, name):
-    with pytest.raises(ValueError, match="may not be a file name"):
+    with pytest.raises(ValueError, match=r"may not be a file name|no plain file"):
         list(shards.read_samples(hostile(tmp_path / "x.tar", (tarfile.TarInfo(name), b"x"))))
 
 
@@ -151,7 +151,7 @@ def test_what_cannot_be_stored_is_refused(tmp_path):
 def source(tmp_path):
     """23 clips in four shards of unequal size; clip number i has v_f full of i."""
     cuts = [0, 5, 6, 17, 23]
-    paths = [(make(tmp_path / f"{k}.tar", range(a, b)), b - a) for k, (a, b) in enumerate(pairwise(cuts))]
+    paths = [(make(tmp_path / f"{k}.tar", range(a, b)), b - a, None) for k, (a, b) in enumerate(pairwise(cuts))]
     return ShardSource(paths, {"a": 0, "b": 1}, window=2)
 
 
@@ -213,9 +213,9 @@ def test_missing_features_say_what_to_do(tmp_path):
     bare = sample(0)
     del bare["v_f.npy"], bare["logits.npy"]
     path = shards.write_shard(tmp_path / "x.tar", [("a", bare)])
-    source = ShardSource([(path, 1)], {"a": 0})
+    source = ShardSource([(path, 1, None)], {"a": 0})
     assert "v_f" not in take(source, Plan(batch_size=1), 1)[0]
     with pytest.raises(ValueError, match="extract_features"):
         _ = source.mean_feature
     with pytest.raises(ValueError, match=r"holds 1 clips, corpus\.json says 2"):
-        take(ShardSource([(path, 2)], {"a": 0}), Plan(batch_size=1), 1)
+        take(ShardSource([(path, 2, None)], {"a": 0}), Plan(batch_size=1), 1)

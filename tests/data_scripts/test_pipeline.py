@@ -47,11 +47,11 @@ FETCHED = {
     "no-face_00000000_00001800": ("ok", ""),
     "silent_00000000_00001800": ("skipped", "no sound"),
     "turned_00000000_00001800": ("ok", ""),
-    "truncated_00000000_00001800": ("skipped", "damaged"),
+    "truncated_00000000_00001800": ("failed", "damaged"),
     "good-two_00090000_00095000": ("skipped", "too short"),
     "missing_00000000_00003000": ("skipped", "gone"),
-    "html-page_00000000_00003000": ("skipped", "not a video"),
-    "stall_00000000_00003000": ("skipped", "host stalls"),
+    "html-page_00000000_00003000": ("failed", "not a video"),
+    "stall_00000000_00003000": ("waiting", "host stalls"),
 }
 CROPPED = {
     "no-face_00000000_00001800": ("skipped", "no face"),
@@ -139,7 +139,8 @@ def test_shards_hold_what_training_wants(made):
 
 def test_a_quick_encoder_trains_on_the_shards(made, tmp_path, capsys):
     """The command of the book, with the paper's loss, three steps of two clips of 3 s."""
-    from s2f_lib import training, voice_encoder
+    from s2f_lib import voice_encoder
+    from s2f_lib.training import command as training
 
     small = json.dumps({"channels": [4] * 9, "hidden": 8})
     settings = {"encoder_changes": small, "seconds": 3.0, "batch_size": 2, "max_steps": 3, "log_every": 1}

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from s2f_lib import io
 from s2f_lib.evaluate import own_corpus
 
 
@@ -40,13 +41,14 @@ def encoder(waveform):
 
 def test_a_perfect_encoder_finds_every_clip(monkeypatch):
     monkeypatch.setattr(own_corpus.corpus, "open", lambda path: Corpus())
-    n, metrics, intervals, notes = own_corpus.run("x", encoder)
+    n, rows, notes = own_corpus.run("x", encoder)
     assert n == 40
     assert "10 speakers" in notes
-    assert metrics["recall_at_1"] == 1
-    assert metrics["angle_deg_6_s"] < 0.2 < metrics["angle_deg_mean_feature"] < metrics["angle_deg_random_pair"]
-    assert metrics["match_1_2_chance"] == 0.5
-    assert set(intervals) <= set(metrics)
+    found = io.Record(rows)
+    assert found.value("recall_at", k=1, seconds=6) == 1
+    mean, other = (found.value("angle", predictor=name) for name in ("mean feature", "random pair"))
+    assert found.value("angle", predictor="voice", seconds=6) < 0.2 < mean < other
+    assert found.value("match", k=2, predictor="chance") == 0.5
 
 
 def test_an_encoder_of_another_recogniser_is_refused(monkeypatch):

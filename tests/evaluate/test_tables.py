@@ -10,6 +10,8 @@ from s2f_lib.audio import degrade
 from s2f_lib.evaluate import data, synthetic, tables
 from s2f_lib.evaluate import main as evaluation
 
+ROWS = [{"measure": "angle", "value": 1.0}]
+
 
 def test_baselines_are_ordered(small_study):
     table = tables.similarity_table(small_study)["angle_deg"]
@@ -33,18 +35,21 @@ def test_within_tables_compare_inside_groups_only(small_study):
     assert table.loc[("same sex", "voice"), "faces"] == 28
 
 
-def test_the_record_has_only_finite_numbers_and_ordered_intervals(small_study, stand_ins):
-    metrics, intervals = synthetic.run(small_study, stand_ins[1], spoiled=8)
-    assert len(metrics) > 150
-    assert all(np.isfinite(v) for v in metrics.values())
-    assert set(intervals) <= set(metrics)
-    for name, (low, high) in intervals.items():
-        assert low <= metrics[name] <= high, name
-    for wanted in ("angle_deg_6_s", "top10_percent", "recall_at_5", "median_rank", "match_1_2_same_sex", "sex_s2f"):
-        assert wanted in metrics
-    for name in metrics:
-        assert name == name.lower()
-        assert " " not in name
+def test_the_record_has_only_finite_numbers_and_ordered_intervals(small_study, stand_ins, tmp_path):
+    rows = synthetic.run(small_study, stand_ins[1], degraded=8)
+    path = io.write_record(tmp_path / "r.json", rows=rows, command="c", n=56, seconds=1)  # refuses what is not finite
+    found = io.read_record(path)
+    assert len(found.rows) > 150
+    assert all(row["low"] <= row["value"] <= row["high"] for row in found.rows if "low" in row)
+    voice = {"experiment": "retrieval", "metric": "cosine", "predictor": "voice", "seconds": 6}
+    ranks = tables.retrieval_ranks(small_study)
+    assert found.value("top_percent", k=10, within=None, **voice) == pytest.approx(ranks.top_percent(10))
+    assert found.value("median_rank", within=None, **voice) == pytest.approx(ranks.median())
+    assert found.value("match", k=2, within=None, experiment="retrieval", predictor="chance") == 0.5
+    assert found.value("match", k=2, within="sex", **voice) <= 1
+    assert found.value("agreement", label="sex", pair="assigned x S2F") <= 1
+    assert found.value("clip_angle", pair="two people", within="sex and decade") > 0
+    assert [row["n"] for row in found.matching(measure="angle", experiment="corruptions")] == [8] * 15
 
 
 def test_features_come_from_the_cache_the_second_time(small_study, stand_ins, monkeypatch):
@@ -95,7 +100,7 @@ def test_command_explains_missing_weights(capsys):
 
 def test_record_goes_where_it_is_asked(tmp_path):
     options = evaluation.parser().parse_args(["--out", str(tmp_path / "evaluation_small.json")])
-    path = evaluation.write(options, 5, {"x": 1.0}, {}, "", 1.0)
+    path = evaluation.write(options, 5, ROWS, "", 1.0)
     record = json.loads(path.read_text())
     assert path.parent == tmp_path
     assert record["command"].startswith("s2f evaluate --corpus synthetic")
@@ -104,15 +109,14 @@ def test_record_goes_where_it_is_asked(tmp_path):
 
 def command_and_seeds(tmp_path, *typed):
     options = evaluation.parser().parse_args([*typed, "--out", str(tmp_path / "evaluation_small.json")])
-    record = json.loads(evaluation.write(options, 5, {"x": 1.0}, {}, "", 1.0).read_text())
+    record = json.loads(evaluation.write(options, 5, ROWS, "", 1.0).read_text())
     return record["command"].removesuffix(" --out results/evaluation_small.json"), record["seeds"]
 
 
 def test_the_record_names_the_command_that_made_it(tmp_path):
     usual = "s2f evaluate --corpus synthetic --people 1000 --seed 4000 --world physiology"
     usual += " --weights voice-encoder-synthetic"
-    recorded = io.read_record("evaluation_synthetic")["command"].replace("python -m s2f_lib.evaluate", "s2f evaluate")
-    assert usual + " --out results/evaluation_synthetic.json" == recorded
+    assert usual + " --out results/evaluation_synthetic.json" == io.read_record("evaluation_synthetic").command
     assert command_and_seeds(tmp_path) == (usual, [4000, 3000])
     assert command_and_seeds(tmp_path, "--workers", "8", "--quiet")[0] == usual
     other = ("--decoder", "mine", "--train-people", "500")

@@ -5,9 +5,8 @@ import pytest
 import torch
 
 from s2f_lib import hub
+from s2f_lib.faces import craniofacial_correlations, decode, texture_error, to_pictures
 from s2f_lib.faces.decoder import DecoderShape, FaceDecoder, load_decoder, to_mean_shape
-from s2f_lib.faces.decoder_quality import craniofacial_correlations, decode, texture_error, to_pictures
-from s2f_lib.faces.pictures import PictureSet
 from s2f_lib.faces.recogniser import to_tensor
 from s2f_lib.training.publish import publish
 from tools import train_decoder
@@ -186,10 +185,10 @@ def test_shipped_weights_come_back_in_single_precision(tmp_path, tiny_decoder):
 
 
 def test_the_mean_face_has_relative_error_one(tiny_decoder):
-    pictures = (np.random.default_rng(0).random((5, 1, 32, 32, 3)) * 255).astype(np.uint8)
-    points = tiny_decoder.mean_landmarks.numpy()[None, None].repeat(5, 0)
+    pictures = (np.random.default_rng(0).random((5, 32, 32, 3)) * 255).astype(np.uint8)
+    points = tiny_decoder.mean_landmarks.numpy()[None].repeat(5, 0)
     mean = tiny_decoder.mean_texture.expand(5, -1, -1, -1)
-    assert texture_error(tiny_decoder, mean, PictureSet(pictures, points)) == pytest.approx(1)
+    assert texture_error(tiny_decoder, mean, pictures, points) == pytest.approx(1)
 
 
 def test_correlations_of_equal_landmarks_are_one(faces):

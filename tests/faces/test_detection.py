@@ -85,3 +85,28 @@ def test_a_photo_label_is_a_label(faces):
     assert all(label is not None and 0.5 <= label.confidence <= 1 and 0 < label.age < 81 for label in labels)
     assert np.mean([label.sex == sex for label, sex in zip(labels, sexes)]) >= 0.5
     assert room.label_photo(np.full((120, 120, 3), 128, np.uint8)) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 40), (40, 1), (1, 1), (2, 2), (2, 300), (15, 15), (16, 16), (16, 4000)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_picture_that_is_too_small_for_a_face_has_none(shape, turned):
+    picture = np.full((*shape, 3), 128, np.uint8)
+    picture = picture.swapaxes(0, 1) if turned else picture
+    assert room.detect(picture) == []
+    assert room.choose_face(picture).status == "no_face"
+    assert room.label_photo(picture) is None
+
+
+@pytest.mark.parametrize(
+    "picture", [np.zeros((64, 64), np.uint8), np.zeros((64, 64, 3), np.uint16), np.zeros((0, 0, 4))]
+)
+def test_what_is_not_an_rgb_picture_of_bytes_is_refused(picture):
+    with pytest.raises(ValueError, match=r"one RGB picture, uint8 \(H, W, 3\), got"):
+        room.detect(picture)
+
+
+def test_a_face_is_found_in_any_layout_of_the_memory(faces):
+    picture = faces[0][0]
+    for other in (np.asfortranarray(picture), picture[:, ::-1][:, ::-1], np.stack([picture, picture])[1]):
+        assert room.detect(other) == room.detect(picture)
+        assert np.array_equal(room.aligned(other, room.detect(picture)[0], 64, 0.2).shape, (64, 64, 3))

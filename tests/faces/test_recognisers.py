@@ -1,27 +1,14 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from s2f_lib import hub
+from s2f_lib import hub, io
 from s2f_lib.faces.recogniser import extract, to_tensor
 from s2f_lib.faces.recognisers import synthetic_vgg
-from s2f_lib.faces.vgg import VGGFace, VGGRecogniser, VGGShape, fold_batch_norm
+from s2f_lib.faces.vgg import VGGFace, VGGRecogniser, VGGShape
 
 SHAPE = VGGShape((4, 4, 8, 8, 8), 2, 64, 8, 32, 6)
-
-
-def test_folding_batch_norm_changes_no_output():
-    torch.manual_seed(0)
-    trained = VGGFace(SHAPE, batch_norm=True)
-    for _ in range(3):
-        trained(torch.randn(8, 3, 64, 64) * 3 + 1)  # moves the running statistics
-    with torch.no_grad():
-        trained.bn6.weight.uniform_(0.5, 2)
-    trained.eval()
-    pixels = torch.randn(4, 3, 64, 64)
-    plain = fold_batch_norm(trained)
-    assert torch.allclose(plain(pixels), trained(pixels), atol=1e-5)
-    assert not any(isinstance(m, (torch.nn.BatchNorm2d, torch.nn.BatchNorm1d)) for m in plain.modules())
 
 
 def test_feature_is_nonnegative_after_relu_and_signed_before(tiny_recogniser):
@@ -98,3 +85,22 @@ def test_dlib_without_a_face_takes_the_middle_or_raises():
     assert hub.load("dlib")(blank).v_f.shape == (1, 128)
     with pytest.raises(ValueError, match="no face found in picture 0"):
         hub.load("dlib", on_missing="raise")(blank)
+
+
+def test_the_shipped_recogniser_is_thirteen_convolutions_and_three_layers(faces):
+    """v_f and logits, worked out from the tensors of the file alone."""
+    state, shape = io.read_tensors(hub.find("synthetic-vgg"))
+    pictures = faces[0][:2, ::2, ::2]  # 80 pixels, the network's own size
+    maps = (torch.from_numpy(pictures.copy()).permute(0, 3, 1, 2) - 127.5) / 64
+    numbers = iter(sorted({int(name.split(".")[1]) for name in state if name.startswith("features.")}))
+    for count in (2, 2, 3, 3, 3):
+        for _ in range(count):
+            k = next(numbers)
+            stride = shape["first_stride"] if k == 0 else 1
+            maps = F.relu(F.conv2d(maps, state[f"features.{k}.weight"], state[f"features.{k}.bias"], stride, padding=1))
+        maps = F.max_pool2d(maps, 2)
+    fc6 = F.relu(F.linear(maps.flatten(1), state["fc6.weight"], state["fc6.bias"]))
+    v_f = F.relu(F.linear(fc6, state["fc7.weight"], state["fc7.bias"]))
+    found = extract(hub.load("synthetic-vgg"), pictures)
+    np.testing.assert_allclose(found[0], v_f.numpy(), atol=1e-5)
+    np.testing.assert_allclose(found[1], F.linear(v_f, state["fc8.weight"], state["fc8.bias"]).numpy(), atol=1e-4)

@@ -28,18 +28,18 @@ def test_the_hundred_true_ranks_say_what_r_at_k_means():
     assert min(paper.TRUE_RANKS) == 2
     assert max(paper.TRUE_RANKS) == 4849
     assert np.median(paper.TRUE_RANKS) == 550
-    assert [paper.recall_at_rank(paper.TRUE_RANKS, k) for k in (1, 2, 5, 10)] == [0, 1, 1, 2]
-    assert [paper.top_percent_recall(paper.TRUE_RANKS, k) for k in (1, 2, 5, 10)] == [10, 13, 31, 46]
+    assert [paper.recall_at_rank(paper.TRUE_RANKS, k) for k in (1, 2, 5, 10)] == [0, 0.01, 0.01, 0.02]
+    assert [paper.top_percent_recall(paper.TRUE_RANKS, k) for k in (1, 2, 5, 10)] == [0.1, 0.13, 0.31, 0.46]
     of_100 = [paper.recall_in_smaller_gallery(paper.TRUE_RANKS, k) for k in (1, 2, 5, 10)]
-    assert of_100 == pytest.approx([8.6, 14.4, 30.1, 47.3], abs=0.06)
+    assert of_100 == pytest.approx([0.086, 0.144, 0.301, 0.473], abs=6e-4)
 
 
 def test_recall_in_a_smaller_gallery_is_what_drawing_gives():
     rng = np.random.default_rng(0)
     rank, gallery, size, k = 40, 300, 30, 3
     draws = [1 + (rng.choice(gallery - 1, size - 1, replace=False) < rank - 1).sum() for _ in range(20_000)]
-    expected = 100 * np.mean(np.array(draws) <= k)
-    assert paper.recall_in_smaller_gallery(np.array([rank]), k, size, gallery) == pytest.approx(expected, abs=1.5)
+    expected = np.mean(np.array(draws) <= k)
+    assert paper.recall_in_smaller_gallery(np.array([rank]), k, size, gallery) == pytest.approx(expected, abs=0.015)
 
 
 def test_a_wrong_matrix_is_refused():
@@ -81,10 +81,10 @@ def test_measures_and_published_values_have_the_same_names():
 
 def test_rank_histogram_sums_up_to_top_percent():
     found = distances.matching.ranks(np.eye(200) + np.random.default_rng(0).random((200, 200)), np.arange(200))
-    curve = distances.cumulative_percent(distances.rank_histogram(found))
-    assert curve[-1] == 100
+    curve = distances.cumulative(distances.rank_histogram(found))
+    assert curve[-1] == 1
     assert (np.diff(curve) >= 0).all()
-    assert curve[9] == pytest.approx(100 * found.top_percent(10), abs=1e-9)
+    assert curve[9] == pytest.approx(found.top_percent(10), abs=1e-9)
 
 
 def test_centred_cosine_ignores_a_common_shift():

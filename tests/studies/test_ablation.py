@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from s2f_lib import cli, config, training, voice_encoder
+from s2f_lib import cli, config, io, training, voice_encoder
 from s2f_lib.faces.decoder import DecoderShape, FaceDecoder
 from s2f_lib.studies.ablation import jobs, scores, summary
 from s2f_lib.training import validate
@@ -113,11 +113,14 @@ def test_a_study_runs_resumes_and_reports(clips, layers, settings, tmp_path, mon
     target = summary.target_angle(results, start)
     timed = summary.add_speed(results, target, {name: c.max_steps for name, c in tiny.items()})
     path = summary.write(timed, search, study, start, target, 1.0, "s2f study ablation")
-    record = json.loads(path.read_text())
-    assert {"full.final_angle_deg", "l1.gradient_norm_cv", "verdict_l1_slower"} <= set(record["metrics"])
+    record = io.read_record(path)
+    assert record.value("confirmed", question="L1 slower") in (0, 0.5, 1)
+    assert record.value("gradient_norm_cv", variant="l1") >= 0
     mean = np.mean([r["final_angle_deg"] for r in results if r["variant"] == "l1"])
-    assert record["metrics"]["l1.final_angle_deg"] == pytest.approx(mean, abs=1e-5)
-    searched = [record["metrics"][f"full.angle_deg_searched_at_{rate}"] for rate in ("0.001", "0.01")]
+    row = record.row("angle", variant="l1", experiment="final")
+    assert row["value"] == pytest.approx(mean, abs=1e-5)
+    assert row["n"] == 2
+    searched = [record.value("angle", variant="full", experiment="rate search", rate=rate) for rate in (1e-3, 1e-2)]
     assert searched == pytest.approx([r["final_angle_deg"] for r in search[:2]], abs=1e-5)
 
 
@@ -210,14 +213,15 @@ def test_scores_are_taken_once_and_faces_are_kept(clips, layers, settings, tmp_p
     reader = types.SimpleNamespace(label=lambda images: types.SimpleNamespace(sex=truth.sex, age=20 + truth.age))
     monkeypatch.setattr(scores.hub, "load", lambda name: decoder if "decoder" in name else reader)
     scored = scores.score_runs(results, tmp_path / "runs", clips, truth)
-    assert scored[0]["face_sex_right"] == 1
-    assert scored[0]["face_age_r"] == pytest.approx(1)
+    found = io.Record(scored[0]["scores"])
+    assert found.value("sex_right") == 1
+    assert found.value("age_r") == pytest.approx(1)
     encoder = voice_encoder.load(tmp_path / "runs/full/seed-0" / scores.RUN_FILE)
     quick = validate.quick_scores(validate.predict(encoder, clips, seconds=3.0), clips.v_f)["top10_percent"]
-    assert scored[0]["top10_percent_3s"] == pytest.approx(quick)
+    assert found.value("top_percent", k=10, seconds=3) == pytest.approx(quick / 100)
     monkeypatch.setattr(scores, "score", None)  # a second call would fail
     assert scores.score_runs(results, tmp_path / "runs", clips, truth) == scored
-    scores.write_tables("loss_ablation", scored, tmp_path / "runs", clips)
+    scores.write_faces("loss_ablation", scored, tmp_path / "runs", clips)
     with np.load(tmp_path / "results/tables/loss_ablation_faces.npz") as kept:
         assert kept["full"].shape == kept["truth"].shape == (8, clips.v_f.shape[1])
         np.testing.assert_array_equal(kept["truth"], clips.v_f[:8].astype(np.float16))
@@ -229,10 +233,10 @@ def test_curves_are_means_over_seeds_by_share_of_the_length():
         {"variant": "l1", "failed": "", "curve": [[10, 72.0, 9], [20, 64.0, 9]]},
         {"variant": "l1", "failed": "NaN in l1", "curve": [[10, 90.0, 9]]},
     ]
-    found = scores.curves(runs)["l1"]
-    assert found["share"] == [0.5, 1.0]
-    assert found["angle_deg"] == [71, 62]
-    assert found["angle_deg_sd"] == pytest.approx([np.std([70, 72], ddof=1), np.std([60, 64], ddof=1)], abs=1e-3)
+    found = scores.curve_rows(runs)
+    assert [row["progress"] for row in found] == [0.5, 1.0]
+    assert [row["value"] for row in found] == [71, 62]
+    assert [row["sd"] for row in found] == pytest.approx([np.std([70, 72], ddof=1), np.std([60, 64], ddof=1)], abs=1e-3)
 
 
 def test_the_target_lies_half_way_and_never_above_the_start():

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from s2f_lib import cli, io
+from s2f_lib import io
 from s2f_lib.evaluate import baselines, data
 from s2f_lib.studies.ethics import audit, experiments, predictions
 
@@ -30,56 +30,58 @@ def stage(stand_ins, monkeypatch):
     return experiments.Context(recogniser, decoder, reader, train_n=112, test_n=112, workers=1, boosted=0)
 
 
-def test_the_record_has_every_number_the_issue_names(stage, monkeypatch):
+def test_the_record_has_every_experiment(stage, monkeypatch, tmp_path):
     rng = np.random.default_rng(0)
 
     def voice_features(encoder, population, item=0, changes=(None,), **_):
         return np.abs(rng.normal(size=(len(population), len(changes), 96))).astype(np.float32)
 
     monkeypatch.setattr(data, "voice_features", voice_features)
-    metrics, ends = audit.run(stage, encoder=None)
+    path = io.write_record(tmp_path / "r.json", rows=audit.run(stage, encoder=None), command="c", n=112, seconds=1)
+    found = io.read_record(path)
     for world in experiments.WORLDS:
-        for name in ("skin_r", "hair_r", "nose_r", "jaw_r", "age_r", "sex_right"):
-            for listener_name in ("", "_perfect"):
-                assert f"{name}_{world}{listener_name}" in ends
-    for name in (
-        "language_switch_effect",
-        "language_switch_effect_physiology",
-        "identity_gain_over_demographics",
-        "identity_match_1_2",
-        "error_by_group_group_d_angle_deg",
-        "error_by_group_sex_female_sex_right",
-        "skin_error_d_5_percent",
-        "skin_error_d_absent",
-        "skin_r_shortcut_reversed",
-        "vtl_r_physiology",
-        "style_auc_style",
+        for predictor in ("ridge baseline", "oracle"):
+            of = {"experiment": "worlds", "world": world, "predictor": predictor}
+            for attribute in ("skin", "hair", "nose", "jaw", "age"):
+                assert "low" in found.row("r", attribute=attribute, **of)
+            assert "low" in found.row("sex_right", **of)
+    for measure, conditions in (
+        ("effect", {"attribute": "skin", "world": "confounded", "predictor": "oracle"}),
+        ("effect", {"attribute": "skin", "world": "physiology", "predictor": "oracle"}),
+        ("top_percent_gain", {"against": "demographics"}),
+        ("angle", {"experiment": "groups", "by": "group", "group": "D"}),
+        ("sex_right", {"experiment": "groups", "by": "sex", "group": "female"}),
+        ("skin_error", {"corpus": "5 percent", "group": "D"}),
+        ("skin_error", {"corpus": "absent", "group": "D"}),
+        ("r", {"experiment": "shortcut", "test": "reversed"}),
+        ("r", {"experiment": "body", "attribute": "tract length", "world": "physiology"}),
+        ("auc", {"experiment": "style", "world": "style"}),
     ):
-        assert name in metrics, name
-    assert all(np.isfinite(v) for v in metrics.values())
-    assert {f"prediction_{p.key}" for p in predictions.PREDICTIONS} <= set(metrics)
-    assert metrics["identity_match_1_2"] == pytest.approx(0.5, abs=0.15)  # the "encoder" above says nothing
-    low, high = ends["identity_auc_alike"]
-    assert low < metrics["identity_auc_alike"] < high
-    assert all(low < high for low, high in ends.values())
+        assert np.isfinite(found.value(measure, **conditions))
+    checked = {row["prediction"] for row in found.matching(measure="came_true")}
+    assert checked == {p.key for p in predictions.PREDICTIONS}
+    assert found.value("match", experiment="identity") == pytest.approx(0.5, abs=0.15)  # the "encoder" says nothing
+    low, high = found.interval("auc", experiment="identity")
+    assert low < found.value("auc", experiment="identity") < high
+
+
+def test_predictions_come_true_as_the_recorded_rows_say():
+    found = io.read_record("ethics")
+    for key, true in predictions.check(found).items():
+        assert found.value("came_true", prediction=key) == true, key
 
 
 def test_the_ear_that_is_told_the_tract_finds_it(stage):
     found = experiments.body(stage, "physiology")
-    assert found["vtl_r"].low > 0.8
-    assert found["height_r"].estimate < found["vtl_r"].estimate
+    assert found["tract length"].low > 0.8
+    assert found["height"].estimate < found["tract length"].estimate
 
 
 def test_the_record_names_what_was_asked(tmp_path, monkeypatch):
     assert io.command_of(audit.parser(), audit.parser().parse_args([])) + " --out results/ethics.json" == audit.COMMAND
     monkeypatch.setattr(audit.hub, "load", lambda name: None)
-    monkeypatch.setattr(audit, "run", lambda stage, encoder: ({"prediction_x": 1}, {}))
+    monkeypatch.setattr(audit, "run", lambda stage, encoder: [io.row("came_true", 1, prediction="x")])
     out = tmp_path / "ethics_small.json"
     assert audit.main(["--people", "200", "--weights", "mine", "--quiet", "--out", str(out)]) == 0
     command = json.loads(out.read_text())["command"]
     assert command == "s2f study ethics --people 200 --weights mine --out results/ethics_small.json"
-
-
-def test_command_explains_missing_weights(capsys):
-    assert cli.main(["study", "ethics", "--quiet", "--weights", "nobodys"]) == 2
-    assert "nobodys" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from s2f_lib import io
 from s2f_lib.studies import scaling_law
 
 CLIPS = np.array([6_400, 12_800, 25_600, 51_200, 102_400, 384_000])
@@ -32,16 +33,16 @@ def test_three_points_are_too_few():
         scaling_law.fit(CLIPS[:3], [0.1, 0.2, 0.3])
 
 
-def test_a_record_gives_its_points_and_curves_back():
+def test_a_record_gives_its_points_and_curves_back(tmp_path):
     from benchmarks import voice_scaling
 
     rng = np.random.default_rng(0)
-    hits = {int(n): 100.0 * (rng.random(400) < 0.1 + 0.02 * i) for i, n in enumerate(CLIPS)}
-    hits["listener"] = 100.0 * (rng.random(400) < 0.4)
-    metrics, intervals = voice_scaling.growth(hits)
-    points, growth = scaling_law.of_record({"metrics": metrics, "intervals": intervals})
+    hits = {int(n): 1.0 * (rng.random(400) < 0.1 + 0.02 * i) for i, n in enumerate(CLIPS)}
+    hits["oracle"] = 1.0 * (rng.random(400) < 0.4)
+    path = io.write_record(tmp_path / "r.json", rows=voice_scaling.growth(hits), command="c", n=400, seconds=1)
+    points, growth = scaling_law.of_record(io.read_record(path))
     assert points[:, 0].tolist() == CLIPS.tolist()
-    shares = [(hits[int(n)].mean() - 10) / (hits["listener"].mean() - 10) for n in CLIPS]
+    shares = [(hits[int(n)].mean() - 0.1) / (hits["oracle"].mean() - 0.1) for n in CLIPS]
     assert points[:, 1] == pytest.approx(shares)
     assert (points[:, 2] <= points[:, 1]).all()
     assert (points[:, 1] <= points[:, 3]).all()

@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from s2f_lib import io, people
-from s2f_lib.faces import pictures as pictures_module
-from s2f_lib.faces.pictures import PictureSet, rendered
 from s2f_lib.faces.recogniser import to_tensor
+from s2f_lib.faces.vgg import VGGFace, VGGShape
 from tools import face_training
+from tools import pictures as pictures_module
 from tools.face_training import FaceTrainer, to_device
-from tools.train_recogniser import RecogniserConfig, augmented, cosface_loss, train
+from tools.pictures import PictureSet, rendered
+from tools.train_recogniser import RecogniserConfig, augmented, cosface_loss, fold_batch_norm, train
 
 TINY = RecogniserConfig(
     people=6,
@@ -152,3 +153,17 @@ def test_pictures_that_travel_as_bytes_arrive_as_the_same_images(sets):
     pictures = sets[0].pictures
     pictures.setflags(write=False)  # as a memory map is
     assert torch.equal(to_device(pictures, "cpu"), to_tensor(pictures))
+
+
+def test_folding_batch_norm_changes_no_output():
+    torch.manual_seed(0)
+    trained = VGGFace(VGGShape((4, 4, 8, 8, 8), 2, 64, 8, 32, 6), batch_norm=True)
+    for _ in range(3):
+        trained(torch.randn(8, 3, 64, 64) * 3 + 1)  # moves the running statistics
+    with torch.no_grad():
+        trained.bn6.weight.uniform_(0.5, 2)
+    trained.eval()
+    pixels = torch.randn(4, 3, 64, 64)
+    plain = fold_batch_norm(trained)
+    assert torch.allclose(plain(pixels), trained(pixels), atol=1e-5)
+    assert not any(isinstance(m, (torch.nn.BatchNorm2d, torch.nn.BatchNorm1d)) for m in plain.modules())

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from s2f_lib import people
-from s2f_lib.faces.pictures import PictureSet
 from tools.looks import LookAxes, LookConfig, known_causes, looks_of, principal_components
+from tools.pictures import PictureSet
 from tools.train_recogniser import RecogniserConfig, weight_at
 
 POPULATION = people.sample(112, seed=9)

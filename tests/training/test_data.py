@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_lib.training.data import ArraySource, IterableSource, Plan, as_source, prefetch
+from s2f_lib.training.data import ArraySource, Plan, prefetch
 
 
 def take(batches, n):
@@ -57,24 +57,6 @@ def test_a_random_start_only_turns_the_clip(clips):
 def test_arrays_of_different_length_are_refused():
     with pytest.raises(ValueError, match=r"'v_f': 2"):
         ArraySource(np.zeros((3, 10), np.int16), np.zeros((2, 4)))
-
-
-def test_any_list_of_batches_is_a_source_and_resumes():
-    batches = [{"waveform": torch.zeros(1, 8), "v_f": torch.full((1, 2), float(i))} for i in range(3)]
-    source = as_source(batches)
-    seen = [b["v_f"][0, 0].item() for b in take(source.batches(Plan(1)), 7)]
-    assert seen == [0, 1, 2, 0, 1, 2, 0]
-    assert [b["v_f"][0, 0].item() for b in take(source.batches(Plan(1), start=4), 3)] == seen[4:]
-    turns = [[b["v_f"][0, 0].item() for b in take(source.batches(Plan(2, rank=r, world=2)), 3)] for r in (0, 1)]
-    assert turns == [[0, 2, 1], [1, 0, 2]]
-    assert source.mean_feature.tolist() == [1.0, 1.0]
-
-
-def test_generators_and_empty_sources_are_refused():
-    with pytest.raises(ValueError, match="only once"):
-        IterableSource(iter([1]))
-    with pytest.raises(ValueError, match="no batch"):
-        next(IterableSource([]).batches(Plan(1)))
 
 
 def test_prefetching_keeps_order_and_hands_errors_over():

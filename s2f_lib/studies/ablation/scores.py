@@ -1,7 +1,7 @@
 """What a study's trained encoders are worth: retrieval, tested on 3 and on 6 seconds, and what their faces show.
 
-Scores are kept beside each run. The curves of all runs go to ``results/tables/<study>.json``, and what the first seed
-of each variant predicts for the first eight held-out people to ``<study>_faces.npz``, so that a page can draw them.
+Scores are kept beside each run. What the first seed of each variant predicts for the first eight held-out people goes
+to ``results/tables/<study>_faces.npz``, so that a page can draw them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from s2f_lib import hub, io, voice_encoder
-from s2f_lib.faces import decoder_quality
+from s2f_lib.faces import decode, to_pictures
 from s2f_lib.faces.recogniser import to_tensor
+from s2f_lib.io import row
 from s2f_lib.metrics import retrieval
 from s2f_lib.training import validate
 
@@ -49,55 +50,52 @@ def score_runs(results: list[dict], study_folder: Path, validation, truth) -> li
             continue
         kept = folder / "scores.json"
         scores = json.loads(kept.read_text()) if kept.exists() else {}
-        if scores.get("decoder") != frozen:
+        if scores.get("decoder") != frozen or "scores" not in scores:
             encoder = voice_encoder.load(folder / RUN_FILE)
-            scores = {"decoder": frozen} | score(encoder, validation, truth, decoder, reader)
+            scores = {"decoder": frozen, "scores": score(encoder, validation, truth, decoder, reader)}
             with io.atomic_write(kept, "w") as file:
                 json.dump(scores, file)
-        out.append(result | {key: value for key, value in scores.items() if key != "decoder"})
+        out.append(result | {"scores": scores["scores"]})
     return out
 
 
 @torch.no_grad()
-def score(encoder, validation, truth, decoder, reader) -> dict[str, float]:
-    """Top-1/5/10 % of the held-out people for each test length, and sex and age as read off the decoded face."""
-    v_f, found = validate.targets(validation).astype(np.float32), {}
+def score(encoder, validation, truth, decoder, reader) -> list[dict]:
+    """Rows: first 1/5/10 % of the held-out people for each test length, sex and age as read off the decoded face."""
+    v_f, found = validate.targets(validation).astype(np.float32), []
     for seconds in TEST_SECONDS:
         v_s = validate.predict(encoder, validation, seconds=seconds)
         ranks = retrieval.rank(v_s, v_f)
         for percent in (1, 5, 10):
-            found[f"top{percent}_percent_{seconds:g}s"] = 100 * ranks.top_percent(percent)
-    faces = decoder_quality.to_pictures(decoder_quality.decode(decoder, v_s).image)
+            found.append(row("top_percent", ranks.top_percent(percent), seconds=int(seconds), k=percent))
+    faces = to_pictures(decode(decoder, v_s).image)
     labels = reader.label(to_tensor(faces))
-    found["face_sex_right"] = float((labels.sex == truth["sex"].to_numpy()).mean())
+    right = float((labels.sex == truth["sex"].to_numpy()).mean())
     age = np.clip(labels.age, 18, 85).astype(float)
-    found["face_age_r"] = float(np.corrcoef(age, truth["age"])[0, 1]) if age.std() > 0 else 0.0
-    return found
+    r = float(np.corrcoef(age, truth["age"])[0, 1]) if age.std() > 0 else 0.0
+    of = {"seconds": int(TEST_SECONDS[-1])}
+    return [*found, row("sex_right", right, **of), row("age_r", r, **of)]
 
 
-def curves(results: list[dict]) -> dict[str, dict[str, list[float]]]:
+def curve_rows(results: list[dict]) -> list[dict]:
     """Angle over the course of training: mean and standard deviation over a variant's seeds, by share of its length."""
-    out = {}
+    out = []
     for name in dict.fromkeys(result["variant"] for result in results):
         runs = [np.array(r["curve"], float) for r in results if r["variant"] == name and not r["failed"] and r["curve"]]
         if not runs:
             continue
         length = min(len(run) for run in runs)
         angle = np.stack([run[:length, 1] for run in runs])
-        out[name] = {
-            "share": (runs[0][:length, 0] / runs[0][-1, 0]).round(4).tolist(),
-            "angle_deg": angle.mean(axis=0).round(4).tolist(),
-            "angle_deg_sd": (angle.std(axis=0, ddof=1) if len(runs) > 1 else 0 * angle[0]).round(4).tolist(),
-        }
+        spread = (angle.std(axis=0, ddof=1) if len(runs) > 1 else 0 * angle[0]).round(4)
+        progress = (runs[0][:length, 0] / runs[0][-1, 0]).round(4)
+        for at, mean, sd in zip(progress.tolist(), angle.mean(axis=0).round(4).tolist(), spread.tolist(), strict=True):
+            of = {"experiment": "curve", "variant": name, "progress": at}
+            out.append(row("angle", mean, **of) | {"sd": sd, "n": len(runs)})
     return out
 
 
-def write_tables(name: str, results: list[dict], study_folder: Path, validation) -> None:
-    """Write the curves, and the features that first-seed encoders predict for the people that a page shows."""
-    folder = io.results_dir() / "tables"
-    with io.atomic_write(folder / f"{name}.json", "w") as file:
-        json.dump({"curves": curves(results)}, file, indent=1)
-        file.write("\n")
+def write_faces(name: str, results: list[dict], study_folder: Path, validation) -> None:
+    """Write the features that first-seed encoders predict for the people that a page shows."""
     shown = {}
     for variant in dict.fromkeys(result["variant"] for result in results):
         path = study_folder / variant / "seed-0" / RUN_FILE
@@ -106,5 +104,5 @@ def write_tables(name: str, results: list[dict], study_folder: Path, validation)
             v_s = validate.predict(voice_encoder.load(path), few, seconds=TEST_SECONDS[-1])
             shown[variant] = v_s.astype(np.float16)
     shown["truth"] = validate.targets(validation)[:PEOPLE_SHOWN].astype(np.float16)
-    with io.atomic_write(folder / f"{name}_faces.npz") as file:
+    with io.atomic_write(io.results_dir() / "tables" / f"{name}_faces.npz") as file:
         np.savez_compressed(file, **shown)

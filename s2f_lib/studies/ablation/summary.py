@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
 from s2f_lib import io
+from s2f_lib.io import row
 from s2f_lib.studies.ablation import jobs, scores
 from s2f_lib.studies.ablation.jobs import MAIN, Study
 from s2f_lib.training import synthetic
 
-NUMBERS = ("steps_to_target", "final_angle_deg", "top10_percent", "gradient_norm_cv")
-SCORES = (
-    *(f"top{k}_percent_{s:g}s" for s in scores.TEST_SECONDS for k in (1, 5, 10)),
-    "face_sex_right",
-    "face_age_r",
-)
+NUMBERS = {"steps_to_target": "steps_to_target", "final_angle_deg": "angle", "gradient_norm_cv": "gradient_norm_cv"}
+SEARCH = "rate search"
 SIGNIFICANCE = 0.05
-JUDGED_BY = {
-    "verdict_l1_slower": "steps_to_target",
-    "verdict_l1_less_stable": "gradient_norm_cv",
-    "verdict_l1_ends_farther": "final_angle_deg",
-}
+JUDGED_BY = {"slower": "steps_to_target", "less stable": "gradient_norm_cv", "ends farther": "final_angle_deg"}
 
 
 def target_angle(results: list[dict], start_deg: float) -> float:
@@ -61,23 +54,47 @@ def add_speed(results: list[dict], target_deg: float, steps: dict[str, int]) -> 
     return out
 
 
-def table(results: list[dict]):
-    """Mean and standard deviation over seeds, one row per variant (pandas.DataFrame)."""
-    import pandas as pd
+def rows(results: list[dict]) -> list[dict]:
+    """Mean and standard deviation over seeds of every variant, as rows of the record (``experiment`` "final").
 
-    rows = {}
-    for name in dict.fromkeys(r["variant"] for r in results):
-        mine = [r for r in results if r["variant"] == name]
+    What a run says of itself goes by `NUMBERS`; its scores, by ``scores``, are rows already, see `scores.score`.
+    """
+    out = []
+    for variant in dict.fromkeys(r["variant"] for r in results):
+        mine = [r for r in results if r["variant"] == variant]
         good = [r for r in mine if not r["failed"]]
-        row = {"seeds": len(mine), "rate": mine[0]["rate"], "failed_runs": len(mine) - len(good)}
-        for key in (*NUMBERS, *SCORES):
-            values = np.array([r[key] for r in good if key in r], dtype=float)
-            row[key] = values.mean() if len(values) else np.nan
-            row[f"{key}_sd"] = values.std(ddof=1) if len(values) > 1 else np.nan
-        row["spikes"] = float(np.mean([r["spikes"] for r in good])) if good else np.nan
-        row["reached"] = sum(r["reached"] for r in mine)
-        rows[name] = row
-    return pd.DataFrame(rows).T
+        of = {"experiment": "final", "variant": variant}
+        out += [
+            row("runs", len(mine), **of),
+            row("learning_rate", mine[0]["rate"], **of),
+            row("failed_runs", len(mine) - len(good), **of),
+            row("reached", sum(r["reached"] for r in mine), **of),
+        ]
+        found = [[row(name, r[key]) for key, name in NUMBERS.items() if key in r] for r in good]
+        found = [one for r, numbers in zip(good, found, strict=True) for one in (*numbers, *r.get("scores", []))]
+        for where in unique({k: v for k, v in one.items() if k != "value"} for one in found):
+            values = np.array([one["value"] for one in found if one.items() >= where.items()], float)
+            spread = values.std(ddof=1) if len(values) > 1 else None
+            ends = {"sd": spread if spread is None else round(spread, 6), "n": len(values)}
+            out.append({**where, **of, "value": round(values.mean(), 6), **ends})
+        if good:
+            out.append(row("spikes", float(np.mean([r["spikes"] for r in good])), **of))
+    return out
+
+
+def unique(conditions: Iterable[dict]) -> list[dict]:
+    """Conditions in the order in which they first come, each once."""
+    return [dict(items) for items in dict.fromkeys(tuple(one.items()) for one in conditions)]
+
+
+def table(found: io.Record):
+    """The rows of `rows` side by side, one line per variant (pandas.DataFrame)."""
+    final = found.select(experiment="final")
+    number = final["measure"]
+    for name, words in (("k", " {:g} %"), ("seconds", " {:g} s")):
+        if name in final:
+            number = number.str.cat(final[name].map(words.format, na_action="ignore").fillna(""))
+    return final.assign(number=number).pivot_table(index="variant", columns="number", values="value", sort=False)
 
 
 def verdict(l1: list[float], full: list[float]) -> float:
@@ -98,14 +115,15 @@ def verdict(l1: list[float], full: list[float]) -> float:
     return 0.5 if p >= SIGNIFICANCE else float(observed > 0)
 
 
-def verdicts(results: list[dict]) -> dict[str, float]:
+def verdicts(results: list[dict]) -> list[dict]:
     """Is plain L1 slower and less steady than the full loss, and, beside the paper's claim, does it end farther off?"""
     of = {name: [r for r in results if r["variant"] == name] for name in MAIN}
-    out = {}
-    for claim, key in JUDGED_BY.items():
+    out = []
+    for question, key in JUDGED_BY.items():
         values = {name: [r[key] for r in runs if key in r] for name, runs in of.items()}
         if min(len(v) for v in values.values()) > 1:
-            out[claim] = verdict(values["l1"], values["full"])
+            found = verdict(values["l1"], values["full"])
+            out.append(row("confirmed", found, experiment="verdicts", question=f"L1 {question}"))
     return out
 
 
@@ -118,30 +136,34 @@ def write(
     seconds: float,
     command: str,
 ) -> Path:
-    """Write ``results/loss_ablation.json``: "<variant>.<number>" and its sd, the verdicts, and the two angles.
+    """Write ``results/loss_ablation.json``: every variant, the search over rates, the curves, the verdicts.
 
-    ``search`` are the shorter runs that chose the learning rates: "<variant>.angle_deg_searched_at_<rate>".
+    ``search`` are the shorter runs that chose the learning rates; the curves are over the share of all steps.
     """
-    metrics = {"start_angle_deg": start_deg, "target_angle_deg": target_deg} | verdicts(results)
-    for name, row in table(results).iterrows():
-        for key, value in row.items():
-            if np.isfinite(value):
-                metrics[f"{name}.{key}"] = round(float(value), 6)
-    for run in search:
-        if "final_angle_deg" in run:
-            metrics[f"{run['variant']}.angle_deg_searched_at_{run['rate']:g}"] = round(run["final_angle_deg"], 6)
+    found = [
+        row("angle", start_deg, experiment="start", predictor="mean feature"),
+        row("target_angle", target_deg, experiment="start"),
+        *verdicts(results),
+        *rows(results),
+        *(
+            row("angle", round(run["final_angle_deg"], 6), variant=run["variant"], rate=run["rate"], experiment=SEARCH)
+            for run in search
+            if "final_angle_deg" in run
+        ),
+        *scores.curve_rows(results),
+    ]
     missing = [name for name in jobs.variants(study.name) if name not in {r["variant"] for r in results}]
     notes = (
         f"{study.people} training speakers with one clip each, {study.validation} held-out with other sentences; "
         f"each variant's learning rate is the best of {', '.join(f'{r:g}' for r in study.rates)} in a shorter run. "
-        "steps_to_target counts steps of 32 clips to the target angle; a run that never gets there counts in full. "
-        "top-K percent and the decoded face's labels are measured on the whole held-out set after training, for 3 and "
+        "Steps to the target angle are steps of 32 clips; a run that never gets there counts in full. "
+        "Retrieval and the decoded face's labels are measured on the whole held-out set after training, for 3 and "
         "6 s of sound (labels: 6 s). "
     )
     notes += f"Not run: {', '.join(missing)}." if missing else "Every variant was run."
     clips = sum(r.get("clips", 0) for r in results)
     return io.write_record(
-        study.name, command=command, n=study.validation, metrics=metrics, seeds=sorted({r["seed"] for r in results}),
+        study.name, command=command, n=study.validation, rows=found, seeds=sorted({r["seed"] for r in results}),
         seconds=seconds, notes=notes + f" {len(results)} runs, {clips} steps.",
     )  # fmt: skip
 
@@ -165,11 +187,11 @@ def main(name: str, only: list[str] | None, workers: int, study: Study | None = 
     start = mean_feature_angle(source.mean_feature, validation.v_f)
     target = target_angle(results, start)
     results = add_speed(results, target, {k: c.max_steps for k, c in jobs.variants(name).items()})
-    print(table(results).round(3).to_string())
+    print(table(io.Record(rows(results))).round(3).to_string())
     if only:
         print(f"{len(results)} runs; the record is left as it is, since it holds every variant")
         return 0
-    scores.write_tables(name, results, folder, validation)
+    scores.write_faces(name, results, folder, validation)
     command = "s2f study ablation"
     seconds = sum(r.get("seconds", 0.0) for r in results) or time.perf_counter() - begun
     path = write(results, search, study, start, target, seconds, command)

@@ -7,39 +7,36 @@ from __future__ import annotations
 
 import argparse
 import time
-
-import numpy as np
+from pathlib import Path
 
 from s2f_lib import hub, io
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
 from s2f_lib.evaluate import command, data
+from s2f_lib.io import row
+from s2f_lib.metrics import labels
 from s2f_lib.metrics.inference import Interval
 from s2f_lib.studies.ethics import experiments, predictions
 from s2f_lib.studies.ethics.experiments import RARE, WORLDS, Context
 
 COMMAND = "s2f study ethics --out results/ethics.json"  # with default options
+LISTENERS = {"light": "ridge baseline", "perfect": "oracle"}  # who stands in for an encoder, in the words of the record
 
 
-def run(stage: Context, encoder) -> tuple[dict, dict]:
-    """Every experiment: metrics and intervals of ``results/ethics.json``."""
-    metrics: dict[str, float] = {}
-    ends: dict[str, list[float]] = {}
-
-    def add(found: dict[str, Interval], suffix: str = "") -> None:
-        for name, value in found.items():
-            metrics[f"{name}{suffix}"], ends[f"{name}{suffix}"] = value.estimate, [value.low, value.high]
-
-    add(experiments.shortcut(stage))
-    for by, label in (("light", ""), ("perfect", "_perfect")):
+def run(stage: Context, encoder) -> list[dict]:
+    """Every experiment, as rows of ``results/ethics.json``."""
+    rows = [
+        row("r", value, experiment="shortcut", attribute="skin", test=test, predictor="ridge baseline")
+        for test, value in experiments.shortcut(stage).items()
+    ]
+    for by, predictor in LISTENERS.items():
         for world, found in experiments.worlds(stage, by=by).items():
-            add(found, f"_{world}{label}")
+            rows += [_follows(name, value, world, predictor) for name, value in found.items()]
         for world in ("confounded", "physiology"):
+            of = {"experiment": "language switch", "world": world, "predictor": predictor}
             found = experiments.language_switch(stage, world, by=by)
-            where = "" if world == "confounded" else f"_{world}"
-            add({"language_switch_effect": found["skin"]}, where + label)
-            add({f"language_switch_{k}": v for k, v in found.items() if k != "skin"}, where + label)
-    metrics |= _rare(stage)
+            rows += [row("effect", value, **of, attribute=name) for name, value in found.items()]
+    rows += _rare(stage)
     v_s = data.voice_features(
         encoder,
         stage.test("physiology"),
@@ -47,36 +44,33 @@ def run(stage: Context, encoder) -> tuple[dict, dict]:
         workers=stage.workers,
         progress=stage.progress,
     )[:, 0]
-    add(experiments.identity(stage, v_s))
-    _errors(stage, v_s, metrics, ends)
+    rows += experiments.identity(stage, v_s)
+    for by, table in experiments.errors_by_group(stage, v_s).items():
+        rows += labels.group_rows(table, by)
     for world in WORLDS:
-        add(experiments.body(stage, world), f"_{world}")
-    add({f"style_auc_{world}": experiments.style(stage, world) for world in ("style", "physiology")})
-    for key, came_true in predictions.check(metrics, ends).items():
-        metrics[f"prediction_{key}"] = int(came_true)
-    return metrics, ends
+        of = {"experiment": "body", "world": world, "predictor": "ridge baseline"}
+        rows += [row("r", value, **of, attribute=name) for name, value in experiments.body(stage, world).items()]
+    of = {"experiment": "style", "predictor": "ridge baseline"}
+    rows += [row("auc", experiments.style(stage, world), **of, world=world) for world in ("style", "physiology")]
+    came_true = predictions.check(io.Record(rows)).items()
+    return rows + [row("came_true", int(true), experiment="predictions", prediction=key) for key, true in came_true]
 
 
-def _rare(stage: Context) -> dict[str, float]:
-    metrics = {}
-    for corpus, row in experiments.rare_group(stage).iterrows():
-        for column, value in row.items():
-            key = column.replace("_group", f"_{RARE.lower()}") if column != "people_of_group" else "people_d"
-            metrics[f"{key}_{corpus.replace(' ', '_')}"] = float(value)
-    return metrics
+def _follows(name: str, value: Interval, world: str, predictor: str) -> dict:
+    """A row of the worlds: how one attribute of the drawn face follows the true one."""
+    of = {"experiment": "worlds", "attribute": name, "world": world, "predictor": predictor}
+    return row("sex_right" if name == "sex" else "r", value, **of)
 
 
-def _errors(stage: Context, v_s: np.ndarray, metrics: dict, ends: dict) -> None:
-    for name, table in experiments.errors_by_group(stage, v_s).items():
-        for group, row in table.iterrows():
-            key = f"error_by_group_{name}_{group}".lower()
-            metrics[f"{key}_n"] = int(row["n"])
-            columns = {"angle_deg": ("low", "high"), "sex_right": ("sex_low", "sex_high")}
-            for column, (low, high) in columns.items():
-                metrics[f"{key}_{column}"] = row[column]
-                if np.isfinite(row[low]):  # a group of one person has no interval
-                    ends[f"{key}_{column}"] = [row[low], row[high]]
-        metrics[f"error_gap_{name}_angle_deg"] = float(np.ptp(table["angle_deg"]))
+def _rare(stage: Context) -> list[dict]:
+    rows = []
+    for corpus, found in experiments.rare_group(stage).iterrows():
+        of = {"experiment": "rare group", "corpus": corpus}
+        for group, column in ((RARE, "group"), ("others", "others")):
+            rows.append(row("skin_error", found[f"skin_error_{column}"], **of, group=group))
+            rows.append(row("angle", found[f"angle_{column}"], **of, group=group))
+        rows.append(row("people", int(found["people_of_group"]), **of, group=RARE))
+    return rows
 
 
 def parser() -> argparse.ArgumentParser:
@@ -97,22 +91,21 @@ def main(arguments: list[str] | None = None) -> int:
     started = time.time()
     networks = [hub.load(name) for name in ("synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic")]
     encoder = command.load_encoder(options.weights)
+    io.refuse_uncommitted(Path(options.out))
     stage = Context(*networks, options.train_people, options.people, options.workers, not options.quiet)
-    metrics, ends = run(stage, encoder)
-    with command.results_in(options.out) as name:
-        path = io.write_record(
-            name,
-            command=f"{io.command_of(parser(), options)} --out results/{name}.json",
-            n=options.people,
-            metrics=metrics,
-            intervals=ends,
-            seeds=[SEEDS["voice"], SEEDS["test"]],
-            seconds=time.time() - started,
-            notes=(
-                f"Light listener ({stage.light_train} training, {stage.light_test} test people per world) unless a "
-                f"name ends in _perfect ({options.train_people} training people); "
-                "errors by group and identity: shipped voice encoder, world physiology; prediction_*: 1 = came true."
-            ),
-        )
-    print(f"{sum(v for k, v in metrics.items() if k.startswith('prediction_'))} predictions came true -> {path}")
+    rows = run(stage, encoder)
+    path = io.write_record(
+        Path(options.out),
+        command=f"{io.command_of(parser(), options)} --out results/{Path(options.out).name}",
+        n=options.people,
+        rows=rows,
+        seeds=[SEEDS["voice"], SEEDS["test"]],
+        seconds=time.time() - started,
+        notes=(
+            f"Ridge baseline: {stage.light_train} training, {stage.light_test} test people per world; oracle: "
+            f"{options.train_people} training people; errors by group and identity: shipped voice encoder, world "
+            "physiology."
+        ),
+    )
+    print(f"{sum(one['value'] for one in rows if one['measure'] == 'came_true')} predictions came true -> {path}")
     return 0

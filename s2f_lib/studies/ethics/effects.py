@@ -58,8 +58,8 @@ def attribute_correlations(
 
     Returns
     -------
-    dict of Interval: ``skin_r``, ``hair_r``, ``nose_r``, ``jaw_r`` (sex and age taken out), ``age_r`` (sex taken out),
-    and ``sex_right`` (share of faces read as the assigned sex). A face that does not change at all gives r = 0.
+    dict of Interval: correlations of ``skin``, ``hair``, ``nose``, ``jaw`` (sex and age taken out) and ``age`` (sex
+    taken out), and for ``sex`` the share of faces read as assigned. A face that does not change at all gives r = 0.
     """
     if len(drawn) != len(true):
         raise ValueError(f"{len(drawn)} drawn faces for {len(true)} people")
@@ -69,9 +69,9 @@ def attribute_correlations(
     out = {}
     for name in ATTRIBUTES:
         take_out = male[:, None] if name == "age" else both
-        out[f"{name}_r"] = partial_r(drawn[name].to_numpy(float), true[name].to_numpy(float), take_out, times, seed)
+        out[name] = partial_r(drawn[name].to_numpy(float), true[name].to_numpy(float), take_out, times, seed)
     right = ((drawn["male"].to_numpy(float) > 0.5) == (male > 0.5)).astype(float)
-    out["sex_right"] = metrics.inference.mean_interval(right, times=times, seed=seed)
+    out["sex"] = metrics.inference.mean_interval(right, times=times, seed=seed)
     return out
 
 

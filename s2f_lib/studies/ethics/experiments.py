@@ -19,6 +19,7 @@ from s2f_lib import metrics
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
 from s2f_lib.evaluate import baselines, data
+from s2f_lib.io import row
 from s2f_lib.metrics.inference import Interval
 from s2f_lib.studies.ethics import effects
 
@@ -180,8 +181,8 @@ def rare_group(stage: Context, world: str = "confounded") -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def identity(stage: Context, v_s: np.ndarray) -> dict[str, Interval]:
-    """What the shipped encoder's feature (of the test people) gives an attacker, against demographics alone."""
+def identity(stage: Context, v_s: np.ndarray) -> list[dict]:
+    """What the shipped encoder's feature (of the test people) gives an attacker, as rows of the record."""
     people = stage.test("physiology").table()
     train = stage.train("physiology").table()
     told = baselines.DemographicsOnly().fit(train, stage.train_v_f).predict(people)
@@ -194,15 +195,17 @@ def identity(stage: Context, v_s: np.ndarray) -> dict[str, Interval]:
     alike = metrics.retrieval.rank(v_s, stage.test_v_f, groups=cell)
     alike = alike.where(alike.size >= 2)
     cosine = metrics.similarity.cosines(v_s, stage.test_v_f)
-    return {
-        "identity_gain_over_demographics": metrics.inference.mean_interval(top["voice"] - top["told"]),
-        "identity_gain_over_sex_and_decade": metrics.inference.mean_interval(top["voice"] - top["heard"]),
-        "identity_match_1_2": metrics.inference.mean_interval(alike.match(2)),
-        "identity_first_of_all": metrics.inference.mean_interval(metrics.retrieval.rank(v_s, stage.test_v_f).hit(1)),
-        "identity_auc_alike": metrics.inference.bootstrap(
-            lambda who: metrics.verification.auc_of_people(cosine, who, cell), np.arange(len(people)), times=300
-        ),
-    }
+    of = {"experiment": "identity", "predictor": "voice"}
+    alone = {"within": "sex, decade and group"}
+    mean, auc_of = metrics.inference.mean_interval, metrics.verification.auc_of_people
+    auc = metrics.inference.bootstrap(lambda who: auc_of(cosine, who, cell), np.arange(len(people)), times=300)
+    return [
+        row("top_percent_gain", mean(top["voice"] - top["told"]), **of, against="demographics", k=10),
+        row("top_percent_gain", mean(top["voice"] - top["heard"]), **of, against="sex and decade", k=10),
+        row("match", mean(alike.match(2)), **of, **alone, k=2),
+        row("recall_at", mean(metrics.retrieval.rank(v_s, stage.test_v_f).hit(1)), **of, k=1),
+        row("auc", auc, **of, **alone),
+    ]
 
 
 def shortcut(stage: Context, link: float = 0.9, seed: int = 0) -> dict[str, Interval]:
@@ -225,20 +228,20 @@ def shortcut(stage: Context, link: float = 0.9, seed: int = 0) -> dict[str, Inte
     betrayed = baselines.RidgeBaseline().fit(recorded("train", link), v_f)
     fair = baselines.RidgeBaseline().fit(recorded("train", 0.5), v_f)
     tests = {
-        "same_link": (betrayed, link),
+        "same link": (betrayed, link),
         "broken": (betrayed, 0.5),
         "reversed": (betrayed, 1 - link),
         "fair": (fair, link),
     }
     out = {}
     for name, (model, probability) in tests.items():
-        out[f"skin_r_shortcut_{name}"] = stage.follow(model.predict(recorded("test", probability)))["skin_r"]
+        out[name] = stage.follow(model.predict(recorded("test", probability)))["skin"]
     return out
 
 
 def body(stage: Context, world: str) -> dict[str, Interval]:
     """How well the body itself is heard: r within sex of tract length, height, jaw and lower face (scores), age."""
-    columns = {"vtl": "voice_vtl", "height": "height_cm", "jaw_score": "jaw", "lower_face": "lower_face"}
+    columns = {"tract length": "voice_vtl", "height": "height_cm", "jaw score": "jaw", "lower face": "lower_face"}
     heard, heard_test = stage.heard(world)[:, 0], stage.heard(world, "test")[:, 0]
     train, test = stage.train(world).table()[: len(heard)], stage.test(world).table()[: len(heard_test)]
     target = train[list(columns.values())].to_numpy(float)
@@ -249,7 +252,7 @@ def body(stage: Context, world: str) -> dict[str, Interval]:
     out = {}
     for i, (name, column) in enumerate(columns.items()):
         take_out = np.column_stack([male, age, male * age])
-        out[f"{name}_r"] = effects.partial_r(guess[:, i], test[column].to_numpy(float), take_out)
+        out[name] = effects.partial_r(guess[:, i], test[column].to_numpy(float), take_out)
     return out
 
 
@@ -273,15 +276,6 @@ def style(stage: Context, world: str) -> Interval:
 def errors_by_group(stage: Context, v_s: np.ndarray) -> dict[str, pd.DataFrame]:
     """Of the shipped encoder: angle and share of right sex labels by sex, decade, group, language and crossings."""
     people = stage.test("physiology").table()
-    angle = metrics.similarity.angle_deg(v_s, stage.test_v_f)
-    drawn = stage.draw(v_s)
-    right = ((drawn["male"].to_numpy() > 0.5) == (people["sex"].to_numpy() == "male")).astype(float)
-    keys = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
-    keys["decade"] = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
-    keys["sex_group"] = np.char.add(np.char.add(keys["sex"], "_"), keys["group"])
-    tables = {}
-    for name, groups in keys.items():
-        share = metrics.labels.by_group(right, groups).rename(columns={"mean": "sex_right", "low": "sex_low"})
-        share = share.rename(columns={"high": "sex_high"}).drop(columns="n")
-        tables[name] = metrics.labels.by_group(angle, groups).rename(columns={"mean": "angle_deg"}).join(share)
-    return tables
+    right = ((stage.draw(v_s)["male"].to_numpy() > 0.5) == (people["sex"].to_numpy() == "male")).astype(float)
+    top = metrics.retrieval.rank(v_s, stage.test_v_f).hit_percent(10)
+    return metrics.labels.errors(people, metrics.similarity.angle_deg(v_s, stage.test_v_f), right, top)

@@ -5,123 +5,146 @@ The page prints these sentences before it shows a result; the record says which 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from s2f_lib.io import Record
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """A sentence about an experiment, and the test on the recorded numbers that decides it."""
+    """A sentence about an experiment, and the test on the recorded rows that decides it."""
 
     key: str
     experiment: str
     text: str
-    test: Callable[[Mapping[str, float], Mapping[str, tuple[float, float]]], bool]
+    test: Callable[[Record], bool]
 
 
-def _above(name: str, level: float = 0.0) -> Callable:
-    return lambda metrics, ends: ends[name][0] > level
+def _r(found: Record, attribute: str, world: str, predictor: str = "ridge baseline") -> dict:
+    return found.row("r", experiment="worlds", attribute=attribute, world=world, predictor=predictor)
 
 
-def _near_zero(*names: str, most: float = 0.15) -> Callable:
-    return lambda metrics, ends: all(abs(metrics[name]) < most for name in names)
+def _near_zero(*rows: dict, most: float = 0.15) -> bool:
+    return all(abs(row["value"]) < most for row in rows)
 
 
-def _both(*tests: Callable) -> Callable:
-    return lambda metrics, ends: all(test(metrics, ends) for test in tests)
+def _ages_and_sexes(found: Record) -> bool:
+    sex = found.row("sex_right", world="physiology", predictor="ridge baseline")
+    return (
+        _r(found, "age", "physiology")["low"] > 0
+        and sex["low"] > 0.8
+        and _near_zero(_r(found, "age", "confounded_only"))
+    )
+
+
+def _null(found: Record) -> bool:
+    rows = [_r(found, attribute, "null") for attribute in ("skin", "hair", "nose", "jaw", "age")]
+    return _near_zero(*rows) and 0.4 < found.value("sex_right", world="null", predictor="ridge baseline") < 0.6
+
+
+def _switch(found: Record) -> bool:
+    of = {"experiment": "language switch", "attribute": "skin", "predictor": "ridge baseline"}
+    return found.row("effect", world="confounded", **of)["low"] > 0 and _near_zero(
+        found.row("effect", world="physiology", **of)
+    )
+
+
+def _rare(found: Record) -> bool:
+    names = ("all", "5 percent", "absent", "balanced")
+    whole, few, absent, balanced = (found.value("skin_error", corpus=name, group="D") for name in names)
+    return absent > few > whole and balanced < few
+
+
+def _channel(found: Record) -> bool:
+    same, turned, fair = (found.row("r", experiment="shortcut", test=t) for t in ("same link", "reversed", "fair"))
+    return same["low"] > 0 and turned["value"] < -0.1 and _near_zero(fair)
+
+
+def _body(found: Record) -> bool:
+    tract, height = (
+        found.value("r", experiment="body", world="physiology", attribute=name) for name in ("tract length", "height")
+    )
+    return tract > height > 0 and tract > _r(found, "jaw", "physiology")["value"]
+
+
+def _style(found: Record) -> bool:
+    learnt, other = (found.row("auc", experiment="style", world=world) for world in ("style", "physiology"))
+    return learnt["low"] > 0.5 and learnt["value"] > other["value"] + 0.1
 
 
 PREDICTIONS = (
     Prediction(
-        "skin_is_culture",
+        "skin is culture",
         "worlds",
         "Skin follows the voice where language follows the group, and not where it does not.",
-        _both(_above("skin_r_confounded"), _near_zero("skin_r_physiology")),
+        lambda found: _r(found, "skin", "confounded")["low"] > 0 and _near_zero(_r(found, "skin", "physiology")),
     ),
     Prediction(
-        "hair_is_culture",
+        "hair is culture",
         "worlds",
         "So does hair colour, which the paper mentions as a correlation; no arrow leads from hair to voice.",
-        _both(_above("hair_r_confounded"), _near_zero("hair_r_physiology")),
+        lambda found: _r(found, "hair", "confounded")["low"] > 0 and _near_zero(_r(found, "hair", "physiology")),
     ),
     Prediction(
-        "age_and_sex_are_physiology",
+        "age and sex are physiology",
         "worlds",
         "Sex and age follow the voice in physiology, and not in confounded_only.",
-        _both(_above("age_r_physiology"), _above("sex_right_physiology", 0.8), _near_zero("age_r_confounded_only")),
+        _ages_and_sexes,
     ),
     Prediction(
-        "null_is_null",
+        "null is null",
         "worlds",
         "Nothing follows the voice in the null world.",
-        lambda metrics, ends: (
-            all(abs(metrics[f"{a}_r_null"]) < 0.15 for a in ("skin", "hair", "nose", "jaw", "age"))
-            and 0.4 < metrics["sex_right_null"] < 0.6
-        ),
+        _null,
     ),
     Prediction(
-        "jaw_is_weak",
+        "jaw is weak",
         "worlds",
-        "The jaw follows the voice of physiology a little, well below 0.5 even for the perfect listener.",
-        _both(
-            _above("jaw_r_physiology_perfect"),
-            lambda metrics, ends: metrics["jaw_r_physiology_perfect"] < 0.5,
-        ),
+        "The jaw follows the voice of physiology a little, well below 0.5 even for the oracle.",
+        lambda found: (jaw := _r(found, "jaw", "physiology", "oracle"))["low"] > 0 and jaw["value"] < 0.5,
     ),
     Prediction(
-        "language_switch",
+        "language switch",
         "switch",
         "In the confounded world the same person gets another skin when only the language changes.",
-        _both(_above("language_switch_effect"), _near_zero("language_switch_effect_physiology")),
+        _switch,
     ),
     Prediction(
-        "rare_group_pays",
+        "rare group pays",
         "groups",
         "People of a group that is rare or absent in training are predicted worse; balanced sampling repairs a part.",
-        lambda metrics, ends: (
-            metrics["skin_error_d_absent"] > metrics["skin_error_d_5_percent"] > metrics["skin_error_d_all"]
-            and metrics["skin_error_d_balanced"] < metrics["skin_error_d_5_percent"]
-        ),
+        _rare,
     ),
     Prediction(
-        "no_identity",
+        "no identity",
         "identity",
         "Among people of the same sex, decade and group the right face is found hardly above chance.",
-        lambda metrics, ends: metrics["identity_match_1_2"] < 0.65,
+        lambda found: found.value("match", experiment="identity") < 0.65,
     ),
     Prediction(
-        "channel_betrays",
+        "channel betrays",
         "shortcut",
         "A listener trained where the recording betrays the group draws skin from the recording: reversed link, "
         "reversed skin.",
-        _both(
-            _above("skin_r_shortcut_same_link"),
-            lambda metrics, ends: metrics["skin_r_shortcut_reversed"] < -0.1,
-            _near_zero("skin_r_shortcut_fair"),
-        ),
+        _channel,
     ),
     Prediction(
-        "tract_is_grounded",
+        "tract is grounded",
         "body",
         "The length of the vocal tract is heard far better than any measure of the face, in every world where "
         "individual arrows exist; height is heard a little.",
-        lambda metrics, ends: (
-            metrics["vtl_r_physiology"] > metrics["height_r_physiology"] > 0
-            and metrics["vtl_r_physiology"] > metrics["jaw_r_physiology"]
-        ),
+        _body,
     ),
     Prediction(
-        "style_is_learnt",
+        "style is learnt",
         "body",
         "A way of speaking shared by a subculture puts the subculture's glasses on the face.",
-        _both(
-            _above("style_auc_style", 0.5),
-            lambda metrics, ends: metrics["style_auc_style"] > metrics["style_auc_physiology"] + 0.1,
-        ),
+        _style,
     ),
 )
 
 
-def check(metrics: Mapping[str, float], ends: Mapping[str, tuple[float, float]]) -> dict[str, bool]:
-    """Which predictions came true, by key."""
-    return {p.key: bool(p.test(metrics, ends)) for p in PREDICTIONS}
+def check(found: Record) -> dict[str, bool]:
+    """Which predictions came true, by key, from the rows of the experiments."""
+    return {p.key: bool(p.test(found)) for p in PREDICTIONS}

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from s2f_lib import io, people
+from s2f_lib import faces, io, people
 from s2f_lib.people.fingerprint import face_version
 
-__all__ = ["PictureSet", "rendered"]
+__all__ = ["PictureSet", "quick_quality", "rendered"]
 
 CHUNK = 40  # people rendered between two notes of progress
 
@@ -81,3 +81,22 @@ def rendered(
                 bar.update(len(pictures))
 
     return PictureSet(**io.cache.grow(folder, made_from, len(population), rows, fill, CHUNK))
+
+
+def quick_quality(decoder: faces.FaceDecoder, v_f: np.ndarray, canonical: PictureSet) -> dict[str, float]:
+    """How much of a person a decoded face keeps, by the two measures that need no other network.
+
+    Parameters
+    ----------
+    decoder : FaceDecoder
+    v_f : np.ndarray, shape (n, D)
+        Features of one wild picture of each person.
+    canonical : PictureSet
+        Their true canonical pictures, in the decoder's size.
+    """
+    decoded, points = faces.decode(decoder, v_f), canonical.landmarks[:, 0]
+    correlations = faces.craniofacial_correlations(decoded.landmarks.numpy(), points)
+    return {
+        "texture_error_vs_mean_face": faces.texture_error(decoder, decoded.texture, canonical.pictures[:, 0], points),
+        "craniofacial_median_r": float(np.median([*correlations.values()])),
+    }

@@ -22,12 +22,12 @@ def caution(name: str) -> str:
     record = io.read_record(name)
     if record is None:
         return ""
-    newer = [weights for weights in MEASURED_WITH.get(name, ()) if hub.describe(weights)["date"] > record["date"]]
+    newer = [weights for weights in MEASURED_WITH.get(name, ()) if hub.describe(weights)["date"] > record.date]
     if not newer:
         return ""
     names = " and ".join(f"`{weights}`" for weights in newer)
     return (
-        f"**Measured with earlier weights.** `results/{name}.json` is of {record['date'][:10]}, {names} "
+        f"**Measured with earlier weights.** `results/{name}.json` is of {record.date[:10]}, {names} "
         f"{'are' if len(newer) > 1 else 'is'} younger. The numbers are those of the earlier network until this has run "
-        f"again: `{record['command']}`."
+        f"again: `{record.command}`."
     )

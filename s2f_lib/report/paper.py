@@ -25,14 +25,3 @@ RETRIEVAL = MappingProxyType(
         (6, "cosine"): {1: 10.92, 2: 17.00, 5: 30.60, 10: 45.82},
     }
 )
-
-
-def cells_for(top1_percent: float) -> float:
-    """How many perfectly known, equally large groups give this top-1 % recall, and no more.
-
-    A guess that knows the group exactly and nothing else finds the face in the first 1 % of the gallery with
-    probability 1 % x groups (groups of at least 1 %). The paper's 10.92 % needs about 11 groups, 3.4 bits.
-    """
-    if not 1 <= top1_percent <= 100:
-        raise ValueError(f"top-1 % recall should lie between its chance of 1 and 100 percent, got {top1_percent}")
-    return float(top1_percent)

@@ -1,6 +1,6 @@
 """The book's one figure of the idea: a voice, its spectrogram, the predicted feature, a typical face; and the target.
 
-    s2f report figure book/_static/idea.png
+    python -m tools.idea_figure book/_static/idea.png
 
 Everything in it is made: the first synthetic test person speaks, and the shipped networks answer.
 """
@@ -121,8 +121,8 @@ def _arrows(figure) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """``s2f report figure``: write the figure to the path given."""
-    parser = argparse.ArgumentParser(prog="s2f report figure", description=__doc__.split("\n\n")[0])
+    """Write the figure to the path given."""
+    parser = argparse.ArgumentParser(prog="python -m tools.idea_figure", description=__doc__.split("\n\n")[0])
     parser.add_argument("out", type=Path, help="picture to write, such as book/_static/idea.png")
     out = parser.parse_args(arguments).out
     from matplotlib import pyplot as plt
@@ -133,3 +133,7 @@ def main(arguments: list[str] | None = None) -> int:
     with io.atomic_write(out) as file:
         figure.savefig(file, format="png", dpi=200, metadata={"Description": plotting.FACE_NOTE})
     return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

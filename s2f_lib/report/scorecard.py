@@ -1,0 +1,110 @@
+"""Did it reproduce? One row per claim of the paper, drawn from the records, with a verdict by a stated rule.
+
+``s2f report`` judges every claim, writes ``results/scorecard.json`` and refreshes the tables of README and book.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+from s2f_lib import io
+from s2f_lib.report.claims import CHANGES, CLAIMS, Claim
+from s2f_lib.report.rules import VERDICTS, Judged, NotRun, Records
+from s2f_lib.report.staleness import caution
+
+COMMAND = "s2f report"
+NOT_RUN = "not run yet"
+MARK = "†"  # beside the verdict of a rule that was written or changed after its numbers
+
+
+def judge(claim: Claim, records: Records) -> dict:
+    """One row: what the claim says, our numbers, those of the null and the oracle, the verdict and its rule."""
+    try:
+        found = claim.judge(records)
+        verdict = found.verdict
+    except NotRun:
+        found, verdict = Judged(NOT_RUN, "not tested"), "not tested"
+    return {
+        "key": claim.key,
+        "claim": claim.claim,
+        "where": claim.where,
+        "published": claim.published,
+        "ours": found.ours,
+        "null": found.null,
+        "oracle": found.oracle,
+        "verdict": verdict,
+        "rule": claim.rule,
+        "post_hoc": claim.post_hoc,
+        "record": claim.record,
+        "command": records.command(claim.record),
+        "n": records.n(claim.record),
+    }
+
+
+def rows() -> list[dict]:
+    """Every claim judged from the records as they are now."""
+    records = Records(io.read_record)
+    return [judge(claim, records) for claim in CLAIMS]
+
+
+def is_stale() -> bool:
+    """Whether the stored scorecard differs from what the records say now."""
+    record = io.read_record("scorecard")
+    return record is None or record.tables["claims"] != rows()
+
+
+def write() -> io.Record:
+    """Judge every claim and write ``results/scorecard.json``; returns the record."""
+    started = time.time()
+    judged = rows()
+    counts = Counter(row["verdict"] for row in judged)
+    io.write_record(
+        "scorecard",
+        command=COMMAND,
+        n=len(judged),
+        rows=[{"measure": "verdicts", "verdict": verdict, "value": counts[verdict]} for verdict in VERDICTS],
+        seconds=time.time() - started,
+        notes="Verdicts follow from the rules in s2f_lib/report/rules.py and the records named in each row.",
+        tables={"claims": judged},
+        allow_dirty=True,  # it follows from the records alone, and a test compares it with them
+    )
+    return io.read_record("scorecard")
+
+
+def markdown() -> str:
+    """The table of README, intro and page 5, from ``results/scorecard.json``; one line where it was not written yet."""
+    record = io.read_record("scorecard")
+    if record is None:
+        return f"*`results/scorecard.json`: {NOT_RUN}; `{COMMAND}` writes it.*"
+    claims = record.tables["claims"]
+    commands = list(dict.fromkeys(row["command"] for row in claims if row["command"]))
+    letters = dict(zip(commands, "abcdefghijklmnopqrstuvwxyz"))
+    lines = ["| claim of the paper | published | ours | null | oracle | verdict | made by |", "|---" * 7 + "|"]
+    for row in claims:
+        command = f"({letters[row['command']]})" if row["command"] and row["ours"] != NOT_RUN else NOT_RUN
+        claim = f"{row['claim']} ({row['where']})" if row["where"] != "–" else row["claim"]
+        verdict = f"**{row['verdict']}**" + f" {MARK}" * bool(row["post_hoc"])
+        cells = (claim, row["published"], row["ours"], row["null"], row["oracle"], verdict, command)
+        lines.append(f"| {' | '.join(cells)} |")
+    counts = ", ".join(f"{record.value('verdicts', verdict=v):.0f} {v}" for v in VERDICTS)
+    lines += [
+        "",
+        f"{len(claims)} claims: {counts}. Synthetic people unless a row says otherwise. *Null*: the same of an encoder "
+        "or an answer that knows nothing about the face; where it passes the rule as well as we do, the verdict is "
+        f"*void*. *Oracle*: an estimate of the most a voice tells. {MARK}: the rule was written or changed after its "
+        "numbers were known, so it predicts nothing. Made by:",
+        "",
+    ]
+    old = {row["command"] for row in claims if row["command"] and caution(row["record"])}
+    later = "; the weights were trained again later, so these rows are of the earlier networks"
+    lines += [f"- ({letter}) `{command}`{later if command in old else ''}" for command, letter in letters.items()]
+    return "\n".join(lines)
+
+
+def changes() -> str:
+    """What changed in the verdicts and why, as a Markdown table."""
+    words = {claim.key: claim.claim for claim in CLAIMS}
+    lines = ["| claim | changed on | from | to | why |", "|---" * 5 + "|"]
+    lines += [f"| {words[key]} | {date} | {before} | {after} | {why} |" for key, date, before, after, why in CHANGES]
+    return "\n".join(lines)

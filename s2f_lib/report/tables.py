@@ -1,0 +1,288 @@
+"""Tables of pages and documents, out of the records: which rows are shown, in which words and digits.
+
+``lines.json`` beside this file chooses for a record what a reader is shown of it: words, measure, conditions, a format
+and a chance level, see `Line`. A record that is not in it is shown whole.
+
+See Also
+--------
+s2f_lib.report.documents : puts these tables into README and book.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from s2f_lib import hub, io
+from s2f_lib.io.measures import MEASURES
+from s2f_lib.report.claims import CLAIMS
+from s2f_lib.report.staleness import caution
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOT_RUN = "not run yet"
+# Formats: factor and pattern. A share and an angle have their own; a line may ask for another, or give a pattern.
+FORMS = {"share": (100, "{:.1f} %"), "deg": (1, "{:.1f}°"), "min": (1 / 60, "{:.1f} min"), "ms": (1000, "{:.0f} ms")}
+CONTESTANTS = {  # of results/published_ridge.json
+    "gender_only": "true gender label only",
+    "ridge": "ridge on a speaker feature",
+    "best": "likelihood head on a speaker feature",
+    "kernel": "kernel head",
+    "contrastive": "contrastive head",
+    "ensemble": "three heads averaged",
+    "own": "our encoder (synthetic voices only)",
+    "own_fine_tuned": "our encoder, trained on",
+    "own_and_speaker": "our encoder and the speaker feature",
+    "authors": "authors' picture",
+    "authors_calibrated": "authors' picture, likelihood head",
+    "both": "speaker feature and authors' picture",
+}
+CONTEST = {  # its columns
+    "1:2 matching": {"measure": "match", "within": None},
+    "... same gender label": {"measure": "match", "within": "gender label"},
+    "first 10 %": {"measure": "top_percent", "k": 10, "within": None},
+}
+STUDY = {  # columns of results/loss_ablation.json: measure, seconds, factor
+    "seeds": ("runs", None, 1),
+    "final angle (°)": ("angle", None, 1),
+    "first 10 % (%)": ("top_percent", 6, 100),
+    "variation of the gradient norm": ("gradient_norm_cv", None, 1),
+    "sex right, decoded": ("sex_right", 6, 1),
+}
+WORLDS = ("physiology", "confounded", "confounded_only", "null")
+
+
+class Line(NamedTuple):
+    """A row of a table: words, measure and conditions of the number, format, and its chance level.
+
+    ``chance`` is a number, or the conditions of the row that holds it (with "measure" if that is another one).
+    """
+
+    words: str
+    measure: str
+    where: dict[str, Any] = MappingProxyType({})
+    form: str = ""
+    chance: float | dict[str, Any] | None = None
+
+    def text(self, value: float | None) -> str:
+        """A number in the format of this line."""
+        return "–" if value is None else shown(value, self.form or MEASURES[self.measure].unit)
+
+
+@cache
+def lines() -> dict[str, tuple[Line, ...]]:
+    """What is shown of each record that is not shown whole."""
+    text = Path(__file__).with_name("lines.json").read_text(encoding="utf-8")
+    return {name: tuple(Line(*row) for row in rows) for name, rows in json.loads(text).items()}
+
+
+def shown(value: float, form: str = "") -> str:
+    """A number in a format of `FORMS`, by a pattern, or with three significant digits, whole numbers whole.
+
+    Examples
+    --------
+    >>> shown(0.359, "share"), shown(90, "min"), shown(0.98765), shown(1234567), shown(45.0)
+    ('35.9 %', '1.5 min', '0.988', '1,234,567', '45')
+    """
+    if form in FORMS or "{" in form:
+        factor, pattern = FORMS.get(form, (1, form))
+        return pattern.format(factor * value)
+    if float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def markdown(head: tuple[str, ...], rows: list[list[str]], below: str) -> str:
+    """A Markdown table with a line below."""
+    body = [f"| {' | '.join(row)} |" for row in (head, *rows)]
+    return "\n".join([body[0], "|---" * len(head) + "|", *body[1:], "", below])
+
+
+def absent(name: str, command: str = "") -> str:
+    """What stands where a record was not run."""
+    return f"*`results/{name}.json`: {NOT_RUN}{f'; `{command}` writes it' if command else ''}.*"
+
+
+def source(found: io.Record) -> str:
+    """Where the numbers of a record come from."""
+    seeds = f", seeds {', '.join(map(str, found.seeds))}" if found.seeds else ""
+    return f"N = {found.n:,}{seeds}; recorded {found.date[:10]} on {found.device}, by `{found.command}`."
+
+
+def selected(name: str, command: str = "", **conditions: Any):
+    """Rows of a record (pandas.DataFrame), or, where it was not run, a line that says so and how to run it."""
+    found = io.read_record(name)
+    if found is not None:
+        return found.select(**conditions)
+    from IPython.display import Markdown
+
+    return Markdown(absent(name, command))
+
+
+def record_table(name: str) -> str:
+    """A record as Markdown: one row per line, with intervals and chance where some have them, and its source."""
+    found = io.read_record(name)
+    if found is None:
+        return absent(name)
+    chosen = lines().get(name) or tuple(_line(row) for row in found.rows)
+    have = [(line, row) for line in chosen for row in found.matching(measure=line.measure, **line.where)[:1]]
+    spans, chances = any("low" in row for _, row in have), any(line.chance is not None for line, _ in have)
+    head = ("measure", "value", *["95 % interval"] * spans, *["chance"] * chances)
+    rows = [
+        [
+            line.words,
+            line.text(row["value"]),
+            *[_interval(line, row)] * spans,
+            *[line.text(_chance(line, found))] * chances,
+        ]
+        for line, row in have
+    ]
+    more = f"All numbers: `results/{name}.json`. " if len(rows) < len(found.rows) else ""
+    below = more + source(found) + (f" {found.notes}" if found.notes else "")
+    warning = caution(name)
+    return (f"{warning}\n\n" if warning else "") + markdown(head, rows, below)
+
+
+def _line(row: dict[str, Any]) -> Line:
+    """A row of a record in the words of its measure and conditions."""
+    where = {key: value for key, value in row.items() if key not in ("measure", "unit", *io.records.NUMBERS)}
+    told = ", ".join(f"{key} {value}" for key, value in where.items())
+    return Line(MEASURES[row["measure"]].words + (f" ({told})" if told else ""), row["measure"], where)
+
+
+def _interval(line: Line, row: dict[str, Any]) -> str:
+    """Both ends in the format of the line, its unit once."""
+    if "low" not in row:
+        return "–"
+    low, high = line.text(row["low"]), line.text(row["high"])
+    return f"{low.removesuffix(' %').removesuffix('°')} to {high}"
+
+
+def _chance(line: Line, found: io.Record) -> float | None:
+    """The chance level of a line."""
+    if not isinstance(line.chance, dict):
+        return line.chance
+    rows = found.matching(**{"measure": line.measure, **line.where, **line.chance})
+    return rows[0]["value"] if rows else None
+
+
+def rules() -> str:
+    """How the scorecard decides each verdict, and which rules were written or changed after the numbers were known."""
+    rows = [[claim.claim, claim.rule, claim.post_hoc or "before its numbers"] for claim in CLAIMS]
+    below = 'Anything else is "no"; a rule that the null passes as well as we do decides nothing: "void".'
+    return markdown(("claim", "verdict", "the rule was written"), rows, below)
+
+
+def encoder() -> pd.DataFrame | Any:
+    """The shipped encoder beside what could be heard and what labels tell (pandas.DataFrame of "value [low, high]").
+
+    From ``results/voice_encoder.json``; where it was not run, a line that says so.
+    """
+    import pandas as pd
+
+    found = io.read_record("voice_encoder")
+    if found is None:
+        return selected("voice_encoder", "python -m benchmarks.voice_encoder")
+    table = {}
+    for name in ("voice", "oracle", "demographics", "mean feature"):
+        cells = {"angle (degrees)": _cell(found.row("angle", predictor=name))}
+        for k in (1, 5, 10):
+            row = found.row("top_percent", predictor=name, k=k, split=None)
+            cells[f"top {k} % (chance {k})"] = _cell(row, 100)
+        table[name] = cells
+    return pd.DataFrame(table).T
+
+
+def _cell(row: dict[str, Any], factor: float = 1) -> str:
+    """Value and interval as one text; two digits for what is below 1."""
+    digits = 2 if factor == 1 and abs(row["value"]) < 1 else 1
+    ends = [f"{factor * row[end]:.{digits}f}" for end in ("low", "high") if end in row]
+    return f"{factor * row['value']:.{digits}f} [{', '.join(ends) or '–'}]"
+
+
+def contest() -> str:
+    """Who picks the right face in ``results/published_ridge.json``, as a Markdown table with intervals."""
+    found = io.read_record("published_ridge")
+    if found is None:
+        return absent("published_ridge")
+    rows = []
+    for key, words in CONTESTANTS.items():
+        cells = [found.matching(experiment="contest", contestant=key, **where) for where in CONTEST.values()]
+        if all(cells):
+            rows.append([words, *(_cell(cell[0], 100 if cell[0]["measure"] == "top_percent" else 1) for cell in cells)])
+    return markdown(("contestant", *CONTEST), rows, "Chance: 0.5, 0.5 and 10 %. " + source(found))
+
+
+def study() -> str:
+    """Every variant of ``results/loss_ablation.json``, mean and standard deviation over seeds, as a Markdown table."""
+    found = io.read_record("loss_ablation")
+    if found is None:
+        return absent("loss_ablation")
+    rows = []
+    for variant in (row["variant"] for row in found.matching(measure="angle", experiment="final")):
+        cells = [f"`{variant}`"]
+        for measure, seconds, factor in STUDY.values():
+            where = {"measure": measure, "experiment": "final", "variant": variant, "seconds": seconds}
+            row = next(iter(found.matching(**where, **({"k": 10} if measure == "top_percent" else {}))), None)
+            digits = 0 if measure == "runs" else 2
+            text = "–" if row is None else f"{factor * row['value']:.{digits}f}"
+            cells.append(text + (f" ± {factor * row['sd']:.2f}" if row and "sd" in row else ""))
+        rows.append(cells)
+    start = found.value("angle", experiment="start")
+    return markdown(("variant", *STUDY), rows, f"Mean feature: {start:.2f}°; chance 10 %. " + source(found))
+
+
+def errors() -> str:
+    """Angle and share of right sex labels of the shipped encoder by sex, group and decade, as a Markdown table."""
+    found = io.read_record("ethics")
+    if found is None:
+        return absent("ethics")
+    rows = []
+    for row in found.matching(measure="angle", experiment="groups", by=["sex", "group", "decade", "sex and group"]):
+        right = found.value("sex_right", experiment="groups", by=row["by"], group=row["group"])
+        line = Line(_people(row["by"], row["group"]), "angle")
+        cells = [f"{row['n']:.0f}", line.text(row["value"]), _interval(line, row), f"{100 * right:.0f} %"]
+        rows.append([line.words, *cells])
+    head = ("people", "N", "angle to the true feature", "95 % interval", "sex label right")
+    return markdown(head, rows, source(found))
+
+
+def _people(by: str, group: str) -> str:
+    """Words for a group of people."""
+    if by == "decade":
+        return f"{max(18, int(group))} to {int(group) + 9} years"  # nobody is younger than 18
+    if by == "sex and group":
+        return ", group ".join(group.split())
+    return f"group {group}" if by == "group" else group
+
+
+def worlds() -> str:
+    """What follows the voice in which world, ridge baseline, as a Markdown table."""
+    found = io.read_record("ethics")
+    if found is None:
+        return absent("ethics")
+    words = {"hair": "hair colour", "nose": "nose width", "jaw": "jaw width", "sex": "sex (share right)"}
+    rows = []
+    for attribute in ("skin", "hair", "nose", "jaw", "age", "sex"):
+        of = {"experiment": "worlds", "attribute": attribute, "predictor": "ridge baseline"}
+        measure = "sex_right" if attribute == "sex" else "r"
+        values = [found.value(measure, world=world, **of) for world in WORLDS]
+        rows.append([words.get(attribute, attribute), *(f"{value:.2f}" for value in values)])
+    below = (
+        "Ridge baseline: a ridge regression on statistics of the sound, 1,000 training and 500 test people in each "
+        f"world; intervals are about 0.09 to either side. {source(found)}"
+    )
+    return markdown(("attribute of the drawn face", *WORLDS), rows, below)
+
+
+def weights() -> str:
+    """The weights that `hub.available` lists, as Markdown."""
+    rows = [
+        [f"`{e['name']}`", e["kind"], "" if e["size_mb"] is None else shown(e["size_mb"]), e["licence"], e["source"]]
+        for e in hub.available()
+    ]
+    return markdown(("name", "what", "size (MB)", "licence", "source"), rows, "").strip()
