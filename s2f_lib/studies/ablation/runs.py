@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from s2f_lib import config, hub, io, metrics
-from s2f_lib.faces import decoder_quality, to_tensor
+from s2f_lib.faces import decode, to_pictures, to_tensor
 from s2f_lib.studies.ablation.design import Design, Job
 from s2f_lib.training import ArraySource, TrainingError, frozen_layers, synthetic, validate
 from s2f_lib.training.loop import OutOfMemory
@@ -171,7 +171,7 @@ def score(encoder, people: synthetic.PeopleSet, rectified: bool) -> list[dict]:
         for k in (1, 5, 10):
             out.append({"measure": "top_percent", "k": k, "value": ranks.top_percent(k), "seconds": seconds})
     decoder, attributes = hub.load(DECODER), hub.load(ATTRIBUTES)
-    labels = attributes.label(to_tensor(decoder_quality.to_pictures(decoder_quality.decode(decoder, v_s).image)))
+    labels = attributes.label(to_tensor(to_pictures(decode(decoder, v_s).image)))
     age = np.clip(labels.age, 18, 85).astype(float)
     r = float(np.corrcoef(age, table["age"])[0, 1]) if age.std() > 0 else 0.0
     right = float((labels.sex == table["sex"].to_numpy()).mean())
