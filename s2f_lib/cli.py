@@ -41,7 +41,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "pages execute": ("all of them, into the cache of the book", "s2f_lib.book.build:main"),
     },
     "Train and measure": {
-        "train": ("train a voice encoder", "s2f_lib.training.command:main"),
+        "train": ("train a voice encoder", "s2f_lib.training.train:main"),
         "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.main:main"),
         "study ablation": (
             "the losses against each other, over seeds and rates",
