@@ -219,6 +219,7 @@ def people(arguments: Sequence[str]) -> int:
     parser.add_argument("--size", type=int, default=128, help="pixels per face")
     parser.add_argument("-o", "--out", type=Path, help="picture to write; without it only the table is printed")
     options = parser.parse_args(arguments)
+    from s2f_lib import io
     from s2f_lib import people as room
 
     population = room.sample(options.number, options.world, seed=options.seed)
@@ -226,8 +227,8 @@ def people(arguments: Sequence[str]) -> int:
     columns = [c for c in ("id", "sex", "age", "group", "language", "height_cm") if c in table]
     print(table[columns].to_string(index=False, float_format="%.0f"))
     if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        _sheet(room, population, options).savefig(options.out)
+        with io.atomic_path(options.out) as partial:
+            _sheet(room, population, options).savefig(partial)
         print(f"{options.out}: computer-made faces; they identify nobody")
     return 0
 
