@@ -13,6 +13,7 @@ import hashlib
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -75,27 +76,35 @@ def execute_all(paths: Sequence[Path], build: Path = BUILD, jobs: int = 1) -> di
             waiting[path] = notebook
     total = sum(expected_seconds(notebook) for notebook in waiting.values()) / max(1, jobs)
 
+    at: dict[str, str] = {}  # where the running pages are
+
     def task(number: int, path: Path, notebook):
-        title = f"page {number} of {len(waiting)}, {path.stem}"
-        last = -EVERY
+        title, start = f"page {number} of {len(waiting)}, {path.stem}", time.monotonic()
+        print(f"{title}: begun", flush=True)
+        try:
+            error = kernel.execute(notebook, path.parent, say=lambda i, n: at.update({title: f"cell {i + 1} of {n}"}))
+        finally:
+            at.pop(title, None)
+        return notebook, error, time.monotonic() - start
 
-        def say(done: int, cells: int) -> None:
-            nonlocal last
-            if (now := time.monotonic() - begun) - last >= EVERY:
-                last = now
-                print(f"{title}: cell {done + 1} of {cells}; {now:.0f} s of about {total:.0f} s in all", flush=True)
+    def heartbeat():
+        while not done.wait(EVERY):
+            lines = "; ".join(f"{title}: {cell}" for title, cell in list(at.items()))
+            print(f"{time.monotonic() - begun:.0f} s of about {total:.0f} s; {lines}", flush=True)
 
-        start = time.monotonic()
-        return notebook, kernel.execute(notebook, path.parent, say=say), time.monotonic() - start
-
+    done = threading.Event()
+    threading.Thread(target=heartbeat, daemon=True).start()
     tasks = {path: lambda n=n, path=path, nb=nb: task(n, path, nb) for n, (path, nb) in enumerate(waiting.items(), 1)}
-    for path, (notebook, error, seconds) in kernel.in_parallel(tasks, jobs):
-        print(f"{path.stem}: {'failed, ' + error if error else 'executed'} in {seconds:.0f} s", flush=True)
-        if error:
-            failed[path.stem] = error
-        else:
-            bundle = CacheBundleIn(notebook, str(path), data={"execution_seconds": seconds})
-            cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    try:
+        for path, (notebook, error, seconds) in kernel.in_parallel(tasks, jobs):
+            print(f"{path.stem}: {'failed, ' + error if error else 'executed'} in {seconds:.0f} s", flush=True)
+            if error:
+                failed[path.stem] = error
+            else:
+                bundle = CacheBundleIn(notebook, str(path), data={"execution_seconds": seconds})
+                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    finally:
+        done.set()
     return failed
 
 

@@ -237,12 +237,14 @@ def test_executed_pages_are_forgotten_only_when_what_they_call_changed(tmp_path)
     assert (folder / ".jupyter_cache").exists()
 
 
-def test_what_was_executed_is_kept_whatever_happens_to_another_page(page, tmp_path, capsys):
+def test_what_was_executed_is_kept_whatever_happens_to_another_page(page, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(build, "EVERY", 0.05)
     bad = page.with_name("91_bad.ipynb")
     bad.write_text(page.read_text().replace("people = 4", "people = -4"))
     assert list(build.execute_all([bad, page], tmp_path / "_build")) == ["91_bad"]
     told = capsys.readouterr().out
-    assert "page 1 of 2, 91_bad: cell 1 of 2" in told
+    assert "page 1 of 2, 91_bad: begun" in told
+    assert re.search(r"\d+ s of about 0 s; page 1 of 2, 91_bad: cell [12] of 2", told)
     assert "91_bad: failed, cell 2: ValueError: people must be positive" in told
     bad.write_text(page.read_text().replace("people = 4", "people = 5"))
     assert build.execute_all([bad, page], tmp_path / "_build") == {}
