@@ -35,7 +35,7 @@ ROOMS = (
     Room(("book",), "book", "its look, its explorers, and how its pages are run"),
     Room(("published",), "book", "the authors' own examples, measured again"),
     Room(("report",), "book", "claims, scorecard and tables, out of the records"),
-    Room(("site", "cli"), "book", "the book's builder and the command line"),
+    Room(("site", "build", "cli"), "book", "the book's builder and the command line"),
 )
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -19,7 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from s2f_lib.book import kernel
-from s2f_lib.book.pages import ROOT, pages, read
+from s2f_lib.book.pages import ROOT, pages
+from s2f_lib.site import dressed
 
 BUILD = ROOT / "_build"
 MINUTES = re.compile(r"\*\*Runs on\*\* [^;\n]*about ([\d.]+) minute")
@@ -48,6 +50,13 @@ def refresh_cache(build: Path = BUILD) -> bool:
     return True
 
 
+def as_built(path: Path):
+    """A page as the book's own Sphinx step hands it on; its cells' metadata are part of the key in the cache."""
+    import nbformat
+
+    return nbformat.reads(json.dumps(dressed(json.loads(path.read_text(encoding="utf-8")))), as_version=4)
+
+
 def expected_seconds(notebook) -> float:
     """What a page says of its own time ("**Runs on** CPU, about 3 minutes"), in seconds; 0 where it says nothing."""
     head = "\n".join(cell.source for cell in notebook.cells[:3])
@@ -69,7 +78,7 @@ def execute_all(paths: Sequence[Path], build: Path = BUILD, jobs: int = 1) -> di
     cache = get_cache(build / ".jupyter_cache")
     waiting, begun, failed = {}, time.monotonic(), {}
     for path in paths:
-        notebook = read(path)
+        notebook = as_built(path)
         try:
             cache.match_cache_notebook(notebook)
         except KeyError:
