@@ -21,7 +21,7 @@ from pathlib import Path
 
 from s2f_lib.book import kernel
 from s2f_lib.book.pages import ROOT, pages
-from s2f_lib.site import dressed
+from s2f_lib.report.sphinx import dressed
 
 BUILD = ROOT / "_build"
 MINUTES = re.compile(r"\*\*Runs on\*\* [^;\n]*about ([\d.]+) minute")

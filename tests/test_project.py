@@ -24,8 +24,8 @@ import s2f_lib
 from s2f_lib import cli, io
 from s2f_lib.io.measures import MEASURES
 from s2f_lib.report import documents
+from s2f_lib.report.sphinx import commands_as_code
 from s2f_lib.rooms import ROOMS
-from s2f_lib.site import commands_as_code
 
 ROOT = Path(__file__).resolve().parents[1]
 TEN = "jupyter-book jupyterlab torch torchaudio torchvision librosa ipywidgets matplotlib nbval papermill".split()

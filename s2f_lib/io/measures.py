@@ -118,6 +118,8 @@ MEASURES: dict[str, Measure] = {
     "bandwidth": Measure("GB/s", "memory rate", "more"),
     "memory": Measure("MB", "memory", "less"),
     "size": Measure("MB", "size", "less"),
+    "pixel_error": Measure("", "difference of a pixel, of 255", "less"),
+    "landmark_pixels": Measure("pixels", "distance of a landmark", "less"),
     "max_error": Measure("", "largest absolute error", "less"),
     "loss": Measure("", "training loss", "less"),
 }
