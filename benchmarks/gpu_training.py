@@ -4,7 +4,7 @@
     python -m benchmarks.gpu_training --preset quick --batch-size 8 --steps 3 --out speed.json   # on a CPU
 
 Three things are measured: whole training steps from sound in memory to the optimiser, the matrix product and the copy
-that bound them (`s2f_lib.training.costs`), and the data pipeline alone. Clips are noise: how long a step takes does
+that bound them (`s2f_lib.training.roofline`), and the data pipeline alone. Clips are noise: how long a step takes does
 not depend on what is said.
 """
 
@@ -19,8 +19,9 @@ import torch
 
 from benchmarks.cpu_training import layers, random_clips
 from s2f_lib import io, training, voice_encoder
-from s2f_lib.training import costs, data
+from s2f_lib.training import data
 from s2f_lib.training.loop import choose_device
+from s2f_lib.training.roofline import roofline, training_flops
 from s2f_lib.training.voice import VoiceTrainer
 
 
@@ -62,8 +63,8 @@ def measure(preset: str, batch_size: int, steps: int, compiled: bool, device: to
     peak, copy = matmul_peak(8192 if on_gpu else 1024, device), copy_speed(1 << (30 if on_gpu else 24), device)
     rate, memory = throughput(preset, batch_size, steps, compiled, device)
     pipeline = pipeline_rate(batch_size, on_gpu)
-    floor = costs.step_floor(encoder, batch_size, peak, copy)
-    share = rate * costs.training_flops(encoder) / peak
+    floor = batch_size / roofline(encoder, batch_size, peak, copy)
+    share = rate * training_flops(encoder) / peak
     of = {"preset": preset, "batch_size": batch_size, "precision": "bf16"}
     rows = [
         {"measure": "rate", "value": rate, "what": "clips", **of},
@@ -73,7 +74,7 @@ def measure(preset: str, batch_size: int, steps: int, compiled: bool, device: to
             "of": "matrix products",
             **of,
         },
-        {"measure": "share_of_peak", "value": rate / floor.clips_per_s, "of": "counted floor", **of},
+        {"measure": "share_of_peak", "value": rate / floor, "of": "counted floor", **of},
         {"measure": "rate", "value": pipeline, "what": "clips", "step": "data pipeline", **of},
         {"measure": "headroom", "value": pipeline / rate, **of},
         {"measure": "tflops", "value": peak / 1e12, "of": "matrix products"},

@@ -38,14 +38,18 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "pages run": ("execute a page with other parameters, or a grid of them", "s2f_lib.book.pages:run_main"),
         "pages table": ("one row per recorded run below a folder", "s2f_lib.book.pages:table_main"),
         "pages address": ("the address of your copy, in every place that needs it", "s2f_lib.book.address:main"),
-        "pages execute": ("all of them, into the cache of the book", "s2f_lib.book.build:main"),
+        "pages execute": ("all of them, into the cache of the book", "s2f_lib.build:main"),
     },
     "Train and measure": {
-        "train": ("train a voice encoder", "s2f_lib.training.command:main"),
+        "train": ("train a voice encoder", "s2f_lib.training.train:main"),
         "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.main:main"),
         "study ablation": (
             "the losses against each other, over seeds and rates",
             "s2f_lib.studies.ablation.summary:command",
+        ),
+        "study fair-ablation": (
+            "the same by a committed design: a search for each, then test people",
+            "s2f_lib.studies.ablation.fair:main",
         ),
         "study ethics": ("the audit: what the model takes from where", "s2f_lib.studies.ethics.audit:main"),
     },
@@ -68,6 +72,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
     "Weights and records": {
         "weights list": ("what the library can load by name", "s2f_lib.cli:list_weights"),
         "weights fetch": ("fetch the real VGG-Face, or convert your copy", "s2f_lib.faces.fetch_weights:main"),
+        "weights export-web": ("write the networks as one script for a page", "s2f_lib.book.web:main"),
         "weights publish": ("make weights of a finished run loadable by name", "s2f_lib.training.publish:main"),
         "report": ("judge the claims and fill the documents' tables", "s2f_lib.report.command:main"),
     },

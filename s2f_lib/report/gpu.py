@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from s2f_lib.io import Record
-from s2f_lib.training import costs
+from s2f_lib.training.roofline import allreduce_seconds, efficiency, roofline, training_flops
 from s2f_lib.voice_encoder import PAPER_PARAMETERS, preset
 
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def speed(record: Record | None) -> str:
     """One paragraph on ``results/gpu_training.json``: rate, its share of what is possible, the published schedule."""
     if record is None:
         encoder = preset("paper")
-        least = PAPER_CLIPS / costs.step_floor(encoder, 256, *CARD).clips_per_s / 3600
-        likely = PAPER_CLIPS * costs.training_flops(encoder) / (0.35 * CARD[0]) / 3600
+        least = PAPER_CLIPS / 256 * roofline(encoder, 256, *CARD) / 3600
+        likely = PAPER_CLIPS * training_flops(encoder) / (0.35 * CARD[0]) / 3600
         return (
             f"not run yet: {COMMAND}\nby arithmetic, a card with {CARD[0] / 1e12:.0f} TFLOP/s and {CARD[1] / 1e12:.0f} "
             f"TB/s cannot do the published schedule in less than {least:.1f} hours; at 35 % of its peak: {likely:.1f}"
@@ -87,14 +87,15 @@ def scaling(record: Record | None, cards: int = 8, clips: tuple[int, ...] = (256
     """
     import pandas as pd
 
-    steps = {n: costs.step_floor(preset("paper"), n, *CARD).seconds for n in clips}
+    steps = {n: roofline(preset("paper"), n, *CARD) for n in clips}
     if record is not None:
         rate = record.value("rate", what="clips", preset="paper", step=None)
         steps = {n: n / rate for n in clips}
     rows = {}
     for link, speed in LINKS.items():
-        found = {n: costs.scaling(step, PAPER_PARAMETERS, cards, speed) for n, step in steps.items()}
-        rows[link] = {"exchange (ms)": round(1e3 * costs.allreduce_seconds(PAPER_PARAMETERS, cards, speed), 1)}
-        for n, (_, low, high) in found.items():
+        exchange = allreduce_seconds(PAPER_PARAMETERS, cards, speed)
+        rows[link] = {"exchange (ms)": round(1e3 * exchange, 1)}
+        for n, step in steps.items():
+            low, high = efficiency(step, exchange)
             rows[link][f"{n} clips a card"] = f"{cards * low:.1f} to {cards * high:.1f} times"
     return pd.DataFrame(rows).T

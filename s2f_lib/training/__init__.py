@@ -1,4 +1,4 @@
-"""The parts of training: settings, sources of batches, the loop, checkpoints, cached targets, sweeps.
+"""Training: settings, sources of clips, the loop, checkpoints, synthetic people's voices, and publishing.
 
 Most readers need only what is named here: ``training.run(config, source)``.
 

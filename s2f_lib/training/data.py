@@ -1,4 +1,4 @@
-"""Where batches come from: arrays in memory, or anything else that can be iterated.
+"""Where batches come from: arrays in memory, or any source that says which clips a step takes.
 
 A batch is a dict of CPU tensors with one row per clip: ``waveform`` (B, samples) int16 or float, ``v_f`` (B, D), and
 if known ``logits`` (B, C), ``speaker`` (B,) and ``clip`` (B,), the clip's number in its source.

@@ -8,7 +8,7 @@ import pytest
 
 from s2f_lib import io
 from s2f_lib.report import gpu
-from s2f_lib.training import costs
+from s2f_lib.training.roofline import roofline
 from s2f_lib.voice_encoder import preset
 
 RATE = {"measure": "rate", "what": "clips", "preset": "paper", "value": 640.0}
@@ -50,7 +50,7 @@ def test_runs_and_curves_are_selected():
 def test_slower_links_cost_more_and_a_measured_step_replaces_the_counted_one():
     counted = gpu.scaling(None)
     assert counted["exchange (ms)"].is_monotonic_increasing
-    step, exchange = costs.step_floor(preset("paper"), 256, *gpu.CARD).seconds, counted["exchange (ms)"].iloc[1]
+    step, exchange = roofline(preset("paper"), 256, *gpu.CARD), counted["exchange (ms)"].iloc[1]
     assert counted["256 clips a card"].iloc[1] == f"{8 * step / (step + exchange / 1e3):.1f} to 8.0 times"
     measured = gpu.scaling(SPEED)
     assert measured["256 clips a card"].iloc[0] == "8.0 to 8.0 times"  # 400 ms beside 2.3

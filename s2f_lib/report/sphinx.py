@@ -19,6 +19,7 @@ from pathlib import Path
 
 from docutils import nodes
 
+from s2f_lib.book import web, web_page
 from s2f_lib.report import documents
 
 ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
@@ -191,8 +192,18 @@ def sections(page: str) -> str:
     return re.sub(r"\s+", " ", str(soup)).replace(" </", "</").strip()
 
 
+def add_networks(app, config):
+    """Put the scripts of the page "Try it" among the static files, with the networks in it, made where they are not."""
+    if not Path(app.confdir, "book/try_it.md").exists():
+        return
+    networks = web.export_web()
+    web.check(networks)  # what does not fit the weights that are here is not published
+    config.html_static_path += [str(web_page.STATIC), str(networks.parent)]
+
+
 def setup(app):
     """Register with Sphinx; late, so that the other extensions have added theirs."""
+    app.connect("config-inited", add_networks, priority=100)  # before Sphinx looks whether the folders are there
     app.connect("config-inited", leave_numbers_to_captions, priority=900)
     app.connect("source-read", read_page)
     app.connect("doctree-read", note_anchors)
