@@ -24,8 +24,8 @@ import s2f_lib
 from s2f_lib import cli, io
 from s2f_lib.io.measures import MEASURES
 from s2f_lib.report import documents
+from s2f_lib.report.sphinx import commands_as_code
 from s2f_lib.rooms import ROOMS
-from s2f_lib.site import commands_as_code
 
 ROOT = Path(__file__).resolve().parents[1]
 TEN = "jupyter-book jupyterlab torch torchaudio torchvision librosa ipywidgets matplotlib nbval papermill".split()
@@ -80,7 +80,7 @@ def test_only_lower_bounds_where_a_hosted_notebook_brings_its_own_builds():
 @pytest.mark.parametrize("name", TEN)
 def test_the_ten_packages_are_pinned_installed_and_used(name):
     assert importlib.metadata.version(name).split("+")[0] == pins(ROOT / "requirements.txt")[name]
-    needles = {"jupyter-book": "jupyter-book", "jupyterlab": "jupyter\"? lab", "nbval": "nbval"}
+    needles = {"jupyter-book": "jupyter-book", "jupyterlab": 'jupyter"? lab', "nbval": "nbval"}
     needle = needles.get(name, rf"import {name}|from {name}|importorskip\(.{name}.\)")
     places = [*(ROOT / "s2f_lib").rglob("*.py"), *(ROOT / "book").glob("*.ipynb"), *(ROOT / "tests").rglob("*.py")]
     where = [ROOT / "Makefile", *(path for path in places if path.name != "test_project.py")]

@@ -74,7 +74,9 @@ class VideoList:
         with open(self.path, "rb") as file:
             for number, line in enumerate(_lines(file), start=1):
                 values = line.removeprefix("\ufeff").strip().split(",")
-                if values == [""] or (number == 1 and not any(c.isdigit() for c in "".join(values[1:]))):
+                if values == [""] or (
+                    number == 1 and len(values) == 5 and not any(c.isdigit() for c in "".join(values[1:]))
+                ):
                     continue  # an empty line, or a header
                 yield _row(number, [value.strip().strip('"') for value in values])
 

@@ -52,6 +52,7 @@ def api_block(page: str) -> str:
 
 TABLES: dict[str, Callable[[], str]] = {
     "scorecard": scorecard.markdown,
+    "headlines": scorecard.headlines,
     "changes": scorecard.changes,
     "evaluation": partial(tables.record_table, "evaluation_synthetic"),
     "published": partial(tables.record_table, "published_avspeech"),

@@ -156,7 +156,7 @@ def alike(r: Records) -> Judged:
     return Judged(text, grade, null, oracle=_percent(oracle["value"]))
 
 
-def rank_of_5000(r: Records) -> Judged:
+def rank(r: Records) -> Judged:
     ranks = {"experiment": "printed ranks", "gallery": 5000}
     first, top = r.value(PICTURES, "recall_at", k=1, **ranks), r.value(PICTURES, "top_percent", k=1, **ranks)
     ours = (
@@ -233,14 +233,14 @@ def craniofacial(r: Records) -> Judged:
     return Judged(text, _graded(found >= 11, found >= 4), LATER, oracle=oracle)
 
 
-def craniofacial_adjusted(r: Records) -> Judged:
+def individual(r: Records) -> Judged:
     (found, median), (best, ceiling) = _shape(r, "S2F x truth", "adjusted"), _shape(r, "F2F x truth", "adjusted")
     ours = f"{found} of 13 significant (Holm), median r {median:.2f}, against the true face, sex and age taken out"
     oracle = f"{LATER}; F2F with truth: {best} of 13, median r {ceiling:.2f}"
     return Judged(ours, _graded(found >= 7, found >= 1), LATER, oracle=oracle)
 
 
-def craniofacial_published(r: Records) -> Judged:
+def individual_published(r: Records) -> Judged:
     of = {"experiment": "craniofacial", "reference": "f2f", "picture": "s2f_07"}
     found = int(r.value(PICTURES, "significant", how="adjusted", **of))
     median, before = (r.value(PICTURES, "median_r", how=how, **of) for how in ("adjusted", "pooled"))

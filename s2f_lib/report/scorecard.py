@@ -15,6 +15,14 @@ from s2f_lib.report.staleness import caution
 
 COMMAND = "s2f report"
 NOT_RUN = "not run yet"
+HEADLINES = {  # the rows of the introduction, in plain words
+    "retrieval": "the true face is among the first 10 % of the gallery",
+    "sex": "the drawn face has the sex of the speaker",
+    "identity": "faces are averages, and show no individual",
+    "individual": "face measures follow the voice beyond sex and age",
+    "language": "the language spoken can change the face",
+    "loss": "the full loss beats plain L1 on features",
+}
 MARK = "†"  # beside the verdict of a rule that was written or changed after its numbers
 
 
@@ -100,6 +108,26 @@ def markdown() -> str:
     later = "; the weights were trained again later, so these rows are of the earlier networks"
     lines += [f"- ({letter}) `{command}`{later if command in old else ''}" for command, letter in letters.items()]
     return "\n".join(lines)
+
+
+def headlines() -> str:
+    """The rows that matter most, without who made them, for the introduction and the README."""
+    record = io.read_record("scorecard")
+    if record is None:
+        return markdown()
+    claims = {row["key"]: row for row in record.tables["claims"]}
+    lines = ["| claim of the paper | published | ours | null | oracle | verdict |", "|---" * 6 + "|"]
+    for key, words in HEADLINES.items():
+        row = claims[key]
+        cells = (words, row["published"], row["ours"], row["null"], row["oracle"])
+        lines.append(f"| {' | '.join(cells)} | **{row['verdict']}**{f' {MARK}' * bool(row['post_hoc'])} |")
+    counts = ", ".join(f"{record.value('verdicts', verdict=v):.0f} {v}" for v in VERDICTS)
+    note = (
+        f"{len(HEADLINES)} of {len(claims)} claims ({counts}). *Null*: an encoder or an answer that knows nothing of "
+        "the face; where it passes the rule as well as we do, the verdict is *void*. *Oracle*: an estimate of the most "
+        f"that a voice gives away. {MARK}: the rule was written or changed after its numbers were known."
+    )
+    return "\n".join([*lines, "", note])
 
 
 def changes() -> str:

@@ -1,6 +1,6 @@
 """Tables of pages and documents, out of the records: which rows are shown, in which words and digits.
 
-``lines.json`` beside this file chooses for a record what a reader is shown of it: words, measure, conditions, a format
+``data/lines.json`` chooses for a record what a reader is shown of it: words, measure, conditions, a format
 and a chance level, see `Line`. A record that is not in it is shown whole.
 
 See Also
@@ -76,7 +76,7 @@ class Line(NamedTuple):
 @cache
 def lines() -> dict[str, tuple[Line, ...]]:
     """What is shown of each record that is not shown whole."""
-    text = Path(__file__).with_name("lines.json").read_text(encoding="utf-8")
+    text = Path(__file__).with_name("data").joinpath("lines.json").read_text(encoding="utf-8")
     return {name: tuple(Line(*row) for row in rows) for name, rows in json.loads(text).items()}
 
 

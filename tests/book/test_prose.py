@@ -10,9 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 
+from s2f_lib import io
 from s2f_lib.book import pages
+from s2f_lib.published import paper
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = sorted((ROOT / "book").glob("*.ipynb"))
@@ -189,3 +192,26 @@ def test_the_references_are_those_of_the_bibliography():
     for key, entry in entries.items():
         assert f"({entry.fields['year']})" in listed[key]
         assert re.sub(r"[{}]", "", entry.fields["title"]).replace("--", "\u2013") in listed[key]
+
+
+# --- what the introduction says
+
+
+@pytest.mark.parametrize("name", ["README.md", "book/intro.md"])
+def test_what_held_and_what_did_not_is_what_was_measured(name):
+    said = " ".join((ROOT / name).read_text(encoding="utf-8").split())
+    evaluation, ethics = map(io.read_record, ("evaluation_synthetic", "ethics"))
+    where = {"experiment": "identity", "predictor": "voice", "k": 10}
+    found = evaluation.value("top_percent", predictor="voice", seconds=6, k=10, metric="cosine", within=None)
+    oracle = evaluation.value("top_percent", predictor="oracle", k=10, within=None)
+    labels = found - ethics.value("top_percent_gain", **where, against="sex and decade")
+    alike = ethics.value("match", experiment="identity", within="sex, decade and group", k=2)
+    assert f"for {100 * found:.0f} % of the people, where chance is 10 %" in said
+    assert f"reaches about {100 * oracle:.0f} %" in said
+    assert f"without any sound, finds {100 * labels:.0f} %" in said
+    assert f"picks the right one in {100 * alike:.0f} % of the cases, where chance is 50 %" in said
+    printed = {row["attribute"]: row for row in paper.table()}
+    assert "age and ancestry agree no better than a constant guess" in said
+    assert all(printed[of]["s2f"] <= printed[of]["constant"] for of in ("age_same_decade", "ethnicity"))
+    assert "the first 1 *percent* of 5,000 faces" in said
+    assert abs(100 * paper.top_percent_recall(np.array(paper.TRUE_RANKS), 1) - paper.RECALL_TABLE_3[1]) < 3
