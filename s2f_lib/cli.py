@@ -38,14 +38,18 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "pages run": ("execute a page with other parameters, or a grid of them", "s2f_lib.book.pages:run_main"),
         "pages table": ("one row per recorded run below a folder", "s2f_lib.book.pages:table_main"),
         "pages address": ("the address of your copy, in every place that needs it", "s2f_lib.book.address:main"),
-        "pages execute": ("all of them, into the cache of the book", "s2f_lib.book.build:main"),
+        "pages execute": ("all of them, into the cache of the book", "s2f_lib.build:main"),
     },
     "Train and measure": {
-        "train": ("train a voice encoder", "s2f_lib.training.command:main"),
+        "train": ("train a voice encoder", "s2f_lib.training.train:main"),
         "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.main:main"),
         "study ablation": (
             "the losses against each other, over seeds and rates",
             "s2f_lib.studies.ablation.summary:command",
+        ),
+        "study fair-ablation": (
+            "the same by a committed design: a search for each, then test people",
+            "s2f_lib.studies.ablation.fair:main",
         ),
         "study ethics": ("the audit: what the model takes from where", "s2f_lib.studies.ethics.audit:main"),
     },
@@ -220,6 +224,7 @@ def people(arguments: Sequence[str]) -> int:
     parser.add_argument("--size", type=int, default=128, help="pixels per face")
     parser.add_argument("-o", "--out", type=Path, help="picture to write; without it only the table is printed")
     options = parser.parse_args(arguments)
+    from s2f_lib import io
     from s2f_lib import people as room
 
     population = room.sample(options.number, options.world, seed=options.seed)
@@ -227,8 +232,8 @@ def people(arguments: Sequence[str]) -> int:
     columns = [c for c in ("id", "sex", "age", "group", "language", "height_cm") if c in table]
     print(table[columns].to_string(index=False, float_format="%.0f"))
     if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        _sheet(room, population, options).savefig(options.out)
+        with io.atomic_path(options.out) as partial:
+            _sheet(room, population, options).savefig(partial)
         print(f"{options.out}: computer-made faces; they identify nobody")
     return 0
 

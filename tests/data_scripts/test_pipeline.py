@@ -140,7 +140,7 @@ def test_shards_hold_what_training_wants(made):
 def test_a_quick_encoder_trains_on_the_shards(made, tmp_path, capsys):
     """The command of the book, with the paper's loss, three steps of two clips of 3 s."""
     from s2f_lib import voice_encoder
-    from s2f_lib.training import command as training
+    from s2f_lib.training import train as training
 
     small = json.dumps({"channels": [4] * 9, "hidden": 8})
     settings = {"encoder_changes": small, "seconds": 3.0, "batch_size": 2, "max_steps": 3, "log_every": 1}
