@@ -2,13 +2,15 @@
 
     python -m benchmarks.spectrogram
 
-Both make the same numbers from the same clips on the same cores in one run, taking turns; the first calls, in which
-librosa loads and compiles, are not timed. Writes results/spectrogram.json.
+Both make the same numbers from the same clips on the same cores in one run, taking turns, ours also on one core alone;
+the first calls, in which librosa loads and compiles, are not timed. Only ratios of one round are compared, and the
+machine's load before the run is kept with them. Writes results/spectrogram.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import time
 
 import numpy as np
@@ -27,16 +29,16 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2, help="cores that torch may use (default %(default)s)")
     threads = parser.parse_args().threads
     torch.set_num_threads(threads)
-    began = time.perf_counter()
+    began, load = time.perf_counter(), os.getloadavg()[0]
     voices = np.stack([speak(person) for person in people.sample(8, seed=0)])
     clips = np.tile(voices, (CLIPS // 8, 1))
     linear, compressed = _errors(voices)
     per_core = _per_core(clips)
-    ours, theirs = _rates(clips)
-    speedups = np.array(ours) / np.array(theirs)
-    low, high = np.quantile(speedups, (0.1, 0.9))
+    ours, alone, theirs = _rates(clips, threads)
     rows = [
-        row("speedup", np.median(speedups), against="librosa", per="machine") | {"low": low, "high": high},
+        _ratio(ours / theirs, against="librosa", per="machine"),
+        _ratio(ours / alone, against="one core"),
+        row("load", load),
         row("max_error", linear, against="numpy", compressed=False),
         row("max_error", compressed, against="numpy", compressed=True),
         row("rate", np.median(ours), what="clips", by="s2f_lib"),
@@ -67,22 +69,34 @@ def _with_librosa(clip: np.ndarray) -> np.ndarray:
     return np.sign(parts) * np.abs(parts) ** np.float32(audio.POWER)
 
 
-def _rates(clips: np.ndarray) -> tuple[list[float], list[float]]:
-    """Clips per second of both, in turns."""
+def _ratio(ratios: np.ndarray, **condition) -> dict:
+    """A speed-up as the median over rounds, with their 10-90 % range."""
+    low, high = np.quantile(ratios, (0.1, 0.9))
+    return row("speedup", np.median(ratios), **condition) | {"low": low, "high": high}
+
+
+def _rates(clips: np.ndarray, threads: int) -> np.ndarray:
+    """Clips per second, in turns: ours on all cores, ours on one, librosa; shape (3, rounds)."""
     batches = torch.from_numpy(clips).split(BATCH)
-    audio.compressed_spectrogram(batches[0])
-    _with_librosa(clips[0])
-    ours, theirs = [], []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
+
+    def ours(cores: int) -> None:
+        torch.set_num_threads(cores)
         for batch in batches:
             audio.compressed_spectrogram(batch)
-        between = time.perf_counter()
+
+    def librosa() -> None:
         for clip in clips:
             _with_librosa(clip)
-        ours.append(len(clips) / (between - began))
-        theirs.append(len(clips) / (time.perf_counter() - between))
-    return ours, theirs
+
+    turns = (lambda: ours(threads), lambda: ours(1), librosa)
+    rates = np.zeros((3, ROUNDS + 1))
+    for turn in range(ROUNDS + 1):
+        for i, make in enumerate(turns):
+            began = time.perf_counter()
+            make()
+            rates[i, turn] = len(clips) / (time.perf_counter() - began)
+    torch.set_num_threads(threads)
+    return rates[:, 1:]  # the first round compiles
 
 
 def _per_core(clips: np.ndarray) -> float:

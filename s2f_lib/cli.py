@@ -38,7 +38,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "pages run": ("execute a page with other parameters, or a grid of them", "s2f_lib.book.pages:run_main"),
         "pages table": ("one row per recorded run below a folder", "s2f_lib.book.pages:table_main"),
         "pages address": ("the address of your copy, in every place that needs it", "s2f_lib.book.address:main"),
-        "pages execute": ("all of them, into the cache of the book", "s2f_lib.book.build:main"),
+        "pages execute": ("all of them, into the cache of the book", "s2f_lib.build:main"),
     },
     "Train and measure": {
         "train": ("train a voice encoder", "s2f_lib.training.train:main"),
@@ -46,6 +46,10 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "study ablation": (
             "the losses against each other, over seeds and rates",
             "s2f_lib.studies.ablation.summary:command",
+        ),
+        "study fair-ablation": (
+            "the same by a committed design: a search for each, then test people",
+            "s2f_lib.studies.ablation.fair:main",
         ),
         "study ethics": ("the audit: what the model takes from where", "s2f_lib.studies.ethics.audit:main"),
     },
@@ -228,9 +232,8 @@ def people(arguments: Sequence[str]) -> int:
     columns = [c for c in ("id", "sex", "age", "group", "language", "height_cm") if c in table]
     print(table[columns].to_string(index=False, float_format="%.0f"))
     if options.out:
-        figure = _sheet(room, population, options)
-        with io.atomic_write(options.out) as file:
-            figure.savefig(file, format=options.out.suffix.removeprefix(".") or "png")
+        with io.atomic_path(options.out) as partial:
+            _sheet(room, population, options).savefig(partial)
         print(f"{options.out}: computer-made faces; they identify nobody")
     return 0
 

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 PAPER_LAMBDA_1 = 0.025  # weight of the normalised term
 PAPER_LAMBDA_2 = 200.0  # weight of the distillation term
 TEMPERATURE = 2.0  # T, "as recommended by the authors" of Hinton et al. (2015)
-TERMS = ("decoder", "normalized", "distill", "l1", "l2", "contrastive")
+TERMS = ("decoder", "normalized", "distill", "l1", "l2", "smooth_l1", "contrastive")
 
 
 def l1_distance(v_s: Tensor, v_f: Tensor) -> Tensor:
@@ -32,6 +32,11 @@ def l1_distance(v_s: Tensor, v_f: Tensor) -> Tensor:
 def l2_distance(v_s: Tensor, v_f: Tensor) -> Tensor:
     """Squared Euclidean distance of each clip; (B, D) twice -> (B,)."""
     return (v_s - v_f).square().sum(dim=1)
+
+
+def smooth_l1_distance(v_s: Tensor, v_f: Tensor) -> Tensor:
+    """L1 without its kink: squared where two numbers differ by less than 1, absolute beyond; -> (B,)."""
+    return F.smooth_l1_loss(v_s, v_f, reduction="none").sum(dim=1)
 
 
 def normalized_distance(v_s: Tensor, v_f: Tensor) -> Tensor:
@@ -108,6 +113,7 @@ class LossConfig:
     weight_distill: float = PAPER_LAMBDA_2  # lambda_2 in the paper
     weight_l1: float = 0.0  # plain L1 on the feature
     weight_l2: float = 0.0  # plain squared L2 on the feature
+    weight_smooth_l1: float = 0.0  # L1 that is squared near by
     weight_contrastive: float = 0.0  # InfoNCE, an extension
     temperature: float = TEMPERATURE  # T of the distillation term
     contrastive_temperature: float = 0.1
@@ -171,6 +177,7 @@ class VoiceLoss(nn.Module):
             "distill": lambda: distillation(self.f_vgg(v_s), batch["logits"], c.temperature),
             "l1": lambda: l1_distance(v_s, v_f),
             "l2": lambda: l2_distance(v_s, v_f),
+            "smooth_l1": lambda: smooth_l1_distance(v_s, v_f),
             "contrastive": lambda: info_nce(v_s, v_f, c.contrastive_temperature, batch.get("speaker")),
         }
         return {term: per_term[term]() for term in c.weights()}

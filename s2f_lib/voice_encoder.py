@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
@@ -36,6 +37,10 @@ class EncoderConfig:
     hidden: int = 4096  # width of fc1
     feature_dim: int = 4096  # width of v_s
     batch_norm: bool = True
+    groups: int = 0  # of channels, normalised clip by clip, in place of batch normalisation; 0 = none
+    init: str = "default"  # or "he": He et al. (2015) before every ReLU, as networks without normalisation need it
+    input_mean: float = 0.0  # taken from the input ...
+    input_scale: float = 1.0  # ... which is then divided by this: it is standardised once, where nothing else does it
     first_layer: str = "random"  # or "rectifiers", see rectifier_filters()
 
     PRESETS: ClassVar[dict[str, dict]] = {
@@ -72,6 +77,12 @@ class EncoderConfig:
             object.__setattr__(self, field, frozen)
         if self.input not in ("complex", "magnitude"):
             raise ValueError(f"input must be 'complex' or 'magnitude', got {self.input!r}")
+        if self.init not in ("default", "he"):
+            raise ValueError(f"init must be 'default' or 'he', got {self.init!r}")
+        if self.input_scale <= 0:
+            raise ValueError(f"input_scale must be above 0, got {self.input_scale}")
+        if any(self.groups and width % self.groups for width in self.channels):
+            raise ValueError(f"groups must divide every number of channels, got {self.groups} for {self.channels}")
         if self.first_layer not in ("random", "rectifiers"):
             raise ValueError(f"first_layer must be 'random' or 'rectifiers', got {self.first_layer!r}")
 
@@ -167,10 +178,16 @@ class VoiceEncoder(nn.Module):
             nn.Conv2d(widths[i], widths[i + 1], c.kernels[i], c.strides[i]) for i in range(N_CONV)
         )
         norm = nn.BatchNorm2d if c.batch_norm else nn.Identity
+        if c.groups:
+            norm = partial(nn.GroupNorm, c.groups)
         self.norms = nn.ModuleList(norm(c.channels[i]) for i in range(N_CONV))  # the ninth stands behind the average
         flat = c.channels[-1] * layer_walk(c, shortest_clip(c))[-1].frequency
         self.fc1 = nn.Linear(flat, c.hidden)
         self.fc2 = nn.Linear(c.hidden, c.feature_dim)
+        if c.init == "he":
+            for layer in (*self.convs, self.fc1):
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
         if c.first_layer == "rectifiers" and not self.convs[0].weight.is_meta:
             rectifier_filters_(self.convs[0])
 
@@ -205,6 +222,8 @@ class VoiceEncoder(nn.Module):
 
     def network(self, x: Tensor) -> Tensor:
         """Everything behind the spectrogram; the part that torch.compile can take, see `compile_network`."""
+        if (self.config.input_mean, self.config.input_scale) != (0.0, 1.0):
+            x = (x - self.config.input_mean) / self.config.input_scale
         if self.convs[0].weight.is_contiguous(memory_format=torch.channels_last):
             x = x.contiguous(memory_format=torch.channels_last)
         for i in range(N_CONV):

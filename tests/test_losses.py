@@ -150,3 +150,8 @@ def test_missing_layers_and_empty_losses_are_refused(f_vgg):
         VoiceLoss(LossConfig(weight_decoder=0, weight_normalized=0, weight_distill=0))
     with pytest.raises(ValueError, match="does not take part"):
         losses.rederive_weights({"l1": 1.0}, config.preset(LossConfig, "l1"), reference="decoder")
+
+
+def test_smooth_l1_is_squared_near_by_and_absolute_beyond():
+    a, b = torch.zeros(1, 3), torch.tensor([[0.5, 3.0, -2.0]])
+    assert losses.smooth_l1_distance(a, b).item() == pytest.approx(0.125 + 2.5 + 1.5)

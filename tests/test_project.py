@@ -80,7 +80,7 @@ def test_only_lower_bounds_where_a_hosted_notebook_brings_its_own_builds():
 @pytest.mark.parametrize("name", TEN)
 def test_the_ten_packages_are_pinned_installed_and_used(name):
     assert importlib.metadata.version(name).split("+")[0] == pins(ROOT / "requirements.txt")[name]
-    needles = {"jupyter-book": "jupyter-book", "jupyterlab": "jupyter\"? lab", "nbval": "nbval"}
+    needles = {"jupyter-book": "jupyter-book", "jupyterlab": 'jupyter"? lab', "nbval": "nbval"}
     needle = needles.get(name, rf"import {name}|from {name}|importorskip\(.{name}.\)")
     places = [*(ROOT / "s2f_lib").rglob("*.py"), *(ROOT / "book").glob("*.ipynb"), *(ROOT / "tests").rglob("*.py")]
     where = [ROOT / "Makefile", *(path for path in places if path.name != "test_project.py")]

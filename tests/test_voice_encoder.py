@@ -1,5 +1,7 @@
 """The voice encoder: Table 1 of the paper, layer by layer, and the narrowed copies."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -182,3 +184,33 @@ def test_a_foreign_file_is_refused(tmp_path):
 def test_a_configuration_with_a_layer_missing_is_refused():
     with pytest.raises(ValueError, match="needs 9 entries"):
         EncoderConfig(channels=(4,) * 8)
+
+
+def test_standardised_input_is_what_the_first_layer_gets(tiny):
+    plain = VoiceEncoder(dataclasses.replace(tiny, input="magnitude")).eval()
+    standard = VoiceEncoder(dataclasses.replace(tiny, input="magnitude", input_mean=0.4, input_scale=0.25)).eval()
+    standard.load_state_dict(plain.state_dict())
+    x = torch.rand(2, 1, 300, 257)
+    with torch.no_grad():
+        assert torch.allclose(standard.network(x), plain.network((x - 0.4) / 0.25), atol=1e-5)
+
+
+def test_he_start_keeps_the_size_of_signals_where_the_default_loses_it():
+    torch.manual_seed(0)
+    noise, spread = torch.randn(8, 1, 300, 257), {}
+    for init in ("default", "he"):
+        encoder = VoiceEncoder(voice_encoder.preset("quick", input="magnitude", batch_norm=False, init=init))
+        x = noise
+        with torch.no_grad():
+            for i in range(8):
+                x = encoder._block(i, x)
+        spread[init] = x.std().item()
+    assert spread["he"] > 20 * spread["default"]
+
+
+def test_group_normalisation_looks_at_one_clip_at_a_time(tiny):
+    encoder = VoiceEncoder(dataclasses.replace(tiny, input="magnitude", groups=2)).train()
+    x = torch.rand(3, 1, 300, 257)
+    assert torch.allclose(encoder.network(x)[:1], encoder.network(x[:1]), atol=1e-5)
+    with pytest.raises(ValueError, match="groups must divide"):
+        dataclasses.replace(tiny, groups=3)

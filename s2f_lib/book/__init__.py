@@ -1,4 +1,4 @@
-"""The book's own room: its look (`plotting`), its explorers (`widgets`), and how its pages run (`pages`, `build`)."""
+"""The book's own room: its look (`plotting`), its explorers (`widgets`), and how its pages run (`pages`)."""
 
 from s2f_lib.book.parameters import claims
 

@@ -76,7 +76,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
             raise
         raise explain(error, path) from error
     finally:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        with contextlib.suppress(OSError):  # it has taken its name, or nothing can be written here
             temporary.unlink()
 
 

@@ -84,6 +84,9 @@ MEASURES: dict[str, Measure] = {
     # training
     "learning_rate": Measure("", "learning rate"),
     "steps_to_target": Measure("", "steps of 32 clips to the target angle", "less"),
+    "clips_to_angle": Measure("", "clips heard until a given angle", "less"),
+    "angle_spread": Measure("deg", "spread of the angle over seeds where their mean reaches a given one", "less"),
+    "rate_octaves": Measure("", "range of learning rates that work, in factors of two", "more"),
     "gradient_norm_cv": Measure("", "variation of the gradient norm", "less"),
     "spikes": Measure("", "spikes of the loss", "less"),
     "runs": Measure("", "runs"),

@@ -7,6 +7,7 @@ difference from the mean real face is carried over to the mean synthetic face, i
 from __future__ import annotations
 
 import functools
+import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,15 +71,22 @@ def load(path: str | Path | None = None) -> tuple[LikelihoodHead, Reference]:
     ------
     FileNotFoundError
         If it has not been trained on this machine; the message gives the command.
+    io.WeightFileError
+        If the file is damaged.
     """
     path = Path(path) if path else default_head()
     if not path.is_file():
         raise FileNotFoundError(
             f"no voice head at {path}; with the published examples fetched, make it with: s2f published train"
         )
-    with np.load(path) as state:
-        arrays = dict(state)
-    return LikelihoodHead.from_state(arrays), Reference(arrays["real_mean"], float(arrays["real_spread"]))
+    try:
+        with np.load(path) as state:
+            arrays = dict(state)
+        return LikelihoodHead.from_state(arrays), Reference(arrays["real_mean"], float(arrays["real_spread"]))
+    except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise io.WeightFileError(
+            f"{path} holds no voice head ({error}); delete it and make it with: s2f published train"
+        ) from error
 
 
 @functools.cache

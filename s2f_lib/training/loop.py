@@ -38,7 +38,7 @@ def learning_rate(config: LoopConfig, step: int) -> float:
         return config.learning_rate
     if config.schedule == "paper":
         return config.learning_rate * 0.95 ** (step / 10_000)
-    warm = max(1, round(0.1 * config.max_steps))
+    warm = max(1, round(config.warm_up * config.max_steps))
     if step < warm:
         return config.learning_rate * (0.04 + 0.96 * (step + 1) / warm)
     done = (step - warm) / max(1, config.max_steps - warm)

@@ -35,6 +35,7 @@ class LoopConfig:
     max_seconds: float = 0.0  # end after the step that is under way then; 0 = however long the steps take
     learning_rate: float = 2e-3  # at its peak
     schedule: Literal["paper", "one_cycle", "constant"] = "one_cycle"  # "paper": times 0.95 every 10,000 steps
+    warm_up: float = 0.1  # share of the steps over which "one_cycle" rises to its peak
     beta1: float = 0.9  # Adam
     beta2: float = 0.98
     epsilon: float = 1e-8

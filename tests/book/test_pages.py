@@ -16,7 +16,7 @@ import nbformat
 import pytest
 
 from s2f_lib import cli
-from s2f_lib.book import build, pages
+from s2f_lib.book import pages
 from s2f_lib.book.parameters import PageError, Parameter, check_value, parse_value, read_parameters
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -213,45 +213,3 @@ def test_ctrl_c_on_a_grid_stops_what_runs_and_starts_nothing(page, tmp_path):
     assert [path.parent.name for path in out.glob("*/*.ipynb")] == ["people=1-name=sleeps"] or len(
         list(out.iterdir())
     ) == 1
-
-
-# --- cache of the built book
-
-
-def test_executed_pages_are_forgotten_only_when_what_they_call_changed(tmp_path):
-    (tmp_path / "s2f_lib").mkdir()
-    (tmp_path / "s2f_lib/a.py").write_text("x = 1")
-    first = build.fingerprint(tmp_path)
-    (tmp_path / "README.md").write_text("no matter")
-    (tmp_path / "s2f_lib/__pycache__").mkdir()
-    (tmp_path / "s2f_lib/__pycache__/a.pyc").write_bytes(b"no matter")
-    assert build.fingerprint(tmp_path) == first
-    (tmp_path / "s2f_lib/a.py").write_text("x = 2")
-    assert build.fingerprint(tmp_path) != first
-    folder = tmp_path / "_build"
-    (folder / ".jupyter_cache").mkdir(parents=True)
-    assert build.refresh_cache(folder)
-    assert not (folder / ".jupyter_cache").exists()
-    (folder / ".jupyter_cache").mkdir()
-    assert not build.refresh_cache(folder)
-    assert (folder / ".jupyter_cache").exists()
-
-
-def test_what_was_executed_is_kept_whatever_happens_to_another_page(page, tmp_path, capsys):
-    bad = page.with_name("91_bad.ipynb")
-    bad.write_text(page.read_text().replace("people = 4", "people = -4"))
-    assert list(build.execute_all([bad, page], tmp_path / "_build")) == ["91_bad"]
-    told = capsys.readouterr().out
-    assert "page 1 of 2, 91_bad: cell 1 of 2" in told
-    assert "91_bad: failed, cell 2: ValueError: people must be positive" in told
-    bad.write_text(page.read_text().replace("people = 4", "people = 5"))
-    assert build.execute_all([bad, page], tmp_path / "_build") == {}
-    told = capsys.readouterr().out
-    assert "page 1 of 1, 91_bad" in told
-    assert "90_tiny" not in told
-
-
-def test_a_page_says_how_long_it_takes():
-    known = {path.stem[:2]: build.expected_seconds(pages.read(path)) for path in pages.pages()}
-    assert all(60 <= seconds <= 600 for number, seconds in known.items() if number != "06"), known
-    assert known["06"] == 0  # seconds only, from the recorded numbers

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_lib import hub
+from s2f_lib import hub, io
 from s2f_lib.cli import main
 from s2f_lib.published import contest, listener, measure, portrait, voices
 
@@ -43,6 +43,16 @@ def test_training_writes_a_head_that_predicts(head):
     assert head == portrait.default_head()
     assert fitted.predict(np.zeros((1, 256)))[0].mean() == pytest.approx(0.3, abs=0.05)
     assert real.spread > 0
+
+
+@pytest.mark.parametrize("damage", [b"", b"PK\x03\x04" + bytes(200), b"<html>", None])
+def test_a_damaged_head_is_named_with_what_makes_it_again(head, damage):
+    if damage is None:
+        np.savez(head, alpha=1.0)
+    else:
+        head.write_bytes(damage)
+    with pytest.raises(io.WeightFileError, match=rf"{head.name} holds no voice head .*s2f published train"):
+        portrait.load()
 
 
 def test_a_voice_like_nobody_in_particular_gives_the_mean_face(head, tools):

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from s2f_lib.book import kernel
-from s2f_lib.book.pages import ROOT, pages, read
+from s2f_lib.book.pages import ROOT, pages
+from s2f_lib.report.sphinx import dressed
 
 BUILD = ROOT / "_build"
 MINUTES = re.compile(r"\*\*Runs on\*\* [^;\n]*about ([\d.]+) minute")
@@ -47,6 +50,13 @@ def refresh_cache(build: Path = BUILD) -> bool:
     return True
 
 
+def as_built(path: Path):
+    """A page as the book's own Sphinx step hands it on; its cells' metadata are part of the key in the cache."""
+    import nbformat
+
+    return nbformat.reads(json.dumps(dressed(json.loads(path.read_text(encoding="utf-8")))), as_version=4)
+
+
 def expected_seconds(notebook) -> float:
     """What a page says of its own time ("**Runs on** CPU, about 3 minutes"), in seconds; 0 where it says nothing."""
     head = "\n".join(cell.source for cell in notebook.cells[:3])
@@ -68,34 +78,42 @@ def execute_all(paths: Sequence[Path], build: Path = BUILD, jobs: int = 1) -> di
     cache = get_cache(build / ".jupyter_cache")
     waiting, begun, failed = {}, time.monotonic(), {}
     for path in paths:
-        notebook = read(path)
+        notebook = as_built(path)
         try:
             cache.match_cache_notebook(notebook)
         except KeyError:
             waiting[path] = notebook
     total = sum(expected_seconds(notebook) for notebook in waiting.values()) / max(1, jobs)
 
+    at: dict[str, str] = {}  # where the running pages are
+
     def task(number: int, path: Path, notebook):
-        title = f"page {number} of {len(waiting)}, {path.stem}"
-        last = -EVERY
+        title, start = f"page {number} of {len(waiting)}, {path.stem}", time.monotonic()
+        print(f"{title}: begun", flush=True)
+        try:
+            error = kernel.execute(notebook, path.parent, say=lambda i, n: at.update({title: f"cell {i + 1} of {n}"}))
+        finally:
+            at.pop(title, None)
+        return notebook, error, time.monotonic() - start
 
-        def say(done: int, cells: int) -> None:
-            nonlocal last
-            if (now := time.monotonic() - begun) - last >= EVERY:
-                last = now
-                print(f"{title}: cell {done + 1} of {cells}; {now:.0f} s of about {total:.0f} s in all", flush=True)
+    def heartbeat():
+        while not done.wait(EVERY):
+            lines = "; ".join(f"{title}: {cell}" for title, cell in list(at.items()))
+            print(f"{time.monotonic() - begun:.0f} s of about {total:.0f} s; {lines}", flush=True)
 
-        start = time.monotonic()
-        return notebook, kernel.execute(notebook, path.parent, say=say), time.monotonic() - start
-
+    done = threading.Event()
+    threading.Thread(target=heartbeat, daemon=True).start()
     tasks = {path: lambda n=n, path=path, nb=nb: task(n, path, nb) for n, (path, nb) in enumerate(waiting.items(), 1)}
-    for path, (notebook, error, seconds) in kernel.in_parallel(tasks, jobs):
-        print(f"{path.stem}: {'failed, ' + error if error else 'executed'} in {seconds:.0f} s", flush=True)
-        if error:
-            failed[path.stem] = error
-        else:
-            bundle = CacheBundleIn(notebook, str(path), data={"execution_seconds": seconds})
-            cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    try:
+        for path, (notebook, error, seconds) in kernel.in_parallel(tasks, jobs):
+            print(f"{path.stem}: {'failed, ' + error if error else 'executed'} in {seconds:.0f} s", flush=True)
+            if error:
+                failed[path.stem] = error
+            else:
+                bundle = CacheBundleIn(notebook, str(path), data={"execution_seconds": seconds})
+                cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+    finally:
+        done.set()
     return failed
 
 

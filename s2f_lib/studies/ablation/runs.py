@@ -1,0 +1,230 @@
+"""The runs of an ablation: each is trained, scored and left as one small JSON file; what is there is not run again.
+
+The files of finished runs are the study's data: they are small enough to be committed, so that a study may take days
+on several machines. A run that was broken off goes on from its checkpoint, which lies in the run folder and goes away
+when the run is over.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from s2f_lib import config, hub, io, metrics
+from s2f_lib.faces import decode, to_pictures, to_tensor
+from s2f_lib.studies.ablation.design import Design, Job
+from s2f_lib.training import ArraySource, TrainingError, frozen_layers, synthetic, validate
+from s2f_lib.training.loop import OutOfMemory
+from s2f_lib.training.voice import VoiceTrainer
+
+RECOGNISER, DECODER, ATTRIBUTES = "synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic"
+TEST_SECONDS = (3.0, 6.0)
+ROWS = 1000  # of the random projection, as f_dec has
+WHITENED = 200  # principal components
+
+
+class AblationTrainer(VoiceTrainer):
+    """A voice encoder that may aim at the feature before its ReLU; it is always judged by the feature itself."""
+
+    rectified = False
+
+    def evaluate(self) -> dict[str, float]:
+        """Angle and retrieval on the validation clips."""
+        v_s = predict(self.encoder, self.validation, self.rectified)
+        return validate.quick_scores(v_s, validate.targets(self.validation))
+
+
+def predict(encoder, source: ArraySource, rectified: bool, seconds: float | None = None) -> np.ndarray:
+    """v_s of every clip, (N, D); behind a ReLU where the encoder aimed at the feature before one."""
+    v_s = validate.predict(encoder, source, seconds=seconds)
+    return np.maximum(v_s, 0) if rectified else v_s
+
+
+def run(job: Job, design: Design, rows: Path, work: Path) -> dict:
+    """Train and score one run, or read the row it left; a run that diverges is a result too.
+
+    Parameters
+    ----------
+    job, design
+    rows : Path
+        Folder of the rows, one file for each finished run.
+    work : Path
+        Folder of checkpoints.
+
+    Raises
+    ------
+    ValueError
+        If the row was made from other settings, people or features.
+    OutOfMemory
+        If memory runs out: the machine failed, not the variant, and nothing is recorded.
+    """
+    if found := finished(job, design, rows):
+        return found
+    torch.set_num_threads(1)
+    variant = design.variants[job.variant]
+    trainer = AblationTrainer(
+        design.settings(job),
+        clips(design.train, variant.target),
+        validation=clips(design.validation),
+        folder=work / job.name,
+        **layers(variant.behind, design.train),
+    )
+    trainer.rectified = variant.target == "before_relu"
+    failed = ""
+    try:
+        trainer.fit(True, False)
+    except OutOfMemory:
+        raise
+    except TrainingError as error:
+        failed = str(error)
+    row = {"job": job.name, **asdict(job), "failed": failed, **summary(trainer.log.lines)}
+    if not failed:
+        people = design.test if job.stage == "main" else design.validation
+        row |= {"scores": score(trainer.encoder.eval(), people, trainer.rectified)}
+        row["angle"] = next(s["value"] for s in row["scores"] if s["measure"] == "angle" and s["seconds"] == 6.0)
+    with io.atomic_write(rows / f"{job.name}.json", "w") as file:
+        json.dump(row | {"made_from": made_from(job, design)}, file, indent=1)
+        file.write("\n")
+    shutil.rmtree(work / job.name, ignore_errors=True)
+    return row
+
+
+def made_from(job: Job, design: Design) -> dict:
+    """What the numbers of a run depend on."""
+    people = {name: asdict(getattr(design, name)) for name in ("train", "validation", "test")}
+    variant = design.variants[job.variant]
+    frozen = {name: hub.describe(name)["sha256"] for name in (RECOGNISER, DECODER, ATTRIBUTES)}
+    aim = {"behind": variant.behind, "target": variant.target}
+    return {"settings": config.to_dict(design.settings(job)), **people, **aim, "weights": frozen}
+
+
+def finished(job: Job, design: Design, rows: Path) -> dict | None:
+    """The row of a run that is over; None where there is none.
+
+    Raises
+    ------
+    ValueError
+        If it was made from something else than what the design asks for now.
+    """
+    path = rows / f"{job.name}.json"
+    if not path.exists():
+        return None
+    row, now = json.loads(path.read_text(encoding="utf-8")), made_from(job, design)
+    if differing := [key for key in now if row["made_from"].get(key) != now[key]]:
+        raise ValueError(f"{path} was made from other {', '.join(differing)}; delete it to run it again")
+    return row
+
+
+def run_all(jobs: Sequence[Job], design: Design, rows: Path, work: Path, workers: int = 1) -> Iterator[dict]:
+    """Run jobs, several at a time; rows come as they are finished."""
+    for job in jobs:
+        finished(job, design, rows)  # what would be refused is refused before hours of training
+    if workers <= 1:
+        yield from (run(job, design, rows, work) for job in jobs)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        waiting = [pool.submit(run, job, design, rows, work) for job in jobs]
+        try:
+            yield from (done.result() for done in as_completed(waiting))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # or every job that waits would still be run
+            raise
+
+
+def summary(lines: list[dict]) -> dict:
+    """Numbers of one run from its log: clips, steadiness of the gradient, spikes of the loss, and the curve."""
+    steps = [line for line in lines if line["kind"] == "train"]
+    looked = [line for line in lines if line["kind"] == "validation"]
+    loss = np.array([line["loss"] for line in steps])
+    norms = np.array([line["gradient_norm"] for line in steps[len(steps) // 10 :]])
+    out = {
+        "steps": steps[-1]["step"] if steps else 0,
+        "duration": lines[-1].get("seconds", 0.0) if lines else 0.0,
+        "spikes": int((loss[1:] > 1.5 * np.minimum.accumulate(loss)[:-1]).sum()) if len(loss) > 1 else 0,
+        "curve": [[line["step"], round(line["angle_deg"], 4)] for line in looked],
+    }
+    return out | ({"gradient_norm_cv": float(norms.std() / norms.mean())} if len(norms) else {})
+
+
+@torch.no_grad()
+def score(encoder, people: synthetic.PeopleSet, rectified: bool) -> list[dict]:
+    """Angle and retrieval for each test length, and sex and age as read off the decoded face, as rows of a record."""
+    source, table = clips(people), people.population().table()
+    v_f, out = validate.targets(source).astype(np.float32), []
+    for seconds in TEST_SECONDS:
+        v_s = predict(encoder, source, rectified, seconds)
+        scores = validate.quick_scores(v_s, v_f)
+        out.append({"measure": "angle", "value": scores["angle_deg"], "seconds": seconds})
+        known = v_s if v_s.any(axis=1).all() else v_s + v_f.mean(axis=0)  # nothing predicted: as good as the mean face
+        ranks = metrics.retrieval.rank(known, v_f)
+        for k in (1, 5, 10):
+            out.append({"measure": "top_percent", "k": k, "value": ranks.top_percent(k), "seconds": seconds})
+    decoder, attributes = hub.load(DECODER), hub.load(ATTRIBUTES)
+    labels = attributes.label(to_tensor(to_pictures(decode(decoder, v_s).image)))
+    age = np.clip(labels.age, 18, 85).astype(float)
+    r = float(np.corrcoef(age, table["age"])[0, 1]) if age.std() > 0 else 0.0
+    right = float((labels.sex == table["sex"].to_numpy()).mean())
+    return [*out, {"measure": "sex_right", "value": right}, {"measure": "age_r", "value": r}]
+
+
+@cache
+def clips(people: synthetic.PeopleSet, target: str = "v_f") -> ArraySource:
+    """Sound and face features of a set of people, once per process."""
+    recogniser = hub.load(RECOGNISER)
+    if target == "before_relu":
+        recogniser = copy.copy(recogniser)
+        recogniser.after_relu, recogniser.checksum = False, f"{recogniser.checksum}-{target}"
+    return synthetic.source(people, recogniser)
+
+
+@cache
+def layers(behind: str, people: synthetic.PeopleSet) -> dict[str, nn.Module]:
+    """The frozen layers of the loss, the first of them as the variant wants it; once per process.
+
+    Raises
+    ------
+    ValueError
+        If there is no such map.
+    """
+    found = frozen_layers(RECOGNISER)
+    if behind == "f_dec":
+        return found
+    if behind == "picture":
+        return found | {"f_dec": Picture(hub.load(DECODER))}
+    v_f = clips(people).v_f[:4096].astype(np.float32)
+    if behind == "random":  # rows of the length that f_dec's have on average, whatever their direction
+        rows = np.random.default_rng(0).standard_normal((ROWS, v_f.shape[1])).astype(np.float32)
+        matrix, shift = rows / np.sqrt(v_f.shape[1]), np.zeros(ROWS, np.float32)
+    elif behind == "whitened":
+        _, size, components = np.linalg.svd(v_f - v_f.mean(axis=0), full_matrices=False)
+        kept = min(WHITENED, len(size) - 1)
+        matrix = components[:kept] / (size[:kept, None] / np.sqrt(len(v_f) - 1))
+        shift = -matrix @ v_f.mean(axis=0)
+    else:
+        raise ValueError(f"a loss may compare behind f_dec, random, whitened or picture, got {behind!r}")
+    layer = nn.Linear(v_f.shape[1], len(matrix))
+    layer.load_state_dict({"weight": torch.from_numpy(matrix), "bias": torch.from_numpy(shift)})
+    return found | {"f_dec": layer}
+
+
+class Picture(nn.Module):
+    """The whole decoder as a map: feature (B, D) to the picture's numbers (B, 3 * S * S)."""
+
+    def __init__(self, decoder: nn.Module):
+        super().__init__()
+        self.decoder = decoder
+
+    def forward(self, v: torch.Tensor) -> torch.Tensor:
+        """Decode."""
+        return self.decoder(v).image.flatten(1)
