@@ -28,8 +28,8 @@ def test_the_hundred_true_ranks_say_what_r_at_k_means():
     assert min(paper.TRUE_RANKS) == 2
     assert max(paper.TRUE_RANKS) == 4849
     assert np.median(paper.TRUE_RANKS) == 550
-    assert [paper.recall_at_rank(paper.TRUE_RANKS, k) for k in (1, 2, 5, 10)] == [0, 0.01, 0.01, 0.02]
-    assert [paper.top_percent_recall(paper.TRUE_RANKS, k) for k in (1, 2, 5, 10)] == [0.1, 0.13, 0.31, 0.46]
+    assert [paper.in_gallery(paper.TRUE_RANKS).recall(k) for k in (1, 2, 5, 10)] == [0, 0.01, 0.01, 0.02]
+    assert [paper.in_gallery(paper.TRUE_RANKS).top_percent(k) for k in (1, 2, 5, 10)] == [0.1, 0.13, 0.31, 0.46]
     of_100 = [paper.recall_in_smaller_gallery(paper.TRUE_RANKS, k) for k in (1, 2, 5, 10)]
     assert of_100 == pytest.approx([0.086, 0.144, 0.301, 0.473], abs=6e-4)
 
