@@ -66,7 +66,7 @@ def export_web(encoder: str = ENCODER, decoder: str = DECODER, out: str | Path |
         return path
     listener, drawer = hub.load(encoder).eval(), hub.load(decoder).eval()
     arrays, settings = _networks(listener, drawer)
-    shown, more = web_page.material(listener, drawer)
+    shown, more = web_page.material(encoder, listener, drawer)
     packed, index = _pack(arrays | more)
     page = {"format": FORMAT, "sources": key, "packed_sha256": hashlib.sha256(packed.encode()).hexdigest()}
     page |= {"config": settings | {"axes": list(shown["axes"])}, "page": shown, "arrays": index, "packed": packed}
@@ -106,7 +106,9 @@ def _header(path: Path) -> dict[str, Any]:
 def _sources(encoder: str, decoder: str) -> dict[str, str]:
     """Checksums of all that a file is made from: the weights by their name, and the modules."""
     weights = {name: hub.describe(name)["sha256"] for name in (encoder, decoder)}
-    made_by = b"".join(Path(module).read_bytes() for module in (__file__, web_page.__file__))
+    measured = io.records.result_file("voices.json")  # how well it hears real voices, once that is recorded
+    files = [Path(__file__), Path(web_page.__file__), *([measured] if measured.exists() else [])]
+    made_by = b"".join(path.read_bytes() for path in files)
     return weights | {"exporter": hashlib.sha256(made_by).hexdigest()[:16]}
 
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import base64
 import html
-import io as memory
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from s2f_lib import audio, people
+from s2f_lib import audio, io, people
 from s2f_lib.book import plotting
 from s2f_lib.book.widgets.laboratory import LANGUAGE_NAMES
 from s2f_lib.faces.decoder import FaceDecoder
@@ -27,19 +27,27 @@ LEARNED_FROM, TRIED_ON, GALLERY = 600, 300, 160  # people; the gallery is the fi
 AGES = (25, 42, 58, 75)  # years, of the voices to try: a woman and a man each
 
 
-def material(encoder: VoiceEncoder, decoder: FaceDecoder) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def on_real_voices(encoder: str, measure: str) -> dict[str, Any] | None:
+    """What the record ``voices`` says of an encoder of the hub on real voices; None where nobody has measured it."""
+    record = io.read_record("voices")
+    found = record.matching(measure=measure, encoder=encoder, corpus="published") if record else []
+    return {"value": found[0]["value"], "n": found[0].get("n", record.n)} if len(found) == 1 else None
+
+
+def material(name: str, encoder: VoiceEncoder, decoder: FaceDecoder) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """What the page shows beside the face: read-outs and their reliability, similar voices, voices to try, words."""
     learn, test = people.sample(LEARNED_FROM, seed=LEARN_SEED), people.sample(TRIED_ON, seed=TEST_SEED)
     x, y = _heard(encoder, decoder, learn), _heard(encoder, decoder, test)
     axes, weight, bias = {}, [], []
-    for name, label in (("sex", lambda p: 1.0 if p.sex == "female" else -1.0), ("age", lambda p: p.age)):
+    for axis, label in (("sex", lambda p: 1.0 if p.sex == "female" else -1.0), ("age", lambda p: p.age)):
         line, offset = _read_out(x, np.array([label(p) for p in learn]))
         truth, read = np.array([label(p) for p in test]), y @ line + offset
-        quality = {"share": float((np.sign(read) == truth).mean())} if name == "sex" else {}
-        if name == "age":
+        quality = {"share": float((np.sign(read) == truth).mean())} if axis == "sex" else {}
+        if axis == "age":
             guess = np.mean([p.age for p in learn])
             quality = {"error": float(np.abs(read - truth).mean()), "guess": float(np.abs(guess - truth).mean())}
-        axes[name] = {"synthetic": quality | {"n": len(test)}, "real": None}
+        real = on_real_voices(name, "sex_right" if axis == "sex" else "age_r")
+        axes[axis] = {"synthetic": quality | {"n": len(test)}, "real": real}
         weight.append(line)
         bias.append(offset)
     mean, gallery = y.mean(axis=0), list(test)[:GALLERY]
@@ -54,8 +62,8 @@ def material(encoder: VoiceEncoder, decoder: FaceDecoder) -> tuple[dict[str, Any
 
 @torch.no_grad()
 def _heard(encoder: VoiceEncoder, decoder: FaceDecoder, of: Sequence[people.Person]) -> np.ndarray:
-    """Features of people's voices behind the decoder's first layer, (N, 1000) float64."""
-    clips = (audio.fit_to_clip(people.speak(person)) for person in of)
+    """Features of people's voices behind the decoder's first layer, (N, 1000) float64; at the level the page gives."""
+    clips = (audio.leveled(audio.fit_to_clip(people.speak(person)))[0] for person in of)
     heard = [decoder.f_dec(encoder(torch.as_tensor(clip, dtype=torch.float32)[None]))[0] for clip in clips]
     return torch.stack(heard).double().numpy()
 
@@ -89,7 +97,7 @@ def _picture(person: people.Person) -> str:
     """A rendered face as a small WebP picture in an address."""
     from PIL import Image
 
-    file = memory.BytesIO()
+    file = BytesIO()
     Image.fromarray(people.render_canonical(person, size=112)).save(file, format="WEBP", quality=80)
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
 
@@ -98,7 +106,7 @@ def _sound(person: people.Person) -> str:
     """Six seconds of a voice as MP3, which every browser decodes, in base64."""
     import soundfile
 
-    file = memory.BytesIO()
+    file = BytesIO()
     soundfile.write(file, audio.fit_to_clip(people.speak(person)), audio.SAMPLE_RATE, format="MP3")
     return base64.b64encode(file.getvalue()).decode()
 

@@ -58,7 +58,7 @@ def microphone_of(voice: Path) -> Iterator:
 class Visit:
     """The page opened from its file, with what it asked for and complained about."""
 
-    def __init__(self, browser, path: Path, wait: bool = True, **options):
+    def __init__(self, browser, page: Path | str, wait: bool = True, **options):
         self.context = browser.new_context(**options)
         self.tab = self.context.new_page()
         self.tab.set_default_timeout(120_000)
@@ -67,7 +67,7 @@ class Visit:
         self.tab.on("console", lambda m: self.complaints.append(m.text) if m.type == "error" else None)
         self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.tab.add_init_script("addEventListener('s2f-face', (e) => { globalThis.answer = e.detail; }, true);")
-        self.tab.goto(path.as_uri())
+        self.tab.goto(page if isinstance(page, str) else page.as_uri())
         if wait:
             self.tab.wait_for_function(READY)
 

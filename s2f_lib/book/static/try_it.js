@@ -1,6 +1,7 @@
 // The page "Try it": record, drop or choose a voice; see its sound, the face that goes with it, and how sure that is.
 // The sound stays in this page: nothing is requested once the networks are here, and nothing is stored.
 // Needs voice2face.js before it; fetches voice2face_weights.js from beside itself once the page can be read.
+/* global voice2face */
 "use strict";
 
 (() => {
@@ -225,7 +226,7 @@
     if (!file || !ask) return;
     if (file.size > MAX_MEGABYTES * 1e6) return refuse(`${file.name} is larger than ${MAX_MEGABYTES} MB. Six seconds are enough: cut it first.`);
     say("The file is being read …");
-    let wave = null;
+    let wave;
     try {
       wave = await decodeFile(await file.arrayBuffer());
     } catch {
@@ -349,9 +350,9 @@
       make("i", {}, make("b", { style: `left: ${Math.min(100, Math.max(0, (100 * (value - low)) / (high - low)))}%` })), make("span", {}, right));
     readings.replaceChildren(
       make("dt", {}, "Sex: ", make("strong", {}, strength)),
-      make("dd", {}, line(sex, -1.2, 1.2, "man", "woman"), `Of ${s.synthetic.n} made-up voices that it did not learn from, it reads ${percent(s.synthetic.share)} rightly. `, real(s, (r) => `${percent(r.share)} of ${r.n}`)),
+      make("dd", {}, line(sex, -1.2, 1.2, "man", "woman"), `Of ${s.synthetic.n} made-up voices that it did not learn from, it reads ${percent(s.synthetic.share)} rightly. `, real(s, (r) => `${percent(r.value)} of ${r.n} rightly`)),
       make("dt", {}, "Age: ", make("strong", {}, `about ${Math.round(age / 5) * 5} years`)),
-      make("dd", {}, line(age, 15, 90, "15", "90"), `On the same voices it is off by ${a.synthetic.error.toFixed(0)} years on average; guessing the same age for all is off by ${a.synthetic.guess.toFixed(0)}. `, real(a, (r) => `correlation with the true age ${r.r.toFixed(2)}, N = ${r.n}`)));
+      make("dd", {}, line(age, 15, 90, "15", "90"), `On the same voices it is off by ${a.synthetic.error.toFixed(0)} years on average; guessing the same age for all is off by ${a.synthetic.guess.toFixed(0)}. `, real(a, (r) => `correlation with the true age ${r.value.toFixed(2)}, N = ${r.n}`)));
   }
 
   function showNeighbours(nearest) {
