@@ -73,10 +73,10 @@ def test_pictures_without_a_face_are_left_out_and_counted():
 
 
 def test_measures_and_published_values_have_the_same_names():
-    from s2f_lib import faces
+    from s2f_lib.metrics import face_measures
 
-    assert {shapes.key_of(name) for name in faces.MEASURES} == set(paper.CRANIOFACIAL)
-    assert set(shapes.INDICES) < set(faces.MEASURES)
+    assert {shapes.key_of(name) for name in face_measures.MEASURES} == set(paper.CRANIOFACIAL)
+    assert set(shapes.INDICES) < set(face_measures.MEASURES)
 
 
 def test_rank_histogram_sums_up_to_top_percent():
