@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from s2f_lib import hub, io
-from s2f_lib.corpus import avspeech, crops, engine, features, manifest, report, steps
+from s2f_lib.corpus import avspeech, crops, features, manifest, report, steps, workers
 from s2f_lib.io import row
 
 VIDEOS, SECONDS, KILLS, TASKS = 6, 8.0, 5, 1000
@@ -225,7 +225,7 @@ def _overhead() -> list[dict]:
     """Time of a Dask cluster on two processes over that of a plain pool, less one; starting and ending do not count."""
     times = {}
     for scheduler in (None, "dask"):
-        results = engine.run(_nap, range(TASKS + 8), jobs=2, scheduler=scheduler, progress=False)
+        results = workers.run(_nap, range(TASKS + 8), jobs=2, scheduler=scheduler, progress=False)
         for _ in range(8):
             next(results)
         began = ended = time.perf_counter()

@@ -19,10 +19,11 @@ import numpy as np
 import torch
 
 from s2f_lib import config, hub, io, people
-from s2f_lib.faces import craniofacial_correlations, decode, texture_error
+from s2f_lib.faces import decode, texture_error
 from s2f_lib.faces.attributes import label_photo
 from s2f_lib.faces.recogniser import extract, to_pictures, to_tensor
 from s2f_lib.io import row
+from s2f_lib.metrics import face_measures
 from s2f_lib.metrics.retrieval import rank
 from s2f_lib.metrics.verification import auc_of_pictures, matched_pairs
 from s2f_lib.published import portrait
@@ -54,7 +55,7 @@ def decoder_rows(
     seen, _ = extract(dlib, to_pictures(decoded.image))
     found = rank(seen, known, metric="l2")
     labels, true_labels = judge.label(decoded.image), judge.label(truth)
-    correlations = craniofacial_correlations(decoded.landmarks.numpy(), canonical.landmarks[:, 0])
+    correlations = face_measures.craniofacial_correlations(decoded.landmarks.numpy(), canonical.landmarks[:, 0])
     of, true = {"decoder": name, "pictures": pictures}, (canonical.pictures[:, 0], canonical.landmarks[:, 0])
     rows = [row("recall_at", found.recall(k), by="dlib", k=k, gallery=len(known), **of) for k in (1, 10)]
     rows += [

@@ -13,13 +13,13 @@ __all__ = [
     "check_space",
     "cluster",
     "ending",
-    "engine_options",
     "folder",
     "guarded",
     "megabytes",
     "parser",
     "place",
     "positive",
+    "worker_options",
 ]
 
 
@@ -57,7 +57,7 @@ def cluster(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return made
 
 
-def engine_options(options: argparse.Namespace) -> dict:
+def worker_options(options: argparse.Namespace) -> dict:
     """What `s2f_lib.corpus.steps.run` wants to know of the command line."""
     scheduler = options.scheduler or ("dask" if options.jobs > 1 else None)
     return {
@@ -69,7 +69,7 @@ def engine_options(options: argparse.Namespace) -> dict:
     }
 
 
-def ending(verb: str, rows: list[dict], folder: storage.Place) -> int:
+def ending(verb: str, rows: list[dict], folder: storage.Location) -> int:
     """Print the last line, whose counts add up; the exit status is not 0 when nothing was made."""
     from s2f_lib.corpus import manifest
 
@@ -77,10 +77,10 @@ def ending(verb: str, rows: list[dict], folder: storage.Place) -> int:
     return 0 if any(row["status"] == "ok" for row in rows) else 1
 
 
-def place(text: str) -> storage.Place:
+def place(text: str) -> storage.Location:
     """A path of this machine, or an address that fsspec reaches."""
     try:
-        return storage.at(text)
+        return storage.resolve(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 
@@ -103,7 +103,7 @@ def positive(text: str) -> int:
     return number
 
 
-def check_space(folder: storage.Place, wanted: float) -> None:
+def check_space(folder: storage.Location, wanted: float) -> None:
     """Raise OSError if the disk has less free space than will be needed; an address is not asked."""
     if not isinstance(folder, Path):
         return

@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(manifest.summary_line("would crop", rows))
         return 0
     step = crops.crop_step(root, size=options.size, margin=options.margin, method=options.detector)
-    done = steps.run(step, rows, options.out, group=crops.in_batches, **_common.engine_options(options))
+    done = steps.run(step, rows, options.out, group=crops.in_batches, **_common.worker_options(options))
     return _common.ending("cropped", done, options.out)
 
 

@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     step = avspeech.download_step(
         address=options.address, cookies=options.cookies, wait=options.wait, timeout=options.timeout
     )
-    done = steps.run(step, rows, options.out, group=avspeech.by_video, **_common.engine_options(options))
+    done = steps.run(step, rows, options.out, group=avspeech.by_video, **_common.worker_options(options))
     return _common.ending("fetched", done, options.out)
 
 

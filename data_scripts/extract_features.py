@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     step = features.feature_step(options.source, options.recogniser, options.device)
     group = functools.partial(crops.in_batches, size=options.batch_size)
-    done = steps.run(step, rows, options.out, group=group, **_common.engine_options(options))
+    done = steps.run(step, rows, options.out, group=group, **_common.worker_options(options))
     return _common.ending("extracted features of", done, options.out)
 
 

@@ -17,18 +17,18 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     options = _parser().parse_args(arguments)
     rows = [row for row in manifest.read(options.source / "manifest.csv") if row["status"] == "ok"]
-    parts = splits.make(rows[: options.limit], tuple(options.fractions), options.seed)
-    splits.check(parts, rows[: options.limit])
-    told = ", ".join(f"{len(members)} {name}" for name, members in parts.items())
+    speakers_of = splits.make(rows[: options.limit], tuple(options.fractions), options.seed)
+    splits.check(speakers_of, rows[: options.limit])
+    told = ", ".join(f"{len(members)} {name}" for name, members in speakers_of.items())
     if options.dry_run:
         print(f"would share out {told} speakers")
         return 0
     if options.out.exists() and not options.overwrite:
-        if splits.load(options.out) != parts:
+        if splits.load(options.out) != speakers_of:
             raise ValueError(f"{options.out} holds other splits; --overwrite replaces them")
         print(f"{options.out} is there already and the same: {told} speakers")
         return 0
-    splits.save(options.out, parts)
+    splits.save(options.out, speakers_of)
     print(f"shared out {told} speakers -> {options.out}")
     return 0
 

@@ -21,11 +21,11 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     options = _parser().parse_args(arguments)
     settings = _settings(options)
-    parts, shards = synthetic.plan(settings)
+    speakers_of, shards = synthetic.plan(settings)
     clips = settings.people * settings.clips
     size = clips * (BYTES_WAV if settings.sound == "wav" else BYTES_FLAC)
     size += settings.people * settings.pictures * settings.size**2 * 0.5
-    told = ", ".join(f"{len(members)} {name}" for name, members in parts.items())
+    told = ", ".join(f"{len(members)} {name}" for name, members in speakers_of.items())
     print(
         f"{settings.people} people ({told}), {clips} clips, {settings.people * settings.pictures} pictures of "
         f"{settings.size} px, {len(shards)} shards, about {_common.megabytes(size)}"

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from s2f_lib import faces, io, people
+from s2f_lib.metrics import face_measures
 from s2f_lib.people.fingerprint import face_version
 
 __all__ = ["PictureSet", "quick_quality", "rendered"]
@@ -95,7 +96,7 @@ def quick_quality(decoder: faces.FaceDecoder, v_f: np.ndarray, canonical: Pictur
         Their true canonical pictures, in the decoder's size.
     """
     decoded, points = faces.decode(decoder, v_f), canonical.landmarks[:, 0]
-    correlations = faces.craniofacial_correlations(decoded.landmarks.numpy(), points)
+    correlations = face_measures.craniofacial_correlations(decoded.landmarks.numpy(), points)
     return {
         "texture_error_vs_mean_face": faces.texture_error(decoder, decoded.texture, canonical.pictures[:, 0], points),
         "craniofacial_median_r": float(np.median([*correlations.values()])),

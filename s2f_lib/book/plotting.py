@@ -233,15 +233,13 @@ def face_grid(
     return figure
 
 
-def spectrogram_panel(spectrogram: Any, *, parts: Sequence[str] = ("real", "imaginary"), title: str = ""):
-    """Draw the compressed spectrogram that the voice encoder sees, one panel per part.
+def spectrogram_panel(spectrogram: Any):
+    """Draw the compressed spectrogram that the voice encoder sees, one panel for each part.
 
     Parameters
     ----------
     spectrogram : array or tensor, shape (2, T, 257), (1, 2, T, 257) or (T, 257, 2)
         Compressed real and imaginary part, frames 10 ms apart, bins up to 8 kHz.
-    parts : sequence of "real", "imaginary", "magnitude"
-        What to draw. Signed parts are drawn in a diverging map centred on zero, the magnitude in magma.
     """
     from matplotlib import pyplot as plt
 
@@ -250,27 +248,17 @@ def spectrogram_panel(spectrogram: Any, *, parts: Sequence[str] = ("real", "imag
         raise ValueError(f"expected one spectrogram (2, frames, bins) or (frames, bins, 2), got shape {array.shape}")
     if array.shape[0] != 2:
         array = np.moveaxis(array, -1, 0)
-    shown = {"real": array[0], "imaginary": array[1], "magnitude": np.hypot(*array)}
-    seconds = array.shape[1] * 0.01
-    figure, axes = plt.subplots(len(parts), 1, figsize=(6.4, 1.9 * len(parts) + 0.3), squeeze=False, sharex=True)
-    for axis, part in zip(axes[:, 0], parts):
-        signed = part != "magnitude"
-        limit = float(np.quantile(np.abs(shown[part]), 0.999)) or 1.0
+    extent = (0, array.shape[1] * 0.01, 0, 8)
+    figure, axes = plt.subplots(2, 1, figsize=(6.4, 4.1), sharex=True)
+    for axis, part, name in zip(axes, array, ("real", "imaginary")):
+        limit = float(np.quantile(np.abs(part), 0.999)) or 1.0
         drawn = axis.imshow(
-            shown[part].T,
-            origin="lower",
-            aspect="auto",
-            extent=(0, seconds, 0, 8),
-            cmap="RdBu_r" if signed else "magma",
-            vmin=-limit if signed else 0,
-            vmax=limit,
+            part.T, origin="lower", aspect="auto", extent=extent, cmap="RdBu_r", vmin=-limit, vmax=limit
         )
-        axis.set(
-            ylabel="Frequency (kHz)", title=f"{title} {part} part".strip() if signed else f"{title} magnitude".strip()
-        )
+        axis.set(ylabel="Frequency (kHz)", title=f"{name} part")
         axis.grid(False)
         figure.colorbar(drawn, ax=axis, pad=0.01, label="compressed")
-    axes[-1, 0].set_xlabel("Time (s)")
+    axes[-1].set_xlabel("Time (s)")
     return figure
 
 

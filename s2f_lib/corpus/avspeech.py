@@ -24,9 +24,9 @@ __all__ = ["BYTES_PER_SECOND", "VideoList", "by_video", "download_step", "read_l
 ADDRESS = "https://www.youtube.com/watch?v={video_id}"
 FORMAT = "b[height<=480][ext=mp4]/bv*[height<=480][ext=mp4]+ba[ext=m4a]/b[height<=480]/b"  # 480p is plenty for 224 px
 BYTES_PER_SECOND = 100_000  # of a 480p video, for the estimate; about 0.8 Mbit/s
-LONGEST_CLIP = 60.0  # s; the list says 3 to 10
-LONGEST_LINE = 4096  # bytes; a longer one is no row
-REFUSALS = 20  # videos in a row before we stop asking
+MAX_CLIP_SECONDS = 60.0  # s; the list says 3 to 10
+MAX_LINE = 4096  # bytes; a longer one is no row
+MAX_REFUSALS = 20  # videos in a row before we stop asking
 TASK_SECONDS = 7200.0  # for all clips of one video
 
 # What yt-dlp says, without ids: first what passes, then what does not. The status of an answer goes before any words.
@@ -93,11 +93,11 @@ def read_list(path: str | Path) -> list[Row]:
 
 
 def _lines(file) -> Iterator[str]:
-    """Lines, each at most `LONGEST_LINE` bytes long; the rest of a longer one is passed over."""
-    while line := file.readline(LONGEST_LINE):
+    """Lines, each at most `MAX_LINE` bytes long; the rest of a longer one is passed over."""
+    while line := file.readline(MAX_LINE):
         yield line.decode("utf-8", errors="replace")
         while line and not line.endswith(b"\n"):
-            line = file.readline(LONGEST_LINE)
+            line = file.readline(MAX_LINE)
 
 
 def _row(number: int, values: list[str]) -> Row:
@@ -107,7 +107,7 @@ def _row(number: int, values: list[str]) -> Row:
         if len(values) != 5:
             raise ValueError(f"{len(values)} values, 5 are wanted")
         video, (start, end, x, y) = safe_name(values[0].strip(), "video id"), map(float, values[1:])
-        if not (0 <= start < end <= start + LONGEST_CLIP and math.isfinite(end)):
+        if not (0 <= start < end <= start + MAX_CLIP_SECONDS and math.isfinite(end)):
             raise ValueError(f"a clip from {start} s to {end} s")
         if not (0 <= x <= 1 and 0 <= y <= 1):
             raise ValueError(f"a face at ({x}, {y}), wanted is 0 to 1")
@@ -154,7 +154,9 @@ def download_step(
         text = Path(cookies).read_text(encoding="utf-8")
         YoutubeDLCookieJar(bytes_io.StringIO(text)).load()
     options = {"cookies": text, "wait": wait, "timeout": timeout, "retries": retries}
-    return Step("download_avspeech", _download, {"address": address}, ("clips/*.mkv",), options, TASK_SECONDS, REFUSALS)
+    return Step(
+        "download_avspeech", _download, {"address": address}, ("clips/*.mkv",), options, TASK_SECONDS, MAX_REFUSALS
+    )
 
 
 def by_video(rows: Iterable[Row]) -> list[list[Row]]:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from s2f_lib.corpus import engine, manifest, splits, storage
+from s2f_lib.corpus import manifest, splits, storage, workers
 from s2f_lib.corpus.manifest import Row
 from s2f_lib.corpus.shards import decode, write_shard
 from s2f_lib.corpus.steps import inside
@@ -28,8 +28,8 @@ KEPT = ("clip_id", "speaker_id", "video_id", "sex", "country", "seconds", "frame
 def build(
     pairs: str | Path,
     features: str | Path | None,
-    parts: dict[str, list[str]],
-    out: storage.Name,
+    speakers_of: dict[str, list[str]],
+    out: storage.PathLike,
     *,
     clips_per_shard: int = CLIPS_PER_SHARD,
     sound: str = "flac",
@@ -46,7 +46,7 @@ def build(
     pairs, features : str or Path
         Folders of `crop_faces` and `extract_features` (None: a corpus without features). The recogniser that the
         latter notes goes into corpus.json.
-    parts : dict
+    speakers_of : dict
         Splits, see `s2f_lib.corpus.splits`.
     out : str, Path or Address
         Folder, or any address that fsspec reaches (``s3://bucket/folder``; all workers must reach it too). A folder is
@@ -60,31 +60,31 @@ def build(
     Raises
     ------
     ValueError
-        If a speaker or a video would be in two parts, or `out` holds shards of other clips or with other features.
+        If a speaker or a video would be in two splits, or `out` holds shards of other clips or with other features.
     """
     if sound not in ("flac", "wav"):
         raise ValueError(f"sound must be 'flac' or 'wav', got {sound!r}")
-    out, rows = storage.at(out), manifest.read(Path(features or pairs) / "manifest.csv")
+    out, rows = storage.resolve(out), manifest.read(Path(features or pairs) / "manifest.csv")
     good = [row for row in rows if row["status"] == "ok"]
-    splits.check(parts, good)
-    part_of = {speaker: name for name, members in parts.items() for speaker in members}
-    rows = [{**row, "split": part_of.get(row["speaker_id"], "")} for row in rows]
+    splits.check(speakers_of, good)
+    split_of = {speaker: name for name, members in speakers_of.items() for speaker in members}
+    rows = [{**row, "split": split_of.get(row["speaker_id"], "")} for row in rows]
     shards = list(_plan([row for row in rows if row["status"] == "ok"], clips_per_shard))
     made_by = _recogniser(features)
-    with engine.lock(out) if isinstance(out, Path) else contextlib.nullcontext():
+    with workers.lock(out) if isinstance(out, Path) else contextlib.nullcontext():
         _prepare(out, shards, sound, made_by, overwrite)
         roots = [str(Path(folder).resolve()) for folder in (pairs, features) if folder]
         missing = [(name, clips) for name, clips in shards if not (out / "shards" / name).exists()]
         tasks = [(str(out), roots, name, clips, sound) for name, clips in missing]
-        for _ in engine.run(_write, tasks, jobs=jobs, scheduler=scheduler, progress=progress, unit="shard"):
+        for _ in workers.run(_write, tasks, jobs=jobs, scheduler=scheduler, progress=progress, unit="shard"):
             pass
-        engine.remove_partial(out)
-        _finish(out, rows, parts, shards, (about or {}) | made_by)
+        workers.remove_partial(out)
+        _finish(out, rows, speakers_of, shards, (about or {}) | made_by)
     return rows
 
 
 def _plan(rows: Sequence[Row], size: int) -> Iterator[tuple[str, list[Row]]]:
-    """Shards of each part; clips in the order of a hash, so that a shard is already mixed."""
+    """Shards of each split; clips in the order of a hash, so that a shard is already mixed."""
     for split in splits.SPLITS:
         clips = sorted(
             (row for row in rows if row["split"] == split),
@@ -103,14 +103,14 @@ def _recogniser(features: str | Path | None) -> dict:
     return {"recogniser": {"name": settings["recogniser"], "checksum": settings["checksum"]}}
 
 
-def _prepare(out: storage.Place, shards: list, sound: str, made_by: dict, overwrite: bool) -> None:
+def _prepare(out: storage.Location, shards: list, sound: str, made_by: dict, overwrite: bool) -> None:
     """Check that what is there belongs to the same plan and has features of the same recogniser."""
     plan = [sound, *([name, [row["clip_id"] for row in clips]] for name, clips in shards)]
     plan = {"plan": hashlib.sha256(json.dumps(plan).encode()).hexdigest()} | made_by
     note = out / "plan.json"
     if overwrite:
-        engine.remove(out, ("plan.json", "corpus.json", "manifest.csv", "splits.json", "shards/*.tar"))
-    engine.remove_partial(out)
+        workers.remove(out, ("plan.json", "corpus.json", "manifest.csv", "splits.json", "shards/*.tar"))
+    workers.remove_partial(out)
     found = json.loads(note.read_text()) if note.exists() else plan
     if found["plan"] != plan["plan"]:
         raise ValueError(f"{out} holds shards of other clips; choose another folder or --overwrite")
@@ -130,7 +130,7 @@ def _write(task: tuple) -> str:
     """One shard."""
     out, roots, name, clips, sound = task
     samples = ((str(row["clip_id"]), _sample(roots, row, sound)) for row in clips)
-    write_shard(storage.at(out) / "shards" / name, samples)
+    write_shard(storage.resolve(out) / "shards" / name, samples)
     return name
 
 
@@ -149,14 +149,14 @@ def _sample(roots: list[str], row: Row, sound: str) -> dict[str, object]:
     return sample | {"json": {key: row[key] for key in KEPT if row.get(key)}}
 
 
-def _finish(out: storage.Place, rows: list[Row], parts: dict, shards: list, about: dict) -> None:
+def _finish(out: storage.Location, rows: list[Row], speakers_of: dict, shards: list, about: dict) -> None:
     made = []
     for name, clips in shards:
         path = out / "shards" / name
         if not path.exists():
             raise RuntimeError(f"{path} was written, but is not seen from here; all machines must see the same place")
         made.append({"name": name, "split": name.split("-")[0], "clips": len(clips), **storage.measure(path)})
-    splits.save(out / "splits.json", parts)
+    splits.save(out / "splits.json", speakers_of)
     manifest.write(out / "manifest.csv", rows)
     with storage.atomic_write(out / "corpus.json", "w") as file:
         json.dump({"kind": "downloaded", **about, "shards": made}, file, indent=1)

@@ -20,10 +20,10 @@ from s2f_lib.corpus.steps import Step, attempt, inside
 __all__ = ["crop_step", "frame_times", "in_batches"]
 
 LOOKS = 5  # frames tried per clip
-PATIENCE = 0.5  # s between them
-SHORTEST = 1.0  # s of sound; less is skipped
-LARGEST_FILE = 16 << 20  # bytes of a picture
-SMALLEST_PICTURE = 16  # pixels, each side
+FRAME_STEP = 0.5  # s between them
+MIN_SECONDS = 1.0  # s of sound; less is skipped
+MAX_PICTURE_BYTES = 16 << 20  # bytes of a picture
+MIN_PICTURE_SIDE = 16  # pixels, each side
 TASK_SECONDS = 600.0  # for a group of clips; a file that takes longer is lost like one that crashes its reader
 WORDS = {
     "no_face": "no face",
@@ -56,7 +56,7 @@ def frame_times(start: float, end: float) -> list[float]:
     [0.75, 0.25, 1.25]
     """
     middle = (start + end) / 2
-    steps = [0.0] + [sign * PATIENCE * n for n in range(1, LOOKS) for sign in (-1, 1)]
+    steps = [0.0] + [sign * FRAME_STEP * n for n in range(1, LOOKS) for sign in (-1, 1)]
     return [middle + step for step in steps if start <= middle + step < end][:LOOKS]
 
 
@@ -76,7 +76,7 @@ def _crop(folder: Path, settings: dict, row: Row) -> Row:
     start, end = _times(row)
     source = inside(root, str(row.get("video") or row["sound"]))
     sound = audio.load(source, start, end)
-    if len(sound) < SHORTEST * audio.SAMPLE_RATE:
+    if len(sound) < MIN_SECONDS * audio.SAMPLE_RATE:
         raise NoFace("too short", f"{len(sound) / audio.SAMPLE_RATE:.2f} s of sound")
     if row.get("picture"):
         face, time = _from_picture(inside(root, str(row["picture"])), settings), ""
@@ -120,13 +120,13 @@ def _from_picture(path: Path, settings: dict) -> np.ndarray:
     """A face crop that a corpus brings, cut anew like all others."""
     from s2f_lib import faces
 
-    if path.stat().st_size > LARGEST_FILE:
+    if path.stat().st_size > MAX_PICTURE_BYTES:
         raise NoFace("picture too large", f"{path.stat().st_size >> 20} MB")
     try:
         picture = decode("jpg", path.read_bytes())
     except (OSError, SyntaxError) as error:
         raise NoFace("picture damaged", str(error)) from error
-    if min(picture.shape[:2]) < SMALLEST_PICTURE:
+    if min(picture.shape[:2]) < MIN_PICTURE_SIDE:
         raise NoFace("picture too small", f"{picture.shape[1]} x {picture.shape[0]} pixels")
     choice = faces.choose_face(picture, method=settings["method"])
     if choice.status != "ok":

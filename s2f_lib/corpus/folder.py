@@ -39,8 +39,8 @@ class Corpus:
         If the folder holds no corpus, an unfinished one, or one whose splits share a speaker.
     """
 
-    def __init__(self, folder: storage.Name):
-        self.folder = storage.at(folder)
+    def __init__(self, folder: storage.PathLike):
+        self.folder = storage.resolve(folder)
         path = self.folder / "corpus.json"
         if not path.exists():
             raise FileNotFoundError(
@@ -114,7 +114,7 @@ class Corpus:
         return [shard for shard in self.info["shards"] if shard["split"] == split]
 
 
-def _info(path: storage.Place) -> dict:
+def _info(path: storage.Location) -> dict:
     """``corpus.json``, if it lists shards as it should."""
     try:
         info = json.loads(path.read_text(encoding="utf-8"))

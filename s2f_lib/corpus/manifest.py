@@ -47,7 +47,7 @@ def safe_name(text: str, what: str = "name") -> str:
     return text
 
 
-def write(path: storage.Name, rows: Iterable[Mapping[str, object]]) -> storage.Place:
+def write(path: storage.PathLike, rows: Iterable[Mapping[str, object]]) -> storage.Location:
     """Write rows as CSV, whole or not at all; further columns follow the usual ones in order of appearance.
 
     A list or a `Table` is gone through twice and never held in memory. Text that a spreadsheet would take for a formula
@@ -71,7 +71,7 @@ def write(path: storage.Name, rows: Iterable[Mapping[str, object]]) -> storage.P
         table = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
         table.writeheader()
         table.writerows({column: _as_text(value) for column, value in row.items()} for row in rows)
-    return storage.at(path)
+    return storage.resolve(path)
 
 
 def _as_text(value: object) -> object:
@@ -87,8 +87,8 @@ class Table:
         If there is none, if a column lacks, if a row is not whole, or an id is no safe name.
     """
 
-    def __init__(self, path: storage.Name):
-        self.path = storage.at(path)
+    def __init__(self, path: storage.PathLike):
+        self.path = storage.resolve(path)
         if not self.path.exists():
             raise FileNotFoundError(f"no manifest at {self.path}; is this a folder that a data_scripts command made?")
 
@@ -111,7 +111,7 @@ class Table:
                 raise ValueError(f"{self.path} is no manifest, or a damaged one: {error}") from error
 
 
-def read(path: storage.Name) -> list[dict[str, str]]:
+def read(path: storage.PathLike) -> list[dict[str, str]]:
     """All rows of a manifest at once; see `Table`."""
     return list(Table(path))
 

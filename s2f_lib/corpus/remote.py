@@ -18,8 +18,8 @@ __all__ = ["Lost", "RemoteFile", "reason_of_status"]
 BLOCK = 1 << 18  # bytes that are kept together
 KEPT = 128  # blocks
 CHUNK = 8 << 20  # bytes of one request; some hosts slow down those who ask for more
-LARGEST = 1 << 29  # bytes fetched for the clips of one video
-SLOWEST = 900.0  # s for the clips of one video, however steadily the bytes drip
+MAX_FETCHED = 1 << 29  # bytes fetched for the clips of one video
+MAX_DURATION = 900.0  # s for the clips of one video, however steadily the bytes drip
 REFUSED = (401, 402, 403, 407, 423, 425, 426, 429, 451)
 SETTLED = ("gone", "no picture", "no sound", "too short")  # reasons that do not pass
 
@@ -119,7 +119,7 @@ class RemoteFile:
                 self._at_end()
             data, self._next = data + piece, self._next + len(piece)
             self._fetched += len(piece)
-            if self._fetched > LARGEST or time.monotonic() - self._began > SLOWEST:
+            if self._fetched > MAX_FETCHED or time.monotonic() - self._began > MAX_DURATION:
                 raise Lost("host stalls", f"{self._fetched >> 20} MB in {time.monotonic() - self._began:.0f} s")
         return data
 

@@ -24,7 +24,7 @@ from s2f_lib.corpus.manifest import safe_name
 
 __all__ = ["Shard", "ShardError", "decode", "encode", "read_samples", "write_shard"]
 
-LARGEST = 64 << 20  # bytes of one member; more is refused
+MAX_MEMBER = 64 << 20  # bytes of one member; more is refused
 BLOCK = 512  # bytes of a tar file
 MAX_PIXELS = 4096 * 4096  # of a picture in a shard
 
@@ -35,7 +35,7 @@ class ShardError(ValueError):
     """A shard is not what was written, or not what training wants; the message names it."""
 
 
-def write_shard(path: storage.Name, samples: Iterable[tuple[str, Sample]]) -> storage.Place:
+def write_shard(path: storage.PathLike, samples: Iterable[tuple[str, Sample]]) -> storage.Location:
     """Write samples (key, {ending: value}) to a tar file, whole or not at all.
 
     Values are encoded by their ending, see `encode`. Times, owners and modes are fixed, so that equal samples give
@@ -52,11 +52,11 @@ def write_shard(path: storage.Name, samples: Iterable[tuple[str, Sample]]) -> st
                 member = tarfile.TarInfo(f"{key}.{ending}")
                 member.size, member.mode = len(data), 0o644
                 tar.addfile(member, bytes_io.BytesIO(data))
-    return storage.at(path)
+    return storage.resolve(path)
 
 
 def read_samples(
-    path: storage.Name, endings: Iterable[str] | None = None, sha256: str | None = None
+    path: storage.PathLike, endings: Iterable[str] | None = None, sha256: str | None = None
 ) -> Iterator[tuple[str, dict[str, object]]]:
     """Stream (key, {ending: value}) of a shard in the order of the file; nothing is unpacked to the disk.
 
@@ -86,11 +86,11 @@ class Shard:
     ------
     ShardError
         If the checksum is another one, the file is cut, or a member is no plain file, has an unsafe name, is there
-        twice, or is larger than `LARGEST`.
+        twice, or is larger than `MAX_MEMBER`.
     """
 
-    def __init__(self, path: storage.Name, file: BinaryIO | None = None, sha256: str | None = None):
-        self.path = storage.at(path)
+    def __init__(self, path: storage.PathLike, file: BinaryIO | None = None, sha256: str | None = None):
+        self.path = storage.resolve(path)
         self.file = storage.local(path) if file is None else file
         self.members: dict[str, dict[str, tuple[int, int]]] = {}  # key -> ending -> (offset, size)
         try:
@@ -161,8 +161,8 @@ def _members(file: BinaryIO, path: object) -> Iterator[tuple[str, int, int]]:
         name = f"{prefix}/{name}" if header[257:263] == b"ustar\0" and prefix else name
         digits = header[124:136].strip(b"\0 ")
         size = int(digits, 8) if digits.isdigit() and not digits.strip(b"01234567") else -1
-        if header[156:157] not in (b"0", b"\0") or not 0 <= size <= LARGEST:
-            raise ShardError(f"{path}: {name[:80]!r} is no plain file of at most {LARGEST >> 20} MB")
+        if header[156:157] not in (b"0", b"\0") or not 0 <= size <= MAX_MEMBER:
+            raise ShardError(f"{path}: {name[:80]!r} is no plain file of at most {MAX_MEMBER >> 20} MB")
         if place + BLOCK + size > total:
             raise ShardError(f"{path} ends in the middle of {name[:80]}; the shard is damaged")
         yield name, place + BLOCK, size

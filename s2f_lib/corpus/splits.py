@@ -33,7 +33,7 @@ def make(
     Returns
     -------
     dict
-        "train", "validation", "test" -> sorted speaker ids. Sizes are rounded; a part with a fraction above zero gets
+        "train", "validation", "test" -> sorted speaker ids. Sizes are rounded; a split with a fraction above zero gets
         at least one group if there are three or more.
 
     Raises
@@ -47,59 +47,59 @@ def make(
     total = sum(map(len, groups))
     if not total:
         raise ValueError("there is no speaker to share out; is the list empty?")
-    parts: dict[str, list[str]] = {name: [] for name in SPLITS}
+    speakers_of: dict[str, list[str]] = {name: [] for name in SPLITS}
     at_least = 1 if len(groups) >= 3 else 0
     for name, fraction in zip(SPLITS[:0:-1], fractions[:0:-1], strict=True):  # test, validation; train takes the rest
         quota = max(at_least, round(fraction * total)) if fraction else 0
-        while groups and len(parts[name]) < quota:
-            parts[name].extend(groups.pop())
+        while groups and len(speakers_of[name]) < quota:
+            speakers_of[name].extend(groups.pop())
     for group in groups:
-        parts["train"].extend(group)
-    return {name: sorted(members) for name, members in parts.items()}
+        speakers_of["train"].extend(group)
+    return {name: sorted(members) for name, members in speakers_of.items()}
 
 
-def save(path: storage.Name, parts: Mapping[str, Iterable[str]]) -> storage.Place:
-    """Write splits as JSON: part -> sorted speaker ids."""
-    parts = {name: sorted(parts.get(name, ())) for name in SPLITS}
-    _disjoint(parts, "speaker")
+def save(path: storage.PathLike, speakers_of: Mapping[str, Iterable[str]]) -> storage.Location:
+    """Write splits as JSON: split -> sorted speaker ids."""
+    speakers_of = {name: sorted(speakers_of.get(name, ())) for name in SPLITS}
+    _disjoint(speakers_of, "speaker")
     with storage.atomic_write(path, "w") as file:
-        json.dump(parts, file, indent=0)
+        json.dump(speakers_of, file, indent=0)
         file.write("\n")
-    return storage.at(path)
+    return storage.resolve(path)
 
 
-def load(path: storage.Name) -> dict[str, list[str]]:
-    """Read splits and check that no speaker is in two parts."""
-    path = storage.at(path)
+def load(path: storage.PathLike) -> dict[str, list[str]]:
+    """Read splits and check that no speaker is in two splits."""
+    path = storage.resolve(path)
     if not path.exists():
         raise FileNotFoundError(f"no splits at {path}; make them with s2f corpus make_splits")
-    parts = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(parts, dict) or set(parts) != set(SPLITS):
-        raise ValueError(f"{path} must hold exactly the parts {', '.join(SPLITS)}")
-    _disjoint(parts, "speaker")
-    return parts
+    speakers_of = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(speakers_of, dict) or set(speakers_of) != set(SPLITS):
+        raise ValueError(f"{path} must hold exactly the splits {', '.join(SPLITS)}")
+    _disjoint(speakers_of, "speaker")
+    return speakers_of
 
 
-def check(parts: Mapping[str, Iterable[str]], clips: Iterable[Mapping[str, str]]) -> None:
-    """Raise ValueError if a speaker or a video is in two parts, or a speaker in none."""
-    _disjoint(parts, "speaker")
-    part_of = {speaker: name for name, members in parts.items() for speaker in members}
+def check(speakers_of: Mapping[str, Iterable[str]], clips: Iterable[Mapping[str, str]]) -> None:
+    """Raise ValueError if a speaker or a video is in two splits, or a speaker in none."""
+    _disjoint(speakers_of, "speaker")
+    split_of = {speaker: name for name, members in speakers_of.items() for speaker in members}
     videos: dict[str, set] = defaultdict(set)
     for clip in clips:
-        if clip["speaker_id"] not in part_of:
-            raise ValueError(f"speaker {clip['speaker_id']!r} is in no part; make the splits again")
+        if clip["speaker_id"] not in split_of:
+            raise ValueError(f"speaker {clip['speaker_id']!r} is in no split; make the splits again")
         if clip["video_id"]:
-            videos[clip["video_id"]].add(part_of[clip["speaker_id"]])
+            videos[clip["video_id"]].add(split_of[clip["speaker_id"]])
     shared = [video for video, names in videos.items() if len(names) > 1]
     if shared:
         raise ValueError(
-            f"video {shared[0]!r} is in the parts {sorted(videos[shared[0]])}; so are {len(shared) - 1} more"
+            f"video {shared[0]!r} is in the splits {sorted(videos[shared[0]])}; so are {len(shared) - 1} more"
         )
 
 
-def _disjoint(parts: Mapping[str, Iterable[str]], what: str) -> None:
+def _disjoint(speakers_of: Mapping[str, Iterable[str]], what: str) -> None:
     seen: dict[str, str] = {}
-    for name, members in parts.items():
+    for name, members in speakers_of.items():
         for member in members:
             if member in seen:
                 raise ValueError(f"{what} {member!r} is in {seen[member]} and in {name}; every one has one place")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from s2f_lib import io
 from s2f_lib.audio import AudioError
-from s2f_lib.corpus import engine, manifest
+from s2f_lib.corpus import manifest, workers
 from s2f_lib.corpus.manifest import Row
 
 __all__ = ["Step", "Stopped", "attempt", "inside", "run"]
@@ -44,7 +44,7 @@ class Step:
     settings: Mapping[str, object] = field(default_factory=dict)  # the identity of what is made
     outputs: Sequence[str] = ()  # patterns of the files it writes; deleted by --overwrite
     options: Mapping[str, object] = field(default_factory=dict)  # how it is made: cookies, waiting, time-outs
-    isolated: float | None = None  # s; see `engine.run`
+    isolated: float | None = None  # s; see `workers.run`
     patience: int | None = None  # groups in a row that may be left waiting before the step stops
 
 
@@ -72,7 +72,7 @@ def run(
     group : callable, optional
         Which clips are worked on together (all of one video, a batch for the GPU); by default each alone.
     jobs, scheduler
-        See `engine.run`.
+        See `workers.run`.
     limit : int, optional
         Try at most about so many clips now; the others stay "waiting".
     overwrite : bool
@@ -95,7 +95,7 @@ def run(
     """
     folder, rows = Path(folder), list(rows) if iter(rows) is rows else rows
     stopped = None
-    with engine.lock(folder):
+    with workers.lock(folder):
         _prepare(step, folder, overwrite)
         try:
             with Journal(folder / "journal.jsonl") as journal:
@@ -103,7 +103,7 @@ def run(
                 tasks = _tasks(step, folder, itertools.islice(todo, limit), group)
                 options = {"jobs": jobs, "scheduler": scheduler, "progress": progress}
                 stopped = _work(step, tasks, journal, options)
-                engine.remove_partial(folder)
+                workers.remove_partial(folder)
                 manifest.write(folder / "manifest.csv", _Final(step, rows, journal))
         except OSError as error:
             raise io.explain(error, folder) from error
@@ -122,10 +122,10 @@ def _tasks(step: Step, folder: Path, todo: Iterator[Row], group: Callable | None
 def _work(step: Step, tasks: Iterator[tuple], journal: Journal, options: dict) -> str | None:
     """Do the tasks and note what became of each clip; gives a sentence if it stopped early."""
     refused = 0
-    results = engine.run(step.work, tasks, unit="task", isolated=step.isolated, **options)
+    results = workers.run(step.work, tasks, unit="task", isolated=step.isolated, **options)
     for task, result in results:
         batch = task[2]
-        if isinstance(result, engine.WorkerDied):
+        if isinstance(result, workers.WorkerDied):
             result = _one_by_one(step, task, result)
         _account(batch, result)
         journal.add(result)
@@ -140,13 +140,13 @@ def _work(step: Step, tasks: Iterator[tuple], journal: Journal, options: dict) -
     return None
 
 
-def _one_by_one(step: Step, task: tuple, died: engine.WorkerDied) -> list[Row]:
+def _one_by_one(step: Step, task: tuple, died: workers.WorkerDied) -> list[Row]:
     """Clips of a task that ended its process: each in a process of its own, the guilty one alone is lost."""
     folder, settings, batch = task
     if len(batch) == 1:
         return [{**batch[0], "status": "failed", "reason": "reader crashed", "detail": str(died)}]
     alone = [(folder, settings, [row]) for row in batch]
-    results = engine.run(step.work, alone, isolated=step.isolated, progress=False)
+    results = workers.run(step.work, alone, isolated=step.isolated, progress=False)
     made = {one[2][0]["clip_id"]: (one, result) for one, result in results}
     rows = [made[row["clip_id"]] for row in batch]
     return [r[0] if isinstance(r, list) else _one_by_one(step, one, r)[0] for one, r in rows]
@@ -217,7 +217,7 @@ def _prepare(step: Step, folder: Path, overwrite: bool) -> None:
     note = folder / "step.json"
     wanted = json.loads(json.dumps({"step": step.name, "settings": dict(step.settings)}))
     if overwrite:
-        engine.remove(folder, ("step.json", "journal.jsonl", "manifest.csv", "corpus.json", *step.outputs))
+        workers.remove(folder, ("step.json", "journal.jsonl", "manifest.csv", "corpus.json", *step.outputs))
     if note.exists():
         found = json.loads(note.read_text(encoding="utf-8"))
         known = {key: value for key, value in found.get("settings", {}).items() if key not in step.options}
@@ -228,7 +228,7 @@ def _prepare(step: Step, folder: Path, overwrite: bool) -> None:
             )
     elif (folder / "manifest.csv").exists():
         raise ValueError(f"{folder} holds something else already (manifest.csv); choose another folder")
-    engine.remove_partial(folder)
+    workers.remove_partial(folder)
     with io.atomic_write(note, "w") as file:
         json.dump(wanted, file, indent=1)
 

@@ -1,7 +1,7 @@
 """Where a corpus lies: a folder of this machine, or an address that fsspec reaches (``s3://``, ``gs://``, ``memory://``).
 
-`at` turns what a user gave into a `pathlib.Path` or an `Address`; an `Address` has the few methods of a Path that a
-corpus needs, so that most code does not ask which it has. What is written gets its name when it is whole, in both.
+`resolve` turns what a user gave into a `pathlib.Path` or an `Address`; an `Address` has the few methods of a Path that
+a corpus needs, so that most code does not ask which it has. What is written gets its name when it is whole, in both.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from typing import IO, BinaryIO
 
 from s2f_lib import io
 
-__all__ = ["Address", "Name", "Place", "at", "atomic_write", "local", "measure"]
+__all__ = ["Address", "Location", "PathLike", "atomic_write", "local", "measure", "resolve"]
 
-PIECE = 1 << 20  # bytes that are read at a time
+CHUNK = 1 << 20  # bytes that are read at a time
 COLLAPSED = re.compile(r"[a-z][a-z0-9+.:]+:/[^/]")  # what pathlib makes of an address
 
 
@@ -85,16 +85,16 @@ class Address:
         system.mv(name, target._reach()[1])
 
 
-Name = str | Path | Address  # what a caller may give
-Place = Path | Address  # what `at` makes of it
+PathLike = str | Path | Address  # what a caller may give
+Location = Path | Address  # what `resolve` makes of it
 
 
-def at(name: Name) -> Place:
+def resolve(name: PathLike) -> Location:
     """A folder or file by its path or address; ``file://`` is a path.
 
-    >>> at("memory://corpora/mine/") / "corpus.json"
+    >>> resolve("memory://corpora/mine/") / "corpus.json"
     Address(url='memory://corpora/mine/corpus.json')
-    >>> at("file:///data/mine") == Path("/data/mine")
+    >>> resolve("file:///data/mine") == Path("/data/mine")
     True
 
     Raises
@@ -117,7 +117,7 @@ def at(name: Name) -> Place:
 
 
 @contextlib.contextmanager
-def atomic_write(path: Name, mode: str = "wb", **options) -> Iterator[IO]:
+def atomic_write(path: PathLike, mode: str = "wb", **options) -> Iterator[IO]:
     """`s2f_lib.io.atomic_write` for paths and addresses: the file appears under its name only when it is whole.
 
     At an address it is written under another name and then renamed there; if that fails, nothing stays.
@@ -127,7 +127,7 @@ def atomic_write(path: Name, mode: str = "wb", **options) -> Iterator[IO]:
     OSError
         If it cannot be written or the disk is full; the message says which, and where.
     """
-    path = at(path)
+    path = resolve(path)
     if isinstance(path, Path):
         with io.atomic_write(path, mode, **options) as file:
             yield file
@@ -147,23 +147,23 @@ def atomic_write(path: Name, mode: str = "wb", **options) -> Iterator[IO]:
             partial.unlink()
 
 
-def local(path: Name) -> BinaryIO:
+def local(path: PathLike) -> BinaryIO:
     """Open a file for random access; from an address it is fetched, into a temporary file that goes when closed."""
-    path = at(path)
+    path = resolve(path)
     if isinstance(path, Path):
         return open(path, "rb")
     copy = tempfile.TemporaryFile(prefix="s2f-")  # noqa: SIM115  (closed by who asked for it)
     with path.open("rb") as file:
-        shutil.copyfileobj(file, copy, PIECE)
+        shutil.copyfileobj(file, copy, CHUNK)
     copy.seek(0)
     return copy
 
 
-def measure(path: Name) -> dict[str, object]:
+def measure(path: PathLike) -> dict[str, object]:
     """Size and checksum of a file: {"bytes": int, "sha256": 64 hexadecimal digits}."""
     digest, size = hashlib.sha256(), 0
-    with at(path).open("rb") as file:
-        while piece := file.read(PIECE):
-            digest.update(piece)
-            size += len(piece)
+    with resolve(path).open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
     return {"bytes": size, "sha256": digest.hexdigest()}

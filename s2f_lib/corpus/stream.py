@@ -44,14 +44,14 @@ class ShardSource:
 
     def __init__(
         self,
-        shards: Sequence[tuple[storage.Place, int, str | None]],
+        shards: Sequence[tuple[storage.Location, int, str | None]],
         speakers: dict[str, int],
         window: int = 16,
         about: dict | None = None,
     ):
         if not shards:
             raise ValueError("this split of the corpus has no shard")
-        self.paths = [storage.at(path) for path, _, _ in shards]
+        self.paths = [storage.resolve(path) for path, _, _ in shards]
         self.sizes = np.array([clips for _, clips, _ in shards])
         self._checksums: list[str | None] = [checksum for _, _, checksum in shards]  # None once compared
         self.speakers, self.window, self.about = speakers, window, about or {}

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from s2f_lib import config, io
-from s2f_lib.corpus import engine, manifest, shards, splits
+from s2f_lib.corpus import manifest, shards, splits, workers
 
 __all__ = ["SyntheticConfig", "make", "plan"]
 
@@ -46,7 +46,7 @@ class SyntheticConfig:
 
 @dataclass(frozen=True)
 class ShardPlan:
-    """One shard to make: a few people of one part."""
+    """One shard to make: a few people of one split."""
 
     name: str
     split: str
@@ -54,15 +54,15 @@ class ShardPlan:
 
 
 def plan(settings: SyntheticConfig) -> tuple[dict[str, list[str]], list[ShardPlan]]:
-    """Who is in which part, and which shards that makes."""
+    """Who is in which split, and which shards that makes."""
     names = [_speaker(i) for i in range(settings.people)]
-    parts = splits.make([{"speaker_id": name, "video_id": ""} for name in names], seed=settings.seed)
+    speakers_of = splits.make([{"speaker_id": name, "video_id": ""} for name in names], seed=settings.seed)
     plans = []
     for split in splits.SPLITS:
-        people = [int(name[1:]) for name in parts[split]]
+        people = [int(name[1:]) for name in speakers_of[split]]
         for number, first in enumerate(range(0, len(people), PEOPLE_PER_SHARD)):
             plans.append(ShardPlan(f"{split}-{number:06d}.tar", split, tuple(people[first : first + PEOPLE_PER_SHARD])))
-    return parts, plans
+    return speakers_of, plans
 
 
 def make(
@@ -107,17 +107,17 @@ def make(
     """
     folder = Path(folder)
     population = _population(settings.people, settings.world, settings.seed)
-    parts, plans = plan(settings)
-    with engine.lock(folder):
+    speakers_of, plans = plan(settings)
+    with workers.lock(folder):
         _prepare(folder, settings, overwrite)
         missing = [shard for shard in plans if not (folder / "shards" / shard.name).exists()]
         if limit is not None:
             missing = missing[: -(-limit // (PEOPLE_PER_SHARD * settings.clips))]
         tasks = [(str(folder), settings, shard) for shard in missing]
-        for _ in engine.run(_make_shard, tasks, jobs=jobs, progress=progress, unit="shard"):
+        for _ in workers.run(_make_shard, tasks, jobs=jobs, progress=progress, unit="shard"):
             pass
-        engine.remove_partial(folder)
-        return _finish(folder, settings, population, parts, plans)
+        workers.remove_partial(folder)
+        return _finish(folder, settings, population, speakers_of, plans)
 
 
 @functools.lru_cache(maxsize=2)
@@ -132,7 +132,7 @@ def _prepare(folder: Path, settings: SyntheticConfig, overwrite: bool) -> None:
     """Make the folder, or check that what it holds has these settings."""
     note = folder / "settings.json"
     if overwrite:
-        engine.remove(folder, ("corpus.json", "manifest.csv", "splits.json", "settings.json", "shards/*.tar"))
+        workers.remove(folder, ("corpus.json", "manifest.csv", "splits.json", "settings.json", "shards/*.tar"))
     if note.exists():
         found = config.load(SyntheticConfig, note)
         if found != settings:
@@ -143,7 +143,7 @@ def _prepare(folder: Path, settings: SyntheticConfig, overwrite: bool) -> None:
             raise ValueError(f"{folder} holds another corpus ({told}); choose another folder or --overwrite")
     elif (folder / "corpus.json").exists():
         raise ValueError(f"{folder} holds a corpus of another kind; choose another folder")
-    engine.remove_partial(folder)
+    workers.remove_partial(folder)
     config.save(settings, note)
 
 
@@ -209,7 +209,9 @@ def _wear(settings: SyntheticConfig, person, clip: int) -> str:
     return " ".join("+".join(names) or "none" for names in worn)
 
 
-def _finish(folder: Path, settings: SyntheticConfig, population, parts: dict, plans: list[ShardPlan]) -> list[dict]:
+def _finish(
+    folder: Path, settings: SyntheticConfig, population, speakers_of: dict, plans: list[ShardPlan]
+) -> list[dict]:
     """Write manifest and splits, and corpus.json last, when every shard is there."""
     rows, made = [], []
     for shard in plans:
@@ -222,7 +224,7 @@ def _finish(folder: Path, settings: SyntheticConfig, population, parts: dict, pl
         if there:
             clips, size = len(shard.people) * settings.clips, path.stat().st_size
             made.append({"name": shard.name, "split": shard.split, "clips": clips, "bytes": size})
-    splits.save(folder / "splits.json", parts)
+    splits.save(folder / "splits.json", speakers_of)
     manifest.write(folder / "manifest.csv", rows)
     if len(made) == len(plans):
         for shard in made:

@@ -1,5 +1,9 @@
-"""Every measure of the paper, with the baselines it left out. Functions on arrays; who is who comes in a table.
+"""The paper's evaluation, with the baselines it left out.
 
-- `ceilings`: what can be reached: the perfect listener, and what demographics alone give;
-- `synthetic`, `audit`, `scorecard`: the runs that write `results/`.
+- `data`: test people, their true features, and what the encoder predicts from their clips; `prepare` makes them once;
+- `baselines`: demographics alone, a ridge regression on the sound, and the oracle;
+- `appearance`: labels, skin and hair as read off a canonical face;
+- `tables`: one table per question, on the measures of `s2f_lib.metrics`;
+- `own_corpus`: the same questions to a corpus folder, as far as they can be asked there;
+- `synthetic`, `main`: the command and the rows it writes to ``results/``.
 """

@@ -103,7 +103,7 @@ def label_rows(study: Study) -> Rows:
 
 def craniofacial_rows(study: Study) -> Rows:
     """Correlations of face measures, their medians, and how many are significant."""
-    from s2f_lib.faces.measures import EXTRA
+    from s2f_lib.metrics.face_measures import EXTRA
 
     for pair, table in tables.craniofacial_tables(study).items():
         of = {"experiment": "craniofacial", "pair": pair}

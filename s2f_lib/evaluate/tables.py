@@ -94,7 +94,7 @@ class Study:
     @cached_property
     def measures(self) -> dict[str, dict[str, np.ndarray]]:
         """The craniofacial measures of reference, F2F and S2F faces."""
-        from s2f_lib.faces.measures import craniofacial as measure
+        from s2f_lib.metrics.face_measures import craniofacial as measure
 
         return {name: measure(points) for name, (_, points) in self.faces.items()}
 

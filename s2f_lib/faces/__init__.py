@@ -3,12 +3,9 @@
 from s2f_lib.faces.attributes import AttributeNet, label_photo
 from s2f_lib.faces.decoder import Decoded, FaceDecoder, decode, texture_error
 from s2f_lib.faces.detection import Box, Choice, aligned, choose_face, crop, detect, landmarks5, landmarks68
-from s2f_lib.faces.measures import MEASURES, PAPER_MEASURES, craniofacial, craniofacial_correlations
 from s2f_lib.faces.recogniser import FaceFeatures, FaceRecogniser, extract, to_pictures, to_tensor
 
 __all__ = [
-    "MEASURES",
-    "PAPER_MEASURES",
     "AttributeNet",
     "Box",
     "Choice",
@@ -18,8 +15,6 @@ __all__ = [
     "FaceRecogniser",
     "aligned",
     "choose_face",
-    "craniofacial",
-    "craniofacial_correlations",
     "crop",
     "decode",
     "detect",

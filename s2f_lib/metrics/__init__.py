@@ -4,6 +4,7 @@
 - `retrieval`: rank-K of N, top-K percent, median rank, 1:2 and 1:N matching;
 - `verification`: AUC, equal error rate, likelihood ratios and their cost;
 - `labels`: confusion matrices, agreement, balanced accuracy;
+- `face_measures`: the paper's craniofacial measures of 68 landmarks;
 - `craniofacial`: correlations of face measures, pooled, within sex, with sex and age taken out;
 - `embedding`: maps of features, and the purity of neighbours;
 - `inference`: bootstrap over people, permutation, corrections for many tests.
@@ -16,6 +17,24 @@ Examples
 [45.0]
 """
 
-from s2f_lib.metrics import craniofacial, embedding, inference, labels, retrieval, similarity, verification
+from s2f_lib.metrics import (
+    craniofacial,
+    embedding,
+    face_measures,
+    inference,
+    labels,
+    retrieval,
+    similarity,
+    verification,
+)
 
-__all__ = ["craniofacial", "embedding", "inference", "labels", "retrieval", "similarity", "verification"]
+__all__ = [
+    "craniofacial",
+    "embedding",
+    "face_measures",
+    "inference",
+    "labels",
+    "retrieval",
+    "similarity",
+    "verification",
+]

@@ -5,7 +5,7 @@ women differ in nearly every measure, so a model that hears only the sex gets r 
 jaws. Hence four versions: pooled (the paper's), within women, within men, and adjusted for sex and age; each
 with p-values corrected for the number of measures, against random pairs as the baseline.
 
-The measures themselves, with landmark numbers, are in `s2f_lib.faces.measures`.
+The measures themselves, with landmark numbers, are in `s2f_lib.metrics.face_measures`.
 """
 
 from __future__ import annotations

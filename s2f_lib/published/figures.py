@@ -49,9 +49,9 @@ def three_readings(ranks: Sequence[int] = paper.TRUE_RANKS):
         k, list(paper.RECALL_TABLE_3.values()), "D", color=COLORS["published"], ms=8, label='Table 3, "R@K"', zorder=3
     )
     readings = {
-        "true rank in the first K percent of 5,000": [paper.top_percent_recall(ranks, x) for x in k],
+        "true rank in the first K percent of 5,000": [paper.in_gallery(ranks).top_percent(x) for x in k],
         "expected in a gallery of 100": [paper.recall_in_smaller_gallery(ranks, x) for x in k],
-        "true rank in the first K of 5,000": [paper.recall_at_rank(ranks, x) for x in k],
+        "true rank in the first K of 5,000": [paper.in_gallery(ranks).recall(x) for x in k],
     }
     for (name, values), color in zip(readings.items(), (COLORS["voice"], COLORS["face"], COLORS["L1"]), strict=True):
         axis.plot(k, 100 * np.array(values), "o-", color=color, label=name)

@@ -12,6 +12,8 @@ from typing import Protocol
 
 import numpy as np
 
+from s2f_lib.metrics.similarity import unit
+
 
 class Head(Protocol):
     """What cross-validation asks of a head."""
@@ -83,7 +85,7 @@ class RidgeHead(_Linear):
 
     def _score_offset(self, offset: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Cosine of predicted and given face, (Q, N)."""
-        return _unit(offset) @ _unit(faces - self.face_mean).T
+        return unit(offset) @ unit(faces - self.face_mean).T
 
 
 class LikelihoodHead(_Linear):
@@ -239,7 +241,7 @@ class ContrastiveHead(_Linear):
     def score(self, voice: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Cosine in the common space, (Q, N)."""
         faces = np.asarray(faces, float) - self.face_mean
-        return _unit(self._standardised(voice) @ self.voice_map) @ _unit(faces @ self.face_map).T
+        return unit(self._standardised(voice) @ self.voice_map) @ unit(faces @ self.face_map).T
 
 
 @dataclass
@@ -262,7 +264,3 @@ class Average:
         """Mean of the standardised scores, (Q, N)."""
         scores = [head.score(voice, faces) for head in self.heads]
         return np.mean([(s - s.mean(axis=1, keepdims=True)) / s.std(axis=1, keepdims=True) for s in scores], axis=0)
-
-
-def _unit(x: np.ndarray) -> np.ndarray:
-    return x / np.linalg.norm(x, axis=1, keepdims=True)

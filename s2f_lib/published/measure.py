@@ -55,8 +55,8 @@ def add_published(found: findings.Findings) -> None:
         found.add("within_one_decade_constant" if near else "agreement_constant", row["constant"], **of)
     of = {"experiment": "printed ranks", "gallery": paper.GALLERY}
     for k in paper.RECALL_TABLE_3:
-        found.add("top_percent", paper.top_percent_recall(paper.TRUE_RANKS, k), **of, k=k)
-        found.add("recall_at", paper.recall_at_rank(paper.TRUE_RANKS, k), **of, k=k)
+        found.add("top_percent", paper.in_gallery(paper.TRUE_RANKS).top_percent(k), **of, k=k)
+        found.add("recall_at", paper.in_gallery(paper.TRUE_RANKS).recall(k), **of, k=k)
         found.add("recall_at", paper.recall_in_smaller_gallery(paper.TRUE_RANKS, k), **of | {"gallery": 100}, k=k)
     found.add("median_rank", float(np.median(paper.TRUE_RANKS)), **of)
 

@@ -12,6 +12,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from s2f_lib.metrics.retrieval import Ranks
+
 # Craniofacial correlation of F2F with S2F (exaggerated 0.7, DEST landmarks). Philtrum width was computed but is not
 # in the printed table.
 CRANIOFACIAL: Mapping[str, float] = MappingProxyType(
@@ -145,14 +147,16 @@ def constant_predictor(rows: Mapping[str, float], within: int = 0) -> tuple[str,
     return names[best], float(hits[best])
 
 
-def top_percent_recall(ranks: np.ndarray, percent: float, gallery: int = GALLERY) -> float:
-    """Share of queries whose own face is among the first ``percent`` % of the gallery."""
-    return float((np.asarray(ranks) <= gallery * percent / 100).mean())
+def in_gallery(ranks: np.ndarray, gallery: int = GALLERY) -> Ranks:
+    """Printed ranks, 1 is first, as the ranks of the evaluation; nothing is known of ties.
 
-
-def recall_at_rank(ranks: np.ndarray, k: int) -> float:
-    """Share of queries whose own face is among the first ``k``."""
-    return float((np.asarray(ranks) <= k).mean())
+    Examples
+    --------
+    >>> in_gallery(np.array([1, 60])).top_percent(1)
+    0.5
+    """
+    closer = np.asarray(ranks) - 1
+    return Ranks(closer, np.zeros_like(closer), np.full_like(closer, gallery))
 
 
 def recall_in_smaller_gallery(ranks: np.ndarray, k: int, size: int = 100, gallery: int = GALLERY) -> float:

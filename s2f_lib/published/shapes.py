@@ -31,10 +31,8 @@ def table(predicted: Pictures, reference: Pictures, only: tuple[str, ...] | None
     """
     import pandas as pd
 
-    from s2f_lib import faces
-
     both = predicted.ok & reference.ok
-    sides = [faces.craniofacial(side.landmarks[both]) for side in (predicted, reference)]
+    sides = [metrics.face_measures.craniofacial(side.landmarks[both]) for side in (predicted, reference)]
     if only is not None:
         sides = [{name: side[name] for name in only} for side in sides]
     people = pd.DataFrame({"sex": reference.sex[both], "age": reference.age[both]})
@@ -49,7 +47,7 @@ def measure(kinds: dict[str, Pictures], findings: Findings) -> None:
             _add(findings, found, **of)
             for how in ("pooled", "adjusted"):
                 at = {"experiment": "craniofacial", **of, "how": how}
-                median = metrics.craniofacial.median_r(found, how, faces_extra())
+                median = metrics.craniofacial.median_r(found, how, metrics.face_measures.EXTRA)
                 findings.add("median_r", median, **at)
                 findings.add("significant", int((found[f"holm_{how}"] < 0.05).sum()), **at)
     _add(findings, table(kinds["s2f_07"], kinds["true"], INDICES), reference="true", picture="s2f_07")
@@ -79,10 +77,3 @@ def _add(findings: Findings, found: pd.DataFrame, **pair: str) -> None:
 def key_of(name: str) -> str:
     """Name of a measure as the records write it: "nose width" -> "nose_width"."""
     return name.replace(" ", "_")
-
-
-def faces_extra() -> tuple[str, ...]:
-    """Measures that the printed table leaves out."""
-    from s2f_lib import faces
-
-    return tuple(name for name in faces.MEASURES if name not in faces.PAPER_MEASURES)

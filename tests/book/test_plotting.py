@@ -102,7 +102,7 @@ def test_bars_show_interval_chance_published_and_n():
 def test_only_the_style_function_changes_settings():
     before = dict(mpl.rcParams)
     plotting.bars({"a": 1.0}, xlabel="x")
-    plotting.curves({"a": ([0, 1], [0, 1])}, xlabel="x", ylabel="y")
+    plotting.confusion_matrix([[1]], ["a"])
     assert dict(mpl.rcParams) == before
     with mpl.rc_context():
         plotting.use_book_style()

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from s2f_lib import audio, media
-from s2f_lib.corpus import avspeech, engine, manifest, shards, voxceleb
+from s2f_lib.corpus import avspeech, manifest, shards, voxceleb, workers
 
 av = pytest.importorskip("av")
 SECONDS = 20.0  # for one file
@@ -86,9 +86,9 @@ def test_damaged_videos_and_recordings(tmp_path, name):
     for number, data in enumerate(mutations((tmp_path / name).read_bytes(), 60, seed=sum(name.encode()))):
         paths.append(tmp_path / f"{number}{name}")
         paths[-1].write_bytes(data)
-    results = list(engine.run(look, paths, isolated=SECONDS, progress=False))
+    results = list(workers.run(look, paths, isolated=SECONDS, progress=False))
     assert sorted(path for path, _ in results) == sorted(paths), "every file is accounted for"
-    told = [word for _, result in results if not isinstance(result, engine.WorkerDied) for word in result]
+    told = [word for _, result in results if not isinstance(result, workers.WorkerDied) for word in result]
     assert set(told) <= {"read", "refused"}
     assert "read" in told
 

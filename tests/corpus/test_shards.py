@@ -105,7 +105,7 @@ def test_giant_members_and_pictures_are_refused(tmp_path, monkeypatch):
         patch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 100)  # Pillow refuses twice as many, with an error of its own
         with pytest.raises(ValueError, match="refused as too large: Image size"):
             list(shards.read_samples(path))
-    monkeypatch.setattr(shards, "LARGEST", 100)
+    monkeypatch.setattr(shards, "MAX_MEMBER", 100)
     with pytest.raises(ValueError, match="no plain file of at most"):
         list(shards.read_samples(path))
 

@@ -1,4 +1,4 @@
-"""No speaker and no video in two parts, whatever the order of the list."""
+"""No speaker and no video in two splits, whatever the order of the list."""
 
 import random
 import subprocess
@@ -55,15 +55,15 @@ def test_a_stored_file_comes_back_and_a_wrong_one_is_refused(tmp_path):
     with pytest.raises(ValueError, match="'a' is in train and in test"):
         splits.load(path)
     path.write_text('{"train": ["a"]}')
-    with pytest.raises(ValueError, match="exactly the parts"):
+    with pytest.raises(ValueError, match="exactly the splits"):
         splits.load(path)
 
 
 def test_a_shared_video_and_a_forgotten_speaker_are_found():
     parts = {"train": ["a"], "validation": [], "test": ["b"]}
-    with pytest.raises(ValueError, match="video 'v' is in the parts"):
+    with pytest.raises(ValueError, match="video 'v' is in the splits"):
         splits.check(parts, [{"speaker_id": "a", "video_id": "v"}, {"speaker_id": "b", "video_id": "v"}])
-    with pytest.raises(ValueError, match="'c' is in no part"):
+    with pytest.raises(ValueError, match="'c' is in no split"):
         splits.check(parts, [{"speaker_id": "c", "video_id": ""}])
 
 

@@ -29,7 +29,7 @@ def make(pairs, parts, out, **options):
 
 def contents(folder):
     """Bytes of all files below a place, by their names."""
-    folder = storage.at(folder)
+    folder = storage.resolve(folder)
     found = {}
     for path in [*folder.glob("*"), *folder.glob("shards/*")]:
         name = str(path).removeprefix(str(folder))
@@ -40,13 +40,15 @@ def contents(folder):
 
 
 def test_names_and_addresses(tmp_path):
-    assert storage.at(str(tmp_path)) == storage.at(tmp_path) == storage.at(f"file://{tmp_path}") == tmp_path
-    assert str(storage.at("s3://bucket/mine/") / "a.tar") == "s3://bucket/mine/a.tar"
-    assert storage.at(storage.at("s3://bucket/x")) == storage.Address("s3://bucket/x")
+    assert (
+        storage.resolve(str(tmp_path)) == storage.resolve(tmp_path) == storage.resolve(f"file://{tmp_path}") == tmp_path
+    )
+    assert str(storage.resolve("s3://bucket/mine/") / "a.tar") == "s3://bucket/mine/a.tar"
+    assert storage.resolve(storage.resolve("s3://bucket/x")) == storage.Address("s3://bucket/x")
     with pytest.raises(ValueError, match="lost a slash"):
-        storage.at(Path("s3://bucket/mine"))
+        storage.resolve(Path("s3://bucket/mine"))
     with pytest.raises(ValueError, match="names no folder"):
-        storage.at("memory://")
+        storage.resolve("memory://")
 
 
 @pytest.mark.parametrize("kind", ["memory", "local", "file"])
@@ -82,9 +84,9 @@ def test_training_reads_the_same_batches_from_both(pairs, parts, tmp_path, addre
 def test_a_second_call_writes_only_what_is_missing(pairs, parts, address, monkeypatch):
     make(pairs, parts, address)
     before, written = contents(address), []
-    (storage.at(address) / "shards" / "train-000001.tar").unlink()
-    (storage.at(address) / "corpus.json").unlink()
-    (storage.at(address) / "shards" / ".0a.partial.tar").open("wb").close()  # left by a worker that was killed
+    (storage.resolve(address) / "shards" / "train-000001.tar").unlink()
+    (storage.resolve(address) / "corpus.json").unlink()
+    (storage.resolve(address) / "shards" / ".0a.partial.tar").open("wb").close()  # left by a worker that was killed
     real = build.write_shard
     monkeypatch.setattr(build, "write_shard", lambda path, samples: written.append(str(path)) or real(path, samples))
     make(pairs, parts, address)
@@ -104,7 +106,7 @@ def half_written(path, error):
 
 @pytest.mark.parametrize("out", ["memory://corpora/mine", "local://{}/mine"])
 def test_a_write_that_fails_leaves_nothing(tmp_path, out):
-    folder = storage.at(out.format(tmp_path))
+    folder = storage.resolve(out.format(tmp_path))
     with storage.atomic_write(folder / "a.txt", "w") as file:
         file.write("whole ü")
     for name, error, told in (

@@ -12,7 +12,7 @@ import pytest
 
 from data_scripts import make_synthetic
 from s2f_lib import cli, corpus
-from s2f_lib.corpus import engine, shards, synthetic
+from s2f_lib.corpus import shards, synthetic, workers
 
 SETTINGS = synthetic.SyntheticConfig(people=8, pictures=1, clips=1, size=16, seed=7)
 
@@ -209,7 +209,7 @@ def test_a_full_disk_keeps_what_is_complete_and_nothing_else(reference, tmp_path
 
 def test_two_runs_in_one_folder_are_kept_apart(tmp_path):
     fork = multiprocessing.get_context("fork")
-    with engine.lock(tmp_path):
+    with workers.lock(tmp_path):
         child = fork.Process(target=make, args=(tmp_path,))
         child.start()
         child.join()

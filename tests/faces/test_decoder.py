@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from s2f_lib import hub
-from s2f_lib.faces import craniofacial_correlations, decode, texture_error, to_pictures
+from s2f_lib.faces import decode, texture_error, to_pictures
 from s2f_lib.faces.decoder import DecoderShape, FaceDecoder, load_decoder, to_mean_shape
 from s2f_lib.faces.recogniser import to_tensor
+from s2f_lib.metrics import face_measures
 from s2f_lib.training.publish import publish
 from tools import train_decoder
 from tools.train_decoder import (
@@ -192,7 +193,7 @@ def test_the_mean_face_has_relative_error_one(tiny_decoder):
 
 
 def test_correlations_of_equal_landmarks_are_one(faces):
-    assert min(craniofacial_correlations(faces[1], 3 * faces[1]).values()) > 0.9999
+    assert min(face_measures.craniofacial_correlations(faces[1], 3 * faces[1]).values()) > 0.9999
 
 
 def test_pictures_survive_the_way_to_tensors_and_back(faces):

@@ -28,8 +28,8 @@ def test_the_hundred_true_ranks_say_what_r_at_k_means():
     assert min(paper.TRUE_RANKS) == 2
     assert max(paper.TRUE_RANKS) == 4849
     assert np.median(paper.TRUE_RANKS) == 550
-    assert [paper.recall_at_rank(paper.TRUE_RANKS, k) for k in (1, 2, 5, 10)] == [0, 0.01, 0.01, 0.02]
-    assert [paper.top_percent_recall(paper.TRUE_RANKS, k) for k in (1, 2, 5, 10)] == [0.1, 0.13, 0.31, 0.46]
+    assert [paper.in_gallery(paper.TRUE_RANKS).recall(k) for k in (1, 2, 5, 10)] == [0, 0.01, 0.01, 0.02]
+    assert [paper.in_gallery(paper.TRUE_RANKS).top_percent(k) for k in (1, 2, 5, 10)] == [0.1, 0.13, 0.31, 0.46]
     of_100 = [paper.recall_in_smaller_gallery(paper.TRUE_RANKS, k) for k in (1, 2, 5, 10)]
     assert of_100 == pytest.approx([0.086, 0.144, 0.301, 0.473], abs=6e-4)
 
@@ -73,10 +73,10 @@ def test_pictures_without_a_face_are_left_out_and_counted():
 
 
 def test_measures_and_published_values_have_the_same_names():
-    from s2f_lib import faces
+    from s2f_lib.metrics import face_measures
 
-    assert {shapes.key_of(name) for name in faces.MEASURES} == set(paper.CRANIOFACIAL)
-    assert set(shapes.INDICES) < set(faces.MEASURES)
+    assert {shapes.key_of(name) for name in face_measures.MEASURES} == set(paper.CRANIOFACIAL)
+    assert set(shapes.INDICES) < set(face_measures.MEASURES)
 
 
 def test_rank_histogram_sums_up_to_top_percent():

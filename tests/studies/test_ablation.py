@@ -10,6 +10,7 @@ import pytest
 
 from s2f_lib import cli, config, io, training, voice_encoder
 from s2f_lib.faces.decoder import DecoderShape, FaceDecoder
+from s2f_lib.metrics.similarity import angle_deg
 from s2f_lib.studies.ablation import jobs, scores, summary
 from s2f_lib.training import validate
 from s2f_lib.training.loop import OutOfMemory
@@ -109,7 +110,7 @@ def test_a_study_runs_resumes_and_reports(clips, layers, settings, tmp_path, mon
     monkeypatch.setattr(training, "run", never)
     again, _ = jobs.run_study(study, tmp_path / "runs", workers=1)
     assert again == results
-    start = summary.mean_feature_angle(clips.mean_feature, clips.v_f)
+    start = float(angle_deg(clips.mean_feature[None], clips.v_f.astype(np.float32)).mean())
     target = summary.target_angle(results, start)
     timed = summary.add_speed(results, target, {name: c.max_steps for name, c in tiny.items()})
     path = summary.write(timed, search, study, start, target, 1.0, "s2f study ablation")
@@ -246,7 +247,3 @@ def test_the_target_lies_half_way_and_never_above_the_start():
     assert summary.target_angle(ended(60.0, 56.0), 68.0) == 62
     assert summary.target_angle(ended(71.0, 69.0), 68.0) == 68
     assert summary.target_angle([{"variant": "full", "failed": "not finite"}], 68.0) == 68, "nobody got there"
-
-
-def test_the_mean_features_angle_by_hand():
-    assert summary.mean_feature_angle(np.array([1.0, 0.0]), np.array([[1.0, 1.0], [0.0, 2.0]])) == pytest.approx(67.5)

@@ -30,7 +30,7 @@ def score_runs(results: list[dict], study_folder: Path, validation, truth) -> li
     Parameters
     ----------
     results : list of dict
-        Of `sweep.run_job`.
+        Of `jobs.run_job`.
     study_folder : Path
         Holds ``<variant>/seed-<n>/voice_encoder.safetensors``.
     validation : a source of clips, see `train`

@@ -12,6 +12,7 @@ import numpy as np
 
 from s2f_lib import io
 from s2f_lib.io import row
+from s2f_lib.metrics.similarity import angle_deg
 from s2f_lib.studies.ablation import jobs, scores
 from s2f_lib.studies.ablation.jobs import MAIN, Study
 from s2f_lib.training import synthetic
@@ -184,7 +185,7 @@ def main(name: str, only: list[str] | None, workers: int, study: Study | None = 
     source, validation, _ = jobs.material(study)
     truth = synthetic.PeopleSet(study.validation, 1, seed=synthetic.VALIDATION_SEED, sentences="test").population()
     results = scores.score_runs(results, folder, validation, truth.table())
-    start = mean_feature_angle(source.mean_feature, validation.v_f)
+    start = float(angle_deg(source.mean_feature[None], np.asarray(validation.v_f, np.float32)).mean())
     target = target_angle(results, start)
     results = add_speed(results, target, {k: c.max_steps for k, c in jobs.variants(name).items()})
     print(table(io.Record(rows(results))).round(3).to_string())
@@ -216,10 +217,3 @@ def _check(name: str, only: list[str] | None) -> None:
         raise ValueError(f"no variant named {', '.join(unknown)}; there are {', '.join(known)}")
     if only and not set(only) & set(MAIN):
         raise ValueError(f"--only needs {' or '.join(MAIN)} as well: how fast a variant is, is measured against them")
-
-
-def mean_feature_angle(mean: np.ndarray, v_f: np.ndarray) -> float:
-    """Mean angle between one vector and every face feature, in degrees: what a network that hears nothing gets."""
-    v_f = np.asarray(v_f, dtype=np.float64)
-    cosine = v_f @ mean / (np.linalg.norm(v_f, axis=1) * np.linalg.norm(mean))
-    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean())

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ATTRIBUTES = ("skin", "hair", "nose", "jaw", "age")
-MEASURED = {"nose": "nose width", "jaw": "jaw width"}  # measures of s2f_lib.faces.measures
+MEASURED = {"nose": "nose width", "jaw": "jaw width"}  # measures of s2f_lib.metrics.face_measures
 
 
 def drawn_attributes(pictures: np.ndarray, landmarks: np.ndarray, reader) -> pd.DataFrame:
@@ -31,7 +31,7 @@ def drawn_attributes(pictures: np.ndarray, landmarks: np.ndarray, reader) -> pd.
     landmarks : np.ndarray, shape (N, 68, 2), in [0, 1] of the picture
     reader : s2f_lib.faces.attributes.AttributeNet
     """
-    from s2f_lib.faces.measures import craniofacial as measure
+    from s2f_lib.metrics.face_measures import craniofacial as measure
 
     table = appearance.read(reader, pictures)[["skin", "hair", "age", "male"]]
     measures = measure(landmarks)
@@ -42,7 +42,7 @@ def true_attributes(pictures: np.ndarray, landmarks: np.ndarray, people: pd.Data
     """The same of the true canonical faces; age and sex as assigned."""
     import pandas as pd
 
-    from s2f_lib.faces.measures import craniofacial as measure
+    from s2f_lib.metrics.face_measures import craniofacial as measure
 
     measures = measure(landmarks)
     columns = appearance.skin_and_hair(pictures) | {name: measures[long] for name, long in MEASURED.items()}

@@ -234,7 +234,7 @@ def lock(folder: Path) -> Iterator[None]:
         yield
 
 
-def remove_partial(folder: storage.Name) -> None:
+def remove_partial(folder: storage.PathLike) -> None:
     """Delete half-written files that a killed run left.
 
     A run does so when it begins, and again when its tasks are done: workers of a run that was killed may outlive it for
@@ -243,9 +243,9 @@ def remove_partial(folder: storage.Name) -> None:
     remove(folder, (".*.partial*", "*/.*.partial*"))
 
 
-def remove(folder: storage.Name, patterns: Sequence[str]) -> None:
+def remove(folder: storage.PathLike, patterns: Sequence[str]) -> None:
     """Delete files (never folders, never through links) that match; what is not there is no error."""
     for pattern in patterns:
-        for path in list(storage.at(folder).glob(pattern)):
+        for path in list(storage.resolve(folder).glob(pattern)):
             if path.is_file() or path.is_symlink():
                 path.unlink()

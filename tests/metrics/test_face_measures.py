@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from s2f_lib.faces.measures import EXTRA, MEASURES, PAPER_MEASURES, craniofacial
+from s2f_lib.metrics.face_measures import EXTRA, MEASURES, PAPER_MEASURES, craniofacial
 
 
 def test_the_papers_twelve_and_one_more():

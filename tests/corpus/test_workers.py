@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from s2f_lib.corpus import engine
+from s2f_lib.corpus import workers
 
 
 def square(number):
@@ -31,7 +31,7 @@ def die_once(task):
 
 
 def run(*arguments, **options):
-    return dict(engine.run(*arguments, progress=False, **options))
+    return dict(workers.run(*arguments, progress=False, **options))
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 3])
@@ -48,7 +48,7 @@ def test_an_error_of_a_task_comes_out(jobs):
 
 
 def test_a_killed_worker_is_told(tmp_path):
-    with pytest.raises(engine.WorkerDied, match="run again to go on"):
+    with pytest.raises(workers.WorkerDied, match="run again to go on"):
         run(die_once, [(str(tmp_path), i) for i in range(6)], jobs=2)
 
 
@@ -83,7 +83,7 @@ def die_or_hang(number):
 def test_a_task_that_crashes_or_hangs_its_process_is_lost_alone(jobs):
     results = run(die_or_hang, range(9), jobs=jobs, isolated=2.0)
     assert sorted(results) == list(range(9))
-    assert [n for n, result in results.items() if isinstance(result, engine.WorkerDied)] in ([3, 5], [5, 3])
+    assert [n for n, result in results.items() if isinstance(result, workers.WorkerDied)] in ([3, 5], [5, 3])
     assert all(results[n] == n for n in range(9) if n not in (3, 5))
 
 
@@ -92,7 +92,7 @@ def test_only_files_that_match_are_removed(tmp_path):
     for name in ("a/x.tar", "a/.x.partial.tar", "keep.txt"):
         (tmp_path / name).write_text("")
     (tmp_path / "link.tar").symlink_to(tmp_path / "keep.txt")
-    engine.remove(tmp_path, ("*/*.tar", "*.tar", "a"))
+    workers.remove(tmp_path, ("*/*.tar", "*.tar", "a"))
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["a", "keep.txt"]
 
 
@@ -100,18 +100,18 @@ def test_only_files_that_match_are_removed(tmp_path):
 def test_workers_do_not_outlive_a_killed_parent(tmp_path):
     parent = os.fork()
     if parent == 0:
-        list(engine.run(linger, [str(tmp_path)] * 2, jobs=2, progress=False))
+        list(workers.run(linger, [str(tmp_path)] * 2, jobs=2, progress=False))
         os._exit(0)
     waited = time.monotonic() + 60
     while len(list(tmp_path.glob("*.pid"))) < 2 and time.monotonic() < waited:
         time.sleep(0.05)
     os.kill(parent, signal.SIGKILL)
     os.waitpid(parent, 0)
-    workers = [int(path.stem) for path in tmp_path.glob("*.pid")]
-    assert len(workers) == 2
-    while any(alive(pid) for pid in workers) and time.monotonic() < waited:
+    children = [int(path.stem) for path in tmp_path.glob("*.pid")]
+    assert len(children) == 2
+    while any(alive(pid) for pid in children) and time.monotonic() < waited:
         time.sleep(0.1)
-    assert not any(alive(pid) for pid in workers)
+    assert not any(alive(pid) for pid in children)
 
 
 def linger(folder):
