@@ -96,6 +96,16 @@ def test_people_are_listed_and_drawn(tmp_path, capsys):
         assert picture.width > 100
 
 
+def test_a_full_disk_leaves_no_half_sheet(tmp_path, monkeypatch, capsys):
+    def full(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", full)
+    assert cli.main(["people", "1", "--size", "64", "-o", str(tmp_path / "people.png")]) == 2
+    assert "the disk is full; free some space" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_every_command_says_how_it_is_typed(name, capsys):
     with pytest.raises(SystemExit) as stop:

@@ -18,13 +18,14 @@ import sys
 from pathlib import Path
 
 from s2f_lib import config as settings
-from s2f_lib import io
+from s2f_lib import io, voice_encoder
 from s2f_lib.losses import LossConfig
 from s2f_lib.training import checkpoint, synthetic
 from s2f_lib.training.api import layers_for, make_config, run
 from s2f_lib.training.loop import choose_device
 from s2f_lib.training.settings import TrainConfig
 from s2f_lib.training.synthetic import PeopleSet
+from s2f_lib.training.voice import weights_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -56,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     config = config_of(options)
     out = Path(options.out or f"runs/{Path(options.preset).stem}-{Path(options.loss).stem}-{options.seed}").expanduser()
     device = None if options.device is None else str(choose_device(options.device))
+    if config.init_from:
+        voice_encoder.load(weights_of(config.init_from))  # refuses what is no encoder
     sets = people_of(options)
     check_folder(out, config, {} if sets is None or options.restart else sets[0].about, options.restart)
     if options.threads:
@@ -76,8 +79,6 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     if not processes.is_main_process:
         return 0
-    from s2f_lib import voice_encoder
-
     voice_encoder.save(result.encoder, out / "voice_encoder.safetensors")
     final = {key: round(result.final(key), 2) for key in ("angle_deg", "top10_percent")}
     print(f"trained {config.encoder!r} for {result.lines[-1]['step']} steps ({result.stopped}): {final} → {out}")

@@ -127,6 +127,8 @@ def test_the_log_is_a_table_that_any_tool_draws(clips, settings, tmp_path):
         (["--set", "learning_rate=Infinity"], "learning_rate must be a finite number"),
         (["--set", 'loss={"weight_l1": NaN}'], "weight_l1 must be a finite number"),
         (["--set", 'encoder_changes={"depth": 3}'], "EncoderConfig has no setting depth"),
+        (["--set", "init_from=nothing"], "no weights named 'nothing'"),
+        (["--set", "init_from=README.md"], "README.md is no weight file, or a damaged one"),
         (["--world", "moon"], "moon"),
         (["--people", "0"], "people must be at least 1, got 0"),
         (["--device", "abacus"], "no device is named 'abacus'"),
@@ -140,6 +142,7 @@ def test_a_wrong_word_is_one_line_before_anything_is_made(words, message, tmp_pa
 
     monkeypatch.setattr(synthetic, "source", never)
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "README.md").write_text("no weights")
     assert cli.main(["train", *words]) == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("s2f train: ")
