@@ -55,9 +55,10 @@ def resampling(visit, folder: Path) -> list[dict]:
     rows = []
     for rate in RATES:
         pairs = []
-        for clip in reference.voices(FILES):
-            path = recording(folder / "voice.wav", clip, rate)
-            visit.give(path)
+        for i, clip in enumerate(reference.voices(FILES)):
+            path = recording(folder / f"voice_{rate}_{i}.wav", clip, rate)
+            if visit.give(path) != f"Here is {path.name}.":
+                raise RuntimeError(f"the page did not hear {path.name}")
             wave, read = visit.numbers("wave").astype(np.float32), audio.load(path)
             pairs += [wave, read * (wave @ read) / (read @ read)]  # at the same level
         heard = reference.by_torch(np.stack(pairs).astype(np.float32))

@@ -76,8 +76,8 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serve(videos, honest):
-    kind = type("Here", (Host,), {"videos": videos, "asked": Counter(), "honest": honest})
+def serve(videos, honest, handler=Host):
+    kind = type("Here", (handler,), {"videos": videos, "asked": Counter(), "honest": honest})
     server = Server(("127.0.0.1", 0), functools.partial(kind))
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
     try:
@@ -135,19 +135,39 @@ def test_after_many_refusals_in_a_row_the_step_stops_and_says_so(tmp_path, capsy
 
     class Refusing(Host):
         def answer(self, data, first, mood):
+            asked.add(self.path)
             return self.send(429, b"", {})
 
-    asked = Counter()
-    kind = type("Here", (Refusing,), {"videos": [b""], "asked": asked, "honest": True})
-    server = Server(("127.0.0.1", 0), functools.partial(kind))
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_address[1]}/{{video_id}}.mp4"
-    status = command(download_avspeech, tmp_path / "list.csv", tmp_path / "1", "--address", address, "--wait", "0")
-    server.shutdown()
-    server.server_close()
+    asked = set()
+    with serve([b""], honest=True, handler=Refusing) as address:
+        status = command(download_avspeech, tmp_path / "list.csv", tmp_path / "1", "--address", address, "--wait", "0")
     assert status == 2
     assert "20 requests in a row were refused (the last: host refuses: " in capsys.readouterr().err
     assert len(asked) < 30, "the rest of the list was not burned"
     rows = manifest.read(tmp_path / "1" / "manifest.csv")
     assert Counter(row["status"] for row in rows) == {"waiting": 60}
     assert Counter(row["reason"] for row in rows)["host refuses"] == 20
+
+
+class Members(Host):
+    """Page and stream are for those who bring the cookie; FFmpeg's own requests are not answered at all."""
+
+    def answer(self, data, first, mood):
+        if "pass=yes" not in self.headers.get("Cookie", "") or "Lavf" in self.headers.get("User-Agent", ""):
+            return self.send(403, b"members only", {})
+        return super().answer(data, first, mood)
+
+
+def test_cookies_that_come_later_open_the_stream_and_stay_secret(tmp_path, videos):
+    (tmp_path / "list.csv").write_text("clip000,0.5,2.0,0.25,0.5\n")
+    cookies = "# Netscape HTTP Cookie File\n127.0.0.1\tFALSE\t/\tFALSE\t0\tpass\tyes\n"
+    (tmp_path / "cookies.txt").write_text(cookies)
+    with serve([(videos / "good-one.mp4").read_bytes()], honest=True, handler=Members) as address:
+        words = (tmp_path / "list.csv", tmp_path / "1", "--address", address, "--wait", "0")
+        assert command(download_avspeech, *words) == 1
+        (row,) = manifest.read(tmp_path / "1" / "manifest.csv")
+        assert (row["status"], row["reason"]) == ("waiting", "host refuses")
+        assert command(download_avspeech, *words, "--cookies", tmp_path / "cookies.txt") == 0
+    assert (tmp_path / "cookies.txt").read_text() == cookies, "read, never written"
+    kept = [path.read_bytes() for path in (tmp_path / "1").rglob("*") if path.is_file()]
+    assert not any(b"pass" in data or b"cookies.txt" in data for data in kept)

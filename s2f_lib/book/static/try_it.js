@@ -38,7 +38,7 @@
   };
 
   const recordButton = make("button", { type: "button", class: "s2f-record", disabled: true, onclick: record }, "● Record six seconds");
-  const filePicker = make("input", { type: "file", accept: "audio/*,video/*", disabled: true, onchange: (e) => useFile(e.target.files[0]) });
+  const filePicker = make("input", { type: "file", accept: "audio/*,video/*", disabled: true, onchange: chooseFile });
   const fileDoor = make("label", { class: "s2f-file" }, make("span", {}, "Choose a sound file, or drop it here "), filePicker);
   const meter = make("meter", { min: -60, max: 0, low: -40, high: -3, optimum: -20, value: -60, "aria-label": "level of the microphone in decibels" });
   const meterRow = make("p", { class: "s2f-meter", hidden: true }, "Level ", meter);
@@ -220,6 +220,11 @@
   async function decodeFile(bytes) { // any file that the browser knows -> one channel at 16 kHz
     const decoded = await new OfflineAudioContext(1, 1, config.audio.sample_rate).decodeAudioData(bytes);
     return ask("mix", Array.from({ length: decoded.numberOfChannels }, (_, c) => decoded.getChannelData(c)));
+  }
+
+  function chooseFile({ target }) {
+    useFile(target.files[0]);
+    target.value = ""; // else the same file, chosen again, would be no change
   }
 
   async function useFile(file) {
