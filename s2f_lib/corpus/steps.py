@@ -178,7 +178,7 @@ def attempt(work: Callable[[Row], Row], row: Row, roots: Sequence[object] = ()) 
 def short(error: Exception, roots: Sequence[object] = ()) -> str:
     """First line of an error for a manifest: no folder of this machine, no address in memory, no query of a link.
 
-    >>> short(ValueError("/home/ada/my films/x.mkv is empty"), ["/home/ada/my films"])
+    >>> short(ValueError("/data/my films/x.mkv is empty"), ["/data/my films"])
     'x.mkv is empty'
     >>> short(OSError("no answer from https://host.example/a/b?key=secret at <object at 0x7f3a21c0>"))
     'no answer from host.example at <object>'
