@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
 import secrets
 import shutil
@@ -21,7 +22,6 @@ from s2f_lib import io
 
 __all__ = ["Address", "Location", "PathLike", "atomic_write", "local", "measure", "resolve"]
 
-CHUNK = 1 << 20  # bytes that are read at a time
 COLLAPSED = re.compile(r"[a-z][a-z0-9+.:]+:/[^/]")  # what pathlib makes of an address
 
 
@@ -154,16 +154,13 @@ def local(path: PathLike) -> BinaryIO:
         return open(path, "rb")
     copy = tempfile.TemporaryFile(prefix="s2f-")  # noqa: SIM115  (closed by who asked for it)
     with path.open("rb") as file:
-        shutil.copyfileobj(file, copy, CHUNK)
+        shutil.copyfileobj(file, copy)
     copy.seek(0)
     return copy
 
 
 def measure(path: PathLike) -> dict[str, object]:
     """Size and checksum of a file: {"bytes": int, "sha256": 64 hexadecimal digits}."""
-    digest, size = hashlib.sha256(), 0
     with resolve(path).open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    return {"bytes": size, "sha256": digest.hexdigest()}
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return {"bytes": file.seek(0, os.SEEK_END), "sha256": digest}

@@ -205,33 +205,9 @@ def _on_dask(
                 pending.add(new)
 
 
-@contextlib.contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """Keep a second run out of a folder; the lock is this process's alone, and goes with it, however it ends.
-
-    (`io.locked` would be held on by workers that outlive a killed run for a moment.)
-
-    Raises
-    ------
-    RuntimeError
-        If another run works in this folder.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = open(folder / ".lock", "w")  # noqa: SIM115  (must stay open while we work)
-    except OSError as error:
-        raise io.explain(error, folder) from error
-    with file:
-        try:
-            import fcntl
-        except ImportError:  # Windows: no lock, two runs at once are up to the user
-            yield
-            return
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise RuntimeError(f"another run is at work in {folder}; wait for it, or end it") from error
-        yield
+def lock(folder: Path) -> contextlib.AbstractContextManager:
+    """Keep a second run out of a folder (`io.BusyError`); the lock goes with this process, however it ends."""
+    return io.locked(folder / "manifest.csv", wait=False, busy="another run is at work in this folder")
 
 
 def remove_partial(folder: storage.PathLike) -> None:

@@ -165,7 +165,6 @@ def _read_foreign(path: Path) -> tuple[Layers, str]:
         raise ImportError(
             f"reading {path.name} needs h5py (pip install h5py); the .pth, .mat and .t7 files need nothing more"
         )
-    path.open("rb").close()  # a missing or a forbidden file is told as such
     with tempfile.TemporaryDirectory(prefix="s2f-") as folder:
         target = Path(folder) / "layers.npz"
         _run_foreign([str(path.resolve()), str(target), str(SECONDS)])

@@ -2,7 +2,7 @@
 
 from s2f_lib.io import cache
 from s2f_lib.io.download import ChecksumError, DownloadError, download
-from s2f_lib.io.files import BusyError, allocate, atomic_path, atomic_write, cache_dir, explain, locked, sha256
+from s2f_lib.io.files import BusyError, atomic_path, atomic_write, cache_dir, explain, locked, sha256
 from s2f_lib.io.records import (
     Record,
     command_of,
@@ -23,7 +23,6 @@ __all__ = [
     "DownloadError",
     "Record",
     "WeightFileError",
-    "allocate",
     "atomic_path",
     "atomic_write",
     "cache",

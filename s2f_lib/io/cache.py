@@ -7,9 +7,10 @@ time makes them while others wait, and a damaged file is made anew.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
+import math
+import os
 import warnings
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
@@ -81,9 +82,7 @@ def of_file(kind: str, path: str | Path, measure: Callable[[Path], dict[str, np.
     return arrays(kind, files.sha256(path), lambda: measure(path))
 
 
-def several(
-    kind: str, made_from: Sequence, make: Callable[[list[int]], Sequence[np.ndarray]], mmap: bool = False
-) -> list[np.ndarray]:
+def several(kind: str, made_from: Sequence, make: Callable[[list[int]], Sequence[np.ndarray]]) -> list[np.ndarray]:
     """Arrays of one kind; ``make`` is called once, with the positions of those that are not in the cache.
 
     Parameters
@@ -93,14 +92,12 @@ def several(
         For each array, all that it depends on.
     make : callable
         Gets the positions that are missing, gives their arrays in that order.
-    mmap : bool
-        As for `array`.
     """
     missing = [i for i, one in enumerate(made_from) if not location(kind, one).exists()]
     if missing:
         for i, made in zip(missing, make(missing), strict=True):
             array(kind, made_from[i], lambda made=made: made)
-    return [array(kind, one, lambda i=i: make([i])[0], mmap) for i, one in enumerate(made_from)]
+    return [array(kind, one, lambda i=i: make([i])[0]) for i, one in enumerate(made_from)]
 
 
 def grow(
@@ -250,12 +247,16 @@ def _reserve(path: Path, kind: Any, shape: tuple[int, ...]) -> None:
         with open(path, "wb") as file:
             header = {"descr": np.lib.format.dtype_to_descr(np.dtype(kind)), "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_2_0(file, header)
-            start = file.tell()
+            file.flush()
+            size = file.tell() + math.prod(shape) * np.dtype(kind).itemsize
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:  # macOS, Windows
+                while (missing := size - file.tell()) > 0:
+                    file.write(bytes(min(missing, 1 << 24)))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            path.unlink()
+        path.unlink(missing_ok=True)
         raise files.explain(error, path) from error
-    files.allocate(path, start + int(np.prod(shape, dtype=np.int64)) * np.dtype(kind).itemsize)
 
 
 def _write_note(folder: Path, made_from: dict, count: int, done: int) -> None:

@@ -15,9 +15,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["BusyError", "allocate", "atomic_path", "atomic_write", "cache_dir", "explain", "locked", "sha256"]
+__all__ = ["BusyError", "atomic_path", "atomic_write", "cache_dir", "explain", "locked", "sha256"]
 
 _swept: set[Path] = set()  # folders from which this process has taken what killed writers left
+_held: set[IO] = set()  # lock files of this process; a forked child closes its copies, so that it holds none of them
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=lambda: [_held.pop().close() for _ in range(len(_held))])
 
 
 class BusyError(OSError):
@@ -162,42 +165,19 @@ def locked(path: str | Path, *, wait: bool = True, busy: str = "another process 
         raise
     except OSError as error:
         raise explain(error, path) from error
+    _held.add(file)
     try:
         yield
     finally:
         lock.unlink(missing_ok=True)
+        _held.discard(file)
         file.close()
 
 
-def allocate(path: str | Path, size: int) -> None:
-    """Give a file its size on the disk, so that a full disk is an error here and not a crash while it is mapped.
-
-    Raises
-    ------
-    OSError
-        If the disk has not so many free bytes; the file is deleted then.
-    """
-    path = Path(path)
-    try:
-        with open(path, "r+b") as file:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, size)
-            else:  # macOS, Windows
-                file.seek(0, os.SEEK_END)
-                while (missing := size - file.tell()) > 0:
-                    file.write(bytes(min(missing, 1 << 24)))
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise explain(error, path) from error
-
-
 def sha256(path: str | Path) -> str:
-    """SHA-256 of a file as 64 hexadecimal digits; reads in pieces of 1 MB, so any size fits in memory."""
-    digest = hashlib.sha256()
+    """SHA-256 of a file of any size as 64 hexadecimal digits."""
     with open(path, "rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def explain(error: OSError, path: Path) -> OSError:

@@ -280,7 +280,6 @@ def command_of(
     *,
     always: Sequence[str] = (),
     left_out: Sequence[str] = (),
-    positional: Sequence[str] = (),
 ) -> str:
     """The command line that runs a program with these options again, for its record.
 
@@ -297,8 +296,6 @@ def command_of(
         Names of options that are told at their defaults too.
     left_out : sequence of str
         Names of options that change no number, beside those of `NO_NUMBER`.
-    positional : sequence of str
-        Names of arguments that are typed without their name.
 
     Examples
     --------
@@ -312,7 +309,7 @@ def command_of(
     for name, value in vars(options).items():
         if name in (*NO_NUMBER, *left_out) or (value == parser.get_default(name) and name not in always):
             continue
-        words += [] if name in positional else [f"--{name.replace('_', '-')}"]
+        words.append(f"--{name.replace('_', '-')}")
         if value is not True:  # a flag stands alone
             words += [_word(one) for one in (value if isinstance(value, list) else [value])]
     return " ".join(words)

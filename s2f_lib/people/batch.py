@@ -104,7 +104,7 @@ def _one_thread() -> None:
 
 def render_many(
     population, items: Sequence[int] | None = None, size: int = 128, kind: str = "wild", workers: int = 2,
-    return_landmarks: bool = False, progress: bool = False, wear=None,
+    return_landmarks: bool = False, wear=None,
 ):  # fmt: skip
     """All pictures of a population in one array; for sets that do not fit in memory use `iterate_pictures`.
 
@@ -112,8 +112,6 @@ def render_many(
     ----------
     population, items, size, kind, workers, return_landmarks, wear
         As in `iterate_pictures`.
-    progress : bool
-        Show a progress bar.
 
     Returns
     -------
@@ -126,15 +124,7 @@ def render_many(
     pictures = np.empty((len(population), len(items), size, size, 3), np.uint8)
     landmarks = np.empty((len(population), len(items), 68, 2), np.float32)
     done = 0
-    with _bar(len(population), progress) as bar:
-        for part, points in iterate_pictures(population, items, size, kind, workers, True, wear):
-            pictures[done : done + len(part)], landmarks[done : done + len(part)] = part, points
-            done += len(part)
-            bar.update(len(part))
+    for part, points in iterate_pictures(population, items, size, kind, workers, True, wear):
+        pictures[done : done + len(part)], landmarks[done : done + len(part)] = part, points
+        done += len(part)
     return (pictures, landmarks) if return_landmarks else pictures
-
-
-def _bar(total: int, show: bool):
-    from tqdm.auto import tqdm
-
-    return tqdm(total=total, unit="person", disable=not show)

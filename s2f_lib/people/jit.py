@@ -11,12 +11,13 @@ removes ``__pycache__/shading.*.nb*`` and ``accessories/__pycache__/draw.*.nb*``
 import os
 from pathlib import Path
 
+from s2f_lib.io.files import cache_dir
+
 
 def _choose_cache_folder() -> None:
     if "NUMBA_CACHE_DIR" in os.environ or os.access(Path(__file__).parent, os.W_OK):
         return
-    home = Path(os.environ.get("S2F_HOME", Path.home() / ".cache" / "s2f"))
-    os.environ["NUMBA_CACHE_DIR"] = str(home / "numba")
+    os.environ["NUMBA_CACHE_DIR"] = str(cache_dir() / "numba")
 
 
 _choose_cache_folder()
