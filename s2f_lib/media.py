@@ -1,4 +1,4 @@
-"""Video in: the picture at a time, and the sound between two times, in bounded memory.
+"""Video in: the picture at a time, in bounded memory; its sound is read by `s2f_lib.audio.load`.
 
 Everything goes through PyAV, which brings its own decoders; no system ffmpeg is needed. Only the wanted seconds are
 decoded, however long the video is. What the file says about itself is not trusted: pictures larger than
@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from s2f_lib.audio.container import SLACK, MediaError, check_times, decode, first_stream, open_container, read_audio
+from s2f_lib.audio.container import MediaError, decode, first_stream, open_container
 
-__all__ = ["MediaError", "VideoInfo", "probe", "read_audio", "read_clip", "read_frames"]
+__all__ = ["MediaError", "VideoInfo", "probe", "read_frames"]
 
+SLACK = 0.25  # s; how much may be missing at the end of a stream before we say so
 MAX_PIXELS = 8192 * 4608  # per picture; more is refused as a decompression bomb
 
 
@@ -43,37 +44,6 @@ def probe(video: str | Path) -> VideoInfo:
             frame_rate=float(picture.average_rate) if picture and picture.average_rate else None,
             sample_rate=sound.codec_context.sample_rate if sound else None,
         )
-
-
-def read_clip(video: str | Path, start: float, end: float, at: float | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Read one picture and the sound of a piece of video.
-
-    Parameters
-    ----------
-    video : str or Path
-        mp4, webm, mkv, mov ... with a picture and a sound stream.
-    start, end : float
-        The piece, in seconds from the beginning.
-    at : float, optional
-        Time of the picture in seconds; by default the middle of the piece. The paper does not say which frame it takes.
-
-    Returns
-    -------
-    frame : np.ndarray, shape (height, width, 3), uint8
-        RGB, turned upright as the file asks.
-    waveform : np.ndarray, shape (samples,), float32, in [-1, 1]
-        Mono, 16 kHz.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    MediaError
-        If it is empty, no video, damaged, shorter than asked for, or lacks sound or picture.
-    """
-    check_times(start, end)
-    frame = read_frames(video, [(start + end) / 2 if at is None else at])[0]
-    return frame, read_audio(video, start, end)
 
 
 def read_frames(video: str | Path, times: Sequence[float]) -> list[np.ndarray]:

@@ -17,6 +17,7 @@ __all__ = [
     "check_rate",
     "fit_to_clip",
     "resample",
+    "scaled",
     "to_mono",
 ]
 
@@ -42,18 +43,24 @@ def to_mono(samples: np.ndarray) -> np.ndarray:
         raise AudioError(f"expected (samples,) or (channels, samples) with at least one sample, got {samples.shape}")
     if samples.ndim == 2 and len(samples) > MAX_CHANNELS:
         raise AudioError(f"expected (channels, samples), got {samples.shape}, {len(samples)} channels; transpose it")
-    if samples.dtype == np.uint8:
-        samples = (samples.astype(np.float32) - 128) / 128
-    elif np.issubdtype(samples.dtype, np.signedinteger):
-        samples = samples / -float(np.iinfo(samples.dtype).min)
-    elif not np.issubdtype(samples.dtype, np.floating):
-        raise AudioError(f"expected floating-point or integer samples, got {samples.dtype}")
+    samples = scaled(samples)
     if samples.ndim == 1:
         return np.ascontiguousarray(samples, dtype=np.float32)
     mono = samples.mean(axis=0)
     if len(samples) > 1 and cancels(powers := np.square(samples).sum(axis=1), float(np.dot(mono, mono))):
         mono = samples[int(np.argmax(powers))]
     return np.ascontiguousarray(mono, dtype=np.float32)
+
+
+def scaled(samples: np.ndarray) -> np.ndarray:
+    """Samples of any type as floating point; integers are brought to [-1, 1]."""
+    if samples.dtype == np.uint8:
+        return (samples.astype(np.float32) - 128) / 128
+    if np.issubdtype(samples.dtype, np.signedinteger):
+        return samples / -float(np.iinfo(samples.dtype).min)
+    if not np.issubdtype(samples.dtype, np.floating):
+        raise AudioError(f"expected floating-point or integer samples, got {samples.dtype}")
+    return samples
 
 
 def cancels(powers: np.ndarray, mixed: float) -> bool:

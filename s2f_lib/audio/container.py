@@ -11,59 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from s2f_lib.audio.clip import AudioError, check, check_rate, resample, to_mono
+from s2f_lib.audio.clip import AudioError, check_rate, scaled
 
-__all__ = ["FORMATS", "MediaError", "blocks", "check_times", "decode", "first_stream", "open_container", "read_audio"]
+__all__ = ["FORMATS", "MediaError", "blocks", "decode", "first_stream", "open_container"]
 
 FORMATS = (
     "mov,mp4,m4a,3gp,matroska,webm,avi,flv,mpegts,mpeg,asf,ogg,aac,mp3,wav,flac,amr,amrnb,amrwb,wv,aiff,au,caf,w64"
 )
 MAX_DURATION = 3600.0  # s, read into memory at once
-SLACK = 0.25  # s; how much may be missing at the end of a stream before we say so
 JITTER = 0.003  # s; Matroska rounds times to milliseconds, and such a gap is none
 
 
 class MediaError(AudioError):
     """A video cannot be used; the message says what came in and what was wanted."""
-
-
-def read_audio(video: str | Path, start: float = 0.0, end: float | None = None) -> np.ndarray:
-    """Read the sound between two times (s; None = to the end) of a video or sound file: (samples,) float32, 16 kHz.
-
-    Raises
-    ------
-    FileNotFoundError, MediaError
-        No such file; no sound stream; damaged; or it ends more than a quarter of a second before `end`.
-
-    See Also
-    --------
-    s2f_lib.audio.load : takes every kind of recording, and what there is of it.
-    """
-    check_times(start, end)
-    pieces, length, rate = [], 0, 0
-    for rate, block in blocks(video, start):
-        pieces.append(to_mono(block))
-        length += block.shape[1]
-        if end is None and length > MAX_DURATION * rate:
-            raise MediaError(f"{video} is longer than {MAX_DURATION:.0f} s; give start and end")
-        if end is not None and length >= round((end - start) * rate):
-            break
-    if not length:
-        raise MediaError(f"{video} from {start:g} s: no sound there")
-    wanted = length if end is None else round((end - start) * rate)
-    if wanted - length > SLACK * rate:
-        seconds = f"{end - start:g} s of sound are wanted, it ends after {length / rate:.2f} s"
-        raise MediaError(f"{video} from {start:g} s: {seconds}")
-    sound = np.concatenate(pieces)[:wanted]
-    return check(resample(np.pad(sound, (0, wanted - len(sound))), rate), str(video))
-
-
-def check_times(start: float, end: float | None) -> None:
-    """Refuse pieces that are empty, negative or do not fit in memory."""
-    if not start >= 0 or (end is not None and not end > start):
-        raise MediaError(f"a piece of video must have 0 <= start < end, got {start} s to {end} s")
-    if end is not None and end - start > MAX_DURATION:
-        raise MediaError(f"{end - start:.0f} s are asked for; at most {MAX_DURATION:.0f} s are read at once")
 
 
 @contextlib.contextmanager
@@ -151,8 +111,4 @@ def _channels(frame) -> np.ndarray:
     samples = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
-    if samples.dtype == np.uint8:
-        return (samples.astype(np.float32) - 128) / 128
-    if np.issubdtype(samples.dtype, np.signedinteger):
-        return (samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32)
-    return samples.astype(np.float32)
+    return scaled(samples).astype(np.float32)

@@ -46,14 +46,15 @@ def load(path: str | Path, start: float = 0.0, end: float | None = None) -> np.n
     FileNotFoundError
         If there is no such file.
     AudioError
-        If it is empty, holds no sound, NaN or infinite values, or integers saved as floats.
+        If it is empty, holds no sound, NaN or infinite values, or integers saved as floats; if the part is impossible.
 
     See Also
     --------
     s2f_lib.audio.load_speech : the six seconds to give to the voice encoder, at their usual level.
     """
-    if start < 0 or (end is not None and end <= start):
-        raise AudioError(f"the part to read must have 0 <= start < end, got {start} s to {end} s")
+    if not start >= 0 or (end is not None and not start < end <= start + MAX_DURATION):
+        told = f"got {start} s to {end} s; at most {MAX_DURATION:.0f} s are read at once"
+        raise AudioError(f"the part to read must have 0 <= start < end, {told}")
     mixer = Mixer(Path(path))
     samples, rate = _joined(mixer, start, end)
     if mixer.cancelled:
