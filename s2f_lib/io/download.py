@@ -10,7 +10,6 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,8 +55,6 @@ def download(
     retries: int = 5,
     timeout: float = 30.0,
     wait: float = 1.0,
-    max_bytes: int | None = None,
-    progress: Callable[[int, int | None], None] | None = None,
 ) -> Path:
     """Fetch a file over HTTP(S); continues where a broken transfer stopped, in this call or a later one.
 
@@ -80,10 +77,6 @@ def download(
         Seconds with less than a kilobyte after which a connection counts as broken.
     wait : float
         Seconds before the second attempt; doubled each time, at most 60. A server's ``Retry-After`` is obeyed.
-    max_bytes : int, optional
-        Refuse anything larger, whatever the server announces.
-    progress : callable, optional
-        Called with (bytes so far, bytes in all or None).
 
     Returns
     -------
@@ -93,7 +86,7 @@ def download(
     Raises
     ------
     DownloadError
-        No such file, too many failures, an HTML page or a compressed body in place of the file, or too many bytes.
+        No such file, too many failures, or an HTML page or a compressed body in place of the file.
     ChecksumError
         The file is complete but not the expected one. It has been deleted.
     """
@@ -105,7 +98,7 @@ def download(
         if path.exists():
             return _verified(path, url, sha256, path)
         part = path.with_name(path.name + ".part")
-        job = _Job(url, part, sha256 is not None, timeout, max_bytes, progress)
+        job = _Job(url, part, sha256 is not None, timeout)
         try:
             _try_often(job, retries, wait)
         except DownloadError:
@@ -124,8 +117,6 @@ class _Job:
     part: Path  # the bytes so far
     proven: bool  # a checksum will tell whether the pieces belong together
     timeout: float
-    max_bytes: int | None
-    progress: Callable[[int, int | None], None] | None
 
     @property
     def note(self) -> Path:
@@ -181,7 +172,7 @@ def _fetch(job: _Job) -> None:
         request = urllib.request.Request(job.url, headers=headers)
         with urllib.request.build_opener(_Redirects).open(request, timeout=job.timeout) as answer:
             start, total = _span(answer, have, known, job)
-            _check_answer(answer, job, total)
+            _check_answer(answer, job)
             with files.atomic_write(job.note, "w") as file:
                 json.dump({"url": job.url, "version": _version(answer) or known.get("version"), "total": total}, file)
             _copy(answer, job, start, total)
@@ -235,7 +226,7 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def _check_answer(answer, job: _Job, total: int | None) -> None:
+def _check_answer(answer, job: _Job) -> None:
     """Refuse what cannot be the file, before reading it."""
     path = urllib.parse.urlsplit(job.url).path.lower()
     if "html" in answer.headers.get_content_type() and not path.endswith((".html", ".htm")):
@@ -246,10 +237,6 @@ def _check_answer(answer, job: _Job, total: int | None) -> None:
         job.forget()
         raise DownloadError(
             f"{job.url}: the server sent the file packed ({packed}), which was not asked for; try later"
-        )
-    if job.max_bytes is not None and total is not None and total > job.max_bytes:
-        raise DownloadError(
-            f"{job.url}: the server announces {total} bytes, more than the {job.max_bytes} that are allowed"
         )
 
 
@@ -268,13 +255,10 @@ def _copy(answer, job: _Job, have: int, total: int | None) -> None:
                 break
             file.write(piece)
             have += len(piece)
-            most = min(job.max_bytes or have, total or have)
-            if have > most:
+            if total is not None and have > total:
                 file.close()
                 job.forget()
-                raise DownloadError(f"{job.url}: more than the {most} bytes that are allowed; stopped and deleted")
-            if job.progress is not None:
-                job.progress(have, total)
+                raise DownloadError(f"{job.url}: more than the {total} bytes that were announced; stopped and deleted")
             if time.monotonic() - since > job.timeout:
                 if have - counted < LEAST and have != total:
                     raise _Interrupted(f"{have - counted} bytes came in {job.timeout:g} seconds")
