@@ -101,13 +101,6 @@ class Corpus:
             rows[name]["MB"] = round(size / 1e6, 1)
         return pd.DataFrame(rows).T
 
-    def verify(self) -> None:
-        """Raise ValueError if a shard is missing or is not the one that was written (SHA-256)."""
-        for shard in self.info["shards"]:
-            path = self.folder / "shards" / shard["name"]
-            if not path.exists() or storage.measure(path)["sha256"] != shard["sha256"]:
-                raise ValueError(f"{path} is missing or has changed since it was written; make it again")
-
     def _shards(self, split: str) -> list[dict]:
         if split not in splits.SPLITS:
             raise ValueError(f"no split {split!r}; there are {', '.join(splits.SPLITS)}")

@@ -6,6 +6,7 @@ A sample is a run of members that share a key: ``<key>.wav`` (16-bit mono, reada
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io as bytes_io
 import json
@@ -63,8 +64,7 @@ def read_samples(
     With `sha256` a shard that is not the one that was written is refused before its first sample.
     """
     wanted = None if endings is None else set(endings)
-    with storage.local(path) as file:
-        shard = Shard(path, file, sha256=sha256)
+    with contextlib.closing(Shard(path, sha256=sha256)) as shard:
         for key in shard.keys:
             members = shard.members[key]
             yield key, {e: shard.read(key, e) for e in members if wanted is None or e in wanted}
@@ -76,9 +76,7 @@ class Shard:
     Parameters
     ----------
     path : str, Path or Address
-        The tar file.
-    file : binary file, optional
-        The open file; by default it is opened here, from an address after it was fetched.
+        The tar file; one at an address is fetched first.
     sha256 : str, optional
         Checksum that it must have.
 
@@ -89,9 +87,8 @@ class Shard:
         twice, or is larger than `MAX_MEMBER`.
     """
 
-    def __init__(self, path: storage.PathLike, file: BinaryIO | None = None, sha256: str | None = None):
-        self.path = storage.resolve(path)
-        self.file = storage.local(path) if file is None else file
+    def __init__(self, path: storage.PathLike, sha256: str | None = None):
+        self.path, self.file = storage.resolve(path), storage.local(path)
         self.members: dict[str, dict[str, tuple[int, int]]] = {}  # key -> ending -> (offset, size)
         try:
             if sha256 is not None and (found := hashlib.file_digest(self.file, "sha256").hexdigest()) != sha256:

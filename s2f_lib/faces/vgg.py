@@ -87,18 +87,16 @@ class VGGRecogniser(FaceRecogniser):
         Mean colour, **in RGB order**, in 0-255.
     scale : float
         Pixels in 0-255 minus the mean are divided by this.
-    bgr : bool
-        Whether the weights expect blue first (Caffe, Keras and deepface files) or red first.
     after_relu : bool
         Whether v_f is taken after the ReLU of fc7 (our choice, and what fc8 was trained on) or before it. The paper
         only says "the layer before the last one".
     """
 
-    def __init__(self, network: VGGFace, *, name, checksum="", mean, scale=1.0, bgr=False, after_relu=True):
+    def __init__(self, network: VGGFace, *, name, checksum="", mean, scale=1.0, after_relu=True):
         super().__init__(name=name, image_size=network.shape.image_size, checksum=checksum)
         self.network = network
         self.feature_dim, self.logits_dim = network.shape.fc7, network.shape.classes
-        self.scale, self.bgr, self.after_relu = scale, bgr, after_relu
+        self.scale, self.after_relu = scale, after_relu
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.freeze()
 
@@ -109,8 +107,7 @@ class VGGRecogniser(FaceRecogniser):
 
     def prepare(self, images: Tensor) -> Tensor:
         """Images in [0, 1] -> what the first convolution expects."""
-        pixels = (self.resize(images) * 255.0 - self.mean) / self.scale
-        return pixels.flip(1) if self.bgr else pixels
+        return (self.resize(images) * 255.0 - self.mean) / self.scale
 
     def forward(self, images: Tensor) -> FaceFeatures:
         """(B, 3, H, W) RGB in [0, 1], any H and W -> v_f (B, feature_dim) and logits (B, logits_dim).

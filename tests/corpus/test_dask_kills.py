@@ -50,9 +50,9 @@ def write_clip(task):
 
 
 def contents(folder):
-    """Everything below a folder but the lock and what is bound to one run."""
+    """Everything below a folder but what is bound to one run."""
     files = [path for path in Path(folder).rglob("*") if path.is_file()]
-    return {str(path.relative_to(folder)): path.read_bytes() for path in files if path.name != ".lock"}
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
 def once(folder):

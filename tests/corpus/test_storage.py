@@ -33,7 +33,7 @@ def contents(folder):
     found = {}
     for path in [*folder.glob("*"), *folder.glob("shards/*")]:
         name = str(path).removeprefix(str(folder))
-        if path.is_file() and name != "/.lock":
+        if path.is_file():
             with path.open("rb") as file:
                 found[name] = file.read()
     return found
@@ -61,8 +61,7 @@ def test_a_corpus_at_an_address_is_that_of_a_folder(pairs, parts, tmp_path, addr
     assert len([name for name in there if name.endswith(".tar")]) == 5
     assert there == here
     clips = corpus.open(out)
-    clips.verify()
-    assert len(clips) == 12
+    assert sum(1 for split in clips.splits for _ in clips.clips(split)) == len(clips) == 12
     assert [clip["clip_id"] for clip in clips.clips("test")] == [
         clip["clip_id"] for clip in corpus.open(tmp_path / "folder").clips("test")
     ]

@@ -28,7 +28,7 @@ def make(folder, settings=SETTINGS, **options):
 
 def contents(folder):
     """Name -> bytes of everything a reader of the corpus sees."""
-    files = [path for path in folder.rglob("*") if path.is_file() and path.name != ".lock"]
+    files = [path for path in folder.rglob("*") if path.is_file()]
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}
 
 
@@ -69,7 +69,6 @@ def test_the_command_passes_on_what_is_worn(tmp_path, capsys):
 
 def test_the_corpus_holds_what_it_says(reference):
     clips = corpus.open(reference)
-    clips.verify()
     assert len(clips) == 8
     assert clips.summary()["speakers"].tolist() == [6, 1, 1]
     seen = {}
