@@ -44,8 +44,8 @@ class Corpus:
         path = self.folder / "corpus.json"
         if not path.exists():
             raise FileNotFoundError(
-                f"no corpus in {self.folder} (corpus.json is missing); make one with python -m "
-                "data_scripts.make_synthetic, or finish data_scripts.build_shards"
+                f"no corpus in {self.folder} (corpus.json is missing); make one with s2f corpus make_synthetic, or "
+                "finish s2f corpus build_shards"
             )
         self.info = _info(path)
         self.manifest = manifest.Table(self.folder / "manifest.csv")

@@ -80,6 +80,11 @@ class Shard:
     sha256 : str, optional
         Checksum that it must have.
 
+    Attributes
+    ----------
+    keys : list of str
+        Of the samples, in the order of the file.
+
     Raises
     ------
     ShardError
@@ -102,14 +107,10 @@ class Shard:
                 if ending in self.members.setdefault(key, {}):
                     raise ShardError(f"{path} holds {name[:80]!r} twice; the shard is damaged")
                 self.members[key][ending] = (offset, size)
+            self.keys = list(self.members)
         except BaseException:
             self.file.close()
             raise
-
-    @property
-    def keys(self) -> list[str]:
-        """Keys of the samples in the order of the file."""
-        return list(self.members)
 
     def bytes(self, key: str, ending: str) -> bytes:
         """Undecoded content of a member."""

@@ -53,6 +53,7 @@ class ShardSource:
             raise ValueError("this split of the corpus has no shard")
         self.paths = [storage.resolve(path) for path, _, _ in shards]
         self.sizes = np.array([clips for _, clips, _ in shards])
+        self._firsts = np.cumsum(self.sizes) - self.sizes  # number of each shard's first clip
         self._checksums: list[str | None] = [checksum for _, _, checksum in shards]  # None once compared
         self.speakers, self.window, self.about = speakers, window, about or {}
         self._open: OrderedDict[int, Shard] = OrderedDict()
@@ -65,8 +66,7 @@ class ShardSource:
     def mean_feature(self) -> np.ndarray:
         """Mean of v_f over at most 4,096 clips, evenly spaced in at most 16 evenly spaced shards, (D,) float32."""
         shards = np.unique(np.linspace(0, len(self.paths) - 1, min(len(self.paths), OPEN_SHARDS)).astype(int))
-        firsts = np.concatenate([[0], np.cumsum(self.sizes)[:-1]])
-        rows = np.concatenate([firsts[shard] + np.arange(self.sizes[shard]) for shard in shards])
+        rows = self._clips_of(shards)
         rows = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MEAN_CLIPS)).astype(int))]
         return np.mean([self._member(row, "v_f.npy") for row in rows], axis=0, dtype=np.float64).astype(np.float32)
 
@@ -136,18 +136,20 @@ class ShardSource:
             self._epochs = {(seed, epoch): (np.concatenate([[0], np.cumsum(sizes)[:-1]]), windows)}
         return self._epochs[seed, epoch]
 
+    def _clips_of(self, shards: np.ndarray) -> np.ndarray:
+        """Numbers of the clips of some shards."""
+        return np.concatenate([self._firsts[shard] + np.arange(self.sizes[shard]) for shard in shards])
+
     def _shuffled(self, seed: int, epoch: int, number: int, shards: np.ndarray) -> np.ndarray:
         """Numbers of the clips of a window, shuffled."""
         key = (seed, epoch, number)
         if getattr(self, "_window", (None,))[0] != key:
-            firsts = np.concatenate([[0], np.cumsum(self.sizes)[:-1]])
-            rows = np.concatenate([firsts[shard] + np.arange(self.sizes[shard]) for shard in shards])
-            self._window = (key, np.random.default_rng((seed, 1, epoch, number)).permutation(rows))
+            self._window = (key, np.random.default_rng((seed, 1, epoch, number)).permutation(self._clips_of(shards)))
         return self._window[1]
 
     def _at(self, row: int) -> tuple[Shard, str]:
         """The open shard of a clip and the clip's key."""
-        number = int(np.searchsorted(np.cumsum(self.sizes), row, side="right"))
+        number = int(np.searchsorted(self._firsts, row, side="right")) - 1
         if number not in self._open:
             while len(self._open) >= OPEN_SHARDS:
                 self._open.popitem(last=False)[1].close()
@@ -162,7 +164,7 @@ class ShardSource:
             self._open[number] = shard
         self._open.move_to_end(number)
         shard = self._open[number]
-        return shard, shard.keys[row - int(self.sizes[:number].sum())]
+        return shard, shard.keys[row - int(self._firsts[number])]
 
     def _endings(self, row: int) -> set[str]:
         shard, key = self._at(row)

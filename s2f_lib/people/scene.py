@@ -89,10 +89,10 @@ def _light(rng: np.random.Generator) -> np.ndarray:
     return light_table(key_dir, key, fill_dir, fill, ambient)
 
 
-def wild_scene(rng: np.random.Generator, max_yaw: float = MAX_YAW) -> Scene:
+def wild_scene(rng: np.random.Generator) -> Scene:
     """A random picture-taking situation; the draws do not depend on the person or the size of the picture."""
     mood, units = _expression(rng)
-    yaw = float(np.clip(rng.normal(0, 17), -max_yaw, max_yaw))
+    yaw = float(np.clip(rng.normal(0, 17), -MAX_YAW, MAX_YAW))
     pitch, roll = float(np.clip(rng.normal(0, 7), -18, 18)), float(rng.normal(0, 6))
     distance, closeness = rng.uniform(5.5, 14), rng.uniform(0.9, 1.1)
     shift = (rng.normal(0, 0.06), -0.20 + rng.normal(0, 0.06), 0)
