@@ -267,6 +267,20 @@ def test_a_lock_dies_with_its_holder(tmp_path):
         pass
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_lock_is_not_held_on_by_a_child_that_outlives_its_holder(tmp_path):
+    code = (
+        f"import os, time; from s2f_lib import io\nwith io.locked({str(tmp_path / 'x')!r}):\n"
+        "    child = os.fork()\n    if child: print('in', flush=True)\n    time.sleep(5); os._exit(0)"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert holder.stdout.readline() == b"in\n"
+    holder.kill()
+    holder.wait()
+    with io.locked(tmp_path / "x", wait=False):
+        pass
+
+
 def test_what_killed_writers_left_is_taken_away_and_what_living_ones_write_is_not(tmp_path, monkeypatch):
     code = (
         f"import os, sys; from s2f_lib import io\nwith io.atomic_write({str(tmp_path / 'x.bin')!r}) as f:\n"
