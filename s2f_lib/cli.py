@@ -19,7 +19,6 @@ import importlib
 import json
 import os
 import sys
-import traceback
 import zipfile
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
@@ -121,10 +120,10 @@ def guarded(run: Callable[[], int | None], program: str = "s2f") -> int:
 
 def _raised_on_purpose(error: Exception) -> bool:
     """Whether a statement ``raise`` of this project made the error, and not an operation that went wrong."""
-    frame, _ = list(traceback.walk_tb(error.__traceback__))[-1]
     last = error.__traceback__
     while last.tb_next:
         last = last.tb_next
+    frame = last.tb_frame
     module = frame.f_globals.get("__package__") or frame.f_globals.get("__name__") or ""
     statement = dis.opname[frame.f_code.co_code[last.tb_lasti]]
     memory = type(error).__name__ == "OutOfMemoryError"  # torch's
@@ -151,10 +150,8 @@ def overview(group: str = "") -> str:
     for task, commands in TASKS.items():
         shown = {name: text for name, (text, _) in commands.items() if not group or name.split()[0] == group}
         lines += [task, *(f"  s2f {name:26} {text}" for name, text in shown.items()), ""] if shown else []
-    lines += [
-        f"Options of a command: s2f {group or 'COMMAND'} --help" if not group else f"Options: s2f {group} ... --help"
-    ]
-    return "\n".join(lines)
+    options = f"Options: s2f {group} ... --help" if group else "Options of a command: s2f COMMAND --help"
+    return "\n".join([*lines, options])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -264,7 +261,3 @@ def list_weights(arguments: Sequence[str]) -> int:
         size = f"{row['size_mb']:7.1f} MB" if row["size_mb"] else "      -   "
         print(f"{row['name']:24}{size}  {'here' if row['present'] else 'not here':9} {row['licence']}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
