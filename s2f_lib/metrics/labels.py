@@ -72,9 +72,11 @@ def confusion_counts(reference: Sequence, predicted: Sequence, labels: Sequence 
 
     reference = checks.column(reference, "reference")
     predicted = checks.column(predicted, "predicted", len(reference))
-    if labels is not None and (strange := sorted(map(str, {*reference.tolist(), *predicted.tolist()} - set(labels)))):
-        raise ValueError(f"labels {', '.join(strange)} are not among {list(labels)}")
-    return confusion_matrix(reference, predicted, labels=None if labels is None else list(labels))
+    there = np.unique(np.concatenate([reference, predicted])).tolist()
+    labels = there if labels is None else list(labels)
+    if strange := [str(label) for label in there if label not in labels]:
+        raise ValueError(f"labels {', '.join(strange)} are not among {labels}")
+    return confusion_matrix(reference, predicted, labels=labels)
 
 
 def kept(counts: np.ndarray, within: int = 0) -> inference.Interval:
