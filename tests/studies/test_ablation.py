@@ -233,3 +233,8 @@ def test_the_target_lies_half_way_and_never_above_the_start():
     assert summary.target_angle(ended(60.0, 56.0), 68.0) == 62
     assert summary.target_angle(ended(71.0, 69.0), 68.0) == 68
     assert summary.target_angle([{"variant": "full", "failed": "not finite"}], 68.0) == 68, "nobody got there"
+
+
+def test_a_prediction_of_zeros_counts_as_the_mean_face_and_others_stay():
+    v_s, v_f = np.array([[0.0, 0.0], [3.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
+    np.testing.assert_array_equal(validate.with_direction(v_s, v_f), [[0.5, 0.5], [3.0, 0.0]])
