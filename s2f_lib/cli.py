@@ -150,8 +150,10 @@ def overview(group: str = "") -> str:
     for task, commands in TASKS.items():
         shown = {name: text for name, (text, _) in commands.items() if not group or name.split()[0] == group}
         lines += [task, *(f"  s2f {name:26} {text}" for name, text in shown.items()), ""] if shown else []
-    options = f"Options: s2f {group} ... --help" if group else "Options of a command: s2f COMMAND --help"
-    return "\n".join([*lines, options])
+    lines += [
+        f"Options of a command: s2f {group or 'COMMAND'} --help" if not group else f"Options: s2f {group} ... --help"
+    ]
+    return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -261,3 +263,7 @@ def list_weights(arguments: Sequence[str]) -> int:
         size = f"{row['size_mb']:7.1f} MB" if row["size_mb"] else "      -   "
         print(f"{row['name']:24}{size}  {'here' if row['present'] else 'not here':9} {row['licence']}")
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
