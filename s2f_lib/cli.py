@@ -19,7 +19,6 @@ import importlib
 import json
 import os
 import sys
-import traceback
 import zipfile
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
@@ -121,10 +120,10 @@ def guarded(run: Callable[[], int | None], program: str = "s2f") -> int:
 
 def _raised_on_purpose(error: Exception) -> bool:
     """Whether a statement ``raise`` of this project made the error, and not an operation that went wrong."""
-    frame, _ = list(traceback.walk_tb(error.__traceback__))[-1]
     last = error.__traceback__
     while last.tb_next:
         last = last.tb_next
+    frame = last.tb_frame
     module = frame.f_globals.get("__package__") or frame.f_globals.get("__name__") or ""
     statement = dis.opname[frame.f_code.co_code[last.tb_lasti]]
     memory = type(error).__name__ == "OutOfMemoryError"  # torch's

@@ -66,6 +66,8 @@ def execute(notebook, folder: Path, *, save: Path | None = None, bar: str = "", 
     try:
         with client.setup_kernel(), tqdm(cells, bar, disable=not bar, file=sys.stderr) as shown:
             _running.add(client)
+            if _stopping.is_set():  # while the kernel started
+                raise KeyboardInterrupt
             for done, (i, cell) in enumerate(shown):
                 if say:
                     say(done, len(cells))

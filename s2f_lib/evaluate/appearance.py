@@ -23,16 +23,16 @@ CHEEKS = (((9, 11), (5, 7)), ((9, 11), (9, 11)))
 HAIR = (((1, 2), (5, 11)), ((4, 7), (3, 4)), ((4, 7), (12, 13)))
 
 
-def small(images: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """Faces uint8 (N, S, S, 3) to float32 (N, side, side, 3) in [0, 1]; each pixel is the mean of those it covers."""
+def small(images: np.ndarray) -> np.ndarray:
+    """Faces uint8 (N, S, S, 3) to float32 (N, SIDE, SIDE, 3) in [0, 1]; each pixel is the mean of those it covers."""
     images = np.asarray(images)
     if images.ndim != 4 or images.shape[-1] != 3 or images.shape[1] != images.shape[2] or images.dtype != np.uint8:
         raise ValueError(f"images should be uint8 (faces, S, S, 3), got {images.dtype} {images.shape}")
     n, size = images.shape[:2]
-    if size % side:
-        raise ValueError(f"the picture's side {size} should be a multiple of {side}")
-    step = size // side
-    return images.reshape(n, side, step, side, step, 3).mean(axis=(2, 4), dtype=np.float32) / 255
+    if size % SIDE:
+        raise ValueError(f"the picture's side {size} should be a multiple of {SIDE}")
+    step = size // SIDE
+    return images.reshape(n, SIDE, step, SIDE, step, 3).mean(axis=(2, 4), dtype=np.float32) / 255
 
 
 def read(reader, images: np.ndarray) -> pd.DataFrame:

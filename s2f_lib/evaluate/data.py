@@ -181,17 +181,10 @@ def encode(encoder: Callable, waveform: np.ndarray, batch_size: int = 32) -> np.
 
 def decode(decoder: Callable, v: np.ndarray, batch_size: int = 64) -> tuple[np.ndarray, np.ndarray]:
     """Features (N, D) -> faces uint8 (N, S, S, 3) and landmarks (N, 68, 2) in [0, 1] of the picture."""
-    import torch
+    from s2f_lib import faces
 
-    from s2f_lib.faces.recogniser import to_pictures
-
-    pictures, points = [], []
-    with torch.inference_mode():
-        for part in torch.from_numpy(np.ascontiguousarray(v, np.float32)).split(batch_size):
-            out = decoder(part)
-            pictures.append(to_pictures(out.image))
-            points.append(out.landmarks.float().cpu().numpy())
-    return np.concatenate(pictures), np.concatenate(points)
+    out = faces.decode(decoder, v, batch_size)
+    return faces.to_pictures(out.image), out.landmarks.numpy()
 
 
 def fingerprint(network) -> str:

@@ -262,14 +262,14 @@ def consistency(study: Study) -> dict[str, metrics.inference.Interval]:
     return {"same person": metrics.inference.mean_interval(same), "two people": metrics.inference.mean_interval(other)}
 
 
-def degradation_table(study: Study, encoder, n: int = 150, changes=None, progress: bool = False) -> pd.DataFrame:
+def degradation_table(study: Study, encoder, n: int = 150) -> pd.DataFrame:
     """Angle, top-10 % and distance from the average prediction for the first ``n`` test people under each change."""
     import pandas as pd
 
-    changes = (None, *(degrade.standard_set() if changes is None else changes))
+    changes = (None, *degrade.standard_set())
     m, n = study.material, min(n, len(study))
     some = study.population[:n]
-    heard = data.voice_features(encoder, some, changes=changes, workers=study.workers, progress=progress)
+    heard = data.voice_features(encoder, some, changes=changes, workers=study.workers)
     average = m.v_s.mean(axis=0, keepdims=True).repeat(n, axis=0)
     rows = {}
     for i, change in enumerate(changes):

@@ -31,12 +31,12 @@ def directions(x: np.ndarray, name: str) -> np.ndarray:
     return x / length
 
 
-def paired(a: object, b: object, names: tuple[str, str] = ("v_s", "v_f")) -> tuple[np.ndarray, np.ndarray]:
+def paired(v_s: object, v_f: object) -> tuple[np.ndarray, np.ndarray]:
     """Two feature arrays with one row per clip, same shape (or one row for all); ValueError otherwise."""
-    a, b = features(a, names[0]), features(b, names[1])
+    a, b = features(v_s, "v_s"), features(v_f, "v_f")
     if a.shape != b.shape and (a.shape[1] != b.shape[1] or 1 not in (len(a), len(b))):
         raise ValueError(
-            f"{names[0]} {a.shape} and {names[1]} {b.shape} should have one row per clip and the same dimension; "
+            f"v_s {a.shape} and v_f {b.shape} should have one row per clip and the same dimension; "
             "were the two made from different clips or by different recognisers?"
         )
     return a, b

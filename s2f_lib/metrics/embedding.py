@@ -12,16 +12,16 @@ from s2f_lib.metrics import checks, inference
 from s2f_lib.metrics.similarity import unit
 
 
-def tsne(features: np.ndarray, seed: int = 0, perplexity: float = 30.0, components: int = 50) -> np.ndarray:
-    """Two-dimensional t-SNE of unit features, after PCA to ``components``; (N, D) -> (N, 2)."""
+def tsne(features: np.ndarray, perplexity: float = 30.0) -> np.ndarray:
+    """Two-dimensional t-SNE of unit features, after PCA to 50 components; (N, D) -> (N, 2)."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
     x = unit(features).astype(np.float64)
     if len(x) <= 3 * perplexity:
         raise ValueError(f"perplexity {perplexity} needs more than {int(3 * perplexity)} clips, got {len(x)}")
-    x = PCA(min(components, len(x) - 1, x.shape[1]), random_state=seed).fit_transform(x)
-    return TSNE(2, perplexity=perplexity, init="pca", random_state=seed).fit_transform(x)
+    x = PCA(min(50, len(x) - 1, x.shape[1]), random_state=0).fit_transform(x)
+    return TSNE(2, perplexity=perplexity, init="pca", random_state=0).fit_transform(x)
 
 
 def neighbours(features: np.ndarray, k: int = 10) -> np.ndarray:
@@ -40,13 +40,11 @@ def purity(neighbour_rows: np.ndarray, labels: np.ndarray) -> float:
     return float((labels[neighbour_rows] == labels[:, None]).mean())
 
 
-def purity_test(
-    features: np.ndarray, labels: np.ndarray, k: int = 10, times: int = 500, seed: int = 0
-) -> dict[str, float]:
+def purity_test(features: np.ndarray, labels: np.ndarray, times: int = 500) -> dict[str, float]:
     """Neighbour purity with its permutation distribution: ``value``, ``chance``, ``low``, ``high``, ``p``.
 
     Chance for labels with shares q is the sum of q squared, slightly less in a finite sample.
     """
-    rows = neighbours(features, k)
+    rows = neighbours(features)
     codes = np.unique(checks.column(labels, "labels", len(rows)), return_inverse=True)[1]
-    return inference.permutation_test(lambda shuffled: purity(rows, shuffled), codes, times, seed)
+    return inference.permutation_test(lambda shuffled: purity(rows, shuffled), codes, times)

@@ -72,9 +72,11 @@ def confusion_counts(reference: Sequence, predicted: Sequence, labels: Sequence 
 
     reference = checks.column(reference, "reference")
     predicted = checks.column(predicted, "predicted", len(reference))
-    if labels is not None and (strange := sorted(map(str, {*reference.tolist(), *predicted.tolist()} - set(labels)))):
-        raise ValueError(f"labels {', '.join(strange)} are not among {list(labels)}")
-    return confusion_matrix(reference, predicted, labels=None if labels is None else list(labels))
+    there = np.unique(np.concatenate([reference, predicted])).tolist()
+    labels = there if labels is None else list(labels)
+    if strange := [str(label) for label in there if label not in labels]:
+        raise ValueError(f"labels {', '.join(strange)} are not among {labels}")
+    return confusion_matrix(reference, predicted, labels=labels)
 
 
 def kept(counts: np.ndarray, within: int = 0) -> inference.Interval:
@@ -95,7 +97,10 @@ def kept(counts: np.ndarray, within: int = 0) -> inference.Interval:
 
 
 def balanced(counts: np.ndarray) -> float:
-    """Balanced accuracy from a matrix of counts; classes of the reference without a clip are left out."""
+    """Balanced accuracy from a matrix of counts: a constant guess gets 1 / classes in any mix.
+
+    Classes of the reference without a clip are left out.
+    """
     counts = np.asarray(counts, float)
     filled = counts.sum(axis=1) > 0
     return float((np.diag(counts)[filled] / counts.sum(axis=1)[filled]).mean())
@@ -112,40 +117,28 @@ def paper_layout(matrix: np.ndarray) -> np.ndarray:
     return np.asarray(matrix)[::-1]
 
 
-def balanced_accuracy(reference: Sequence, predicted: Sequence) -> float:
-    """Mean over the reference's classes of the share that is right: a constant guess gets 1 / classes in any mix."""
-    from sklearn.metrics import recall_score
-
-    return float(recall_score(reference, predicted, labels=np.unique(reference), average="macro"))
-
-
-def constant_predictor(reference: Sequence) -> tuple[object, float]:
-    """The most frequent label, and the agreement reached by always saying it."""
-    values, counts = np.unique(checks.column(reference, "reference", least=1), return_counts=True)
-    return values.tolist()[counts.argmax()], float(counts.max() / counts.sum())
-
-
 def within_one_decade(reference: np.ndarray, predicted: np.ndarray) -> float:
     """Share of clips whose age decade is right or the neighbouring one."""
     return float((np.abs(decade(reference) - decade(predicted)) <= 10).mean())
 
 
-def summary(reference: Sequence, predicted: Sequence, people: np.ndarray | None = None) -> dict[str, float]:
+def summary(reference: Sequence, predicted: Sequence) -> dict[str, float]:
     """Agreement with interval, balanced accuracy, constant guess, N: the row a reader needs."""
     reference, predicted = np.asarray(reference), np.asarray(predicted)
-    right = inference.mean_interval((reference == predicted).astype(float), people)
+    right = inference.mean_interval((reference == predicted).astype(float))
+    counts = confusion_counts(reference, predicted)
     return {
         "agreement": right.estimate,
         "low": right.low,
         "high": right.high,
-        "balanced": balanced_accuracy(reference, predicted),
+        "balanced": balanced(counts),
         "chance_balanced": 1 / len(np.unique(reference)),
-        "constant": constant_predictor(reference)[1],
+        "constant": constant(counts),
         "n": len(reference),
     }
 
 
-def by_group(values: np.ndarray, groups: Sequence, people: np.ndarray | None = None) -> pd.DataFrame:
+def by_group(values: np.ndarray, groups: Sequence) -> pd.DataFrame:
     """Mean of ``values`` per group with a 95 % interval and the number of clips; a group of one has no interval."""
     import pandas as pd
 
@@ -156,7 +149,7 @@ def by_group(values: np.ndarray, groups: Sequence, people: np.ndarray | None = N
         mask = groups == group
         found = {"mean": values[mask].mean(), "low": np.nan, "high": np.nan, "n": int(mask.sum())}
         if mask.sum() > 1:
-            interval = inference.mean_interval(values[mask], None if people is None else people[mask])
+            interval = inference.mean_interval(values[mask])
             found.update(low=interval.low, high=interval.high)
         rows[group] = found
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -208,10 +208,10 @@ def _l1_kernel() -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     return l1
 
 
-def nearest(queries: np.ndarray, gallery: np.ndarray, k: int = 5, metric: str = "cosine") -> np.ndarray:
-    """Rows of the ``k`` nearest faces of each query, nearest first; shape (Q, k)."""
+def nearest(queries: np.ndarray, gallery: np.ndarray, k: int = 5) -> np.ndarray:
+    """Rows of the ``k`` faces with the smallest angle to each query, nearest first; shape (Q, k)."""
     queries, gallery = checks.features(queries, "queries"), checks.features(gallery, "gallery")
-    d = _distances_to(gallery, metric)(queries)
+    d = _distances_to(gallery, "cosine")(queries)
     return np.argsort(d, axis=1, kind="stable")[:, :k]
 
 
@@ -244,7 +244,7 @@ def chance_rows(ranks: Ranks, percents=(1, 2, 5, 10), ks=(1, 5, 10), **condition
     return [*out, row("median_rank", float(np.median((ranks.size + 1) / 2)), **conditions)]
 
 
-def summary(ranks: Ranks, people: np.ndarray | None = None, percents=(1, 2, 5, 10), ks=(1, 5, 10)) -> dict[str, dict]:
+def summary(ranks: Ranks, people: np.ndarray | None = None) -> dict[str, dict]:
     """`rows` and `chance_rows` side by side, for the tables of a page.
 
     Returns
@@ -253,7 +253,7 @@ def summary(ranks: Ranks, people: np.ndarray | None = None, percents=(1, 2, 5, 1
     ``recall_at_1`` ..., ``match_1_2``, ``match_1_10``, ``median_rank``.
     """
     names = {"top_percent": "top{}_percent", "recall_at": "recall_at_{}", "match": "match_1_{}"}
-    pairs = zip(rows(ranks, people, percents, ks), chance_rows(ranks, percents, ks), strict=True)
+    pairs = zip(rows(ranks, people), chance_rows(ranks), strict=True)
     return {
         names.get(found["measure"], found["measure"]).format(found.get("k")): {
             **{end: found[end] for end in ("value", "low", "high")},

@@ -127,7 +127,7 @@ def measure(pairs: Pairs, findings: Findings, repeats: int = matching.REPEATS, p
             findings.add(f"{key[0]}_gain", metrics.inference.mean_interval(gain, pairs.speakers), **of)
 
 
-def learning_curve(pairs: Pairs, sizes: tuple[int, ...], repeats: int = 3, seed: int = 0) -> list[dict]:
+def learning_curve(pairs: Pairs, sizes: tuple[int, ...], repeats: int = 3) -> list[dict]:
     """1:2 matching and first 10 % of the likelihood head when only some of the training pairs are used.
 
     Returns
@@ -138,7 +138,7 @@ def learning_curve(pairs: Pairs, sizes: tuple[int, ...], repeats: int = 3, seed:
     for size in sizes:
         found = []
         for repeat in range(repeats):
-            rng = np.random.default_rng((seed, size, repeat))
+            rng = np.random.default_rng((0, size, repeat))
 
             def make(voice, face, speakers, rng=rng, size=size):
                 rows = rng.permutation(len(voice))[:size]

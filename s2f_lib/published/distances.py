@@ -24,10 +24,7 @@ def centred_cosine(queries: np.ndarray, gallery: np.ndarray) -> np.ndarray:
     Decoded pictures share a look of their own, which shifts all of them the same way; the mean takes that shift out.
     It uses no knowledge of which picture belongs to whom.
     """
-    return (
-        metrics.similarity.unit(queries - queries.mean(axis=0))
-        @ metrics.similarity.unit(gallery - gallery.mean(axis=0)).T
-    )
+    return metrics.similarity.cosines(queries - queries.mean(axis=0), gallery - gallery.mean(axis=0))
 
 
 def measure(kinds: dict[str, Pictures], speakers: np.ndarray, findings: Findings) -> None:
@@ -53,10 +50,10 @@ def measure(kinds: dict[str, Pictures], speakers: np.ndarray, findings: Findings
         findings.add("spread", spread(pictures), experiment="similarity", picture=kind)
 
 
-def rank_histogram(found: matching.Ranks, bins: int = BINS) -> list[int]:
+def rank_histogram(found: matching.Ranks) -> list[int]:
     """Queries whose own face stands in the first, second ... hundredth percent of the gallery."""
     share = (found.expected - 0.5) / found.size
-    return np.bincount(np.minimum((share * bins).astype(int), bins - 1), minlength=bins).tolist()
+    return np.bincount(np.minimum((share * BINS).astype(int), BINS - 1), minlength=BINS).tolist()
 
 
 def cumulative(histogram: list[int]) -> np.ndarray:

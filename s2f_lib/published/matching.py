@@ -75,7 +75,7 @@ def out_of_fold(
     return scores
 
 
-def chosen(candidates: Sequence[Callable[[], Head]], folds: int = INNER_FOLDS, seed: int = 0) -> Callable:
+def chosen(candidates: Sequence[Callable[[], Head]], folds: int = INNER_FOLDS) -> Callable:
     """A ``make`` for `out_of_fold` that picks the best candidate by an inner cross-validation, then fits it on all.
 
     Best means the highest 1:2 matching on the inner test clips. Left-out predictions of one fit would be cheaper, but
@@ -85,7 +85,7 @@ def chosen(candidates: Sequence[Callable[[], Head]], folds: int = INNER_FOLDS, s
     def make(voice: np.ndarray, face: np.ndarray, speakers: np.ndarray) -> Head:
         results = []
         for new in candidates:
-            scores = out_of_fold(lambda v, f, _, new=new: new().fit(v, f), voice, face, speakers, folds, seed)
+            scores = out_of_fold(lambda v, f, _, new=new: new().fit(v, f), voice, face, speakers, folds)
             results.append(ranks(scores, speakers).match(2).mean())
         return candidates[int(np.argmax(results))]().fit(voice, face)
 
@@ -101,15 +101,13 @@ def measures(found: Iterable[Ranks]) -> dict[tuple[str, int], np.ndarray]:
     return out
 
 
-def intervals(
-    per_clip: dict[str, np.ndarray], speakers: Sequence, seed: int = 0
-) -> dict[str, metrics.inference.Interval]:
+def intervals(per_clip: dict[tuple, np.ndarray], speakers: Sequence) -> dict[tuple, metrics.inference.Interval]:
     """Mean of each measure with its 95 % bootstrap interval, speakers drawn with all their clips."""
     speakers = np.asarray(speakers)
     out = {}
     for name, values in per_clip.items():
         kept = np.isfinite(values)
-        out[name] = metrics.inference.mean_interval(values[kept], speakers[kept], seed=seed)
+        out[name] = metrics.inference.mean_interval(values[kept], speakers[kept])
     return out
 
 

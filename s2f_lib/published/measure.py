@@ -101,6 +101,8 @@ def write_part(
 ) -> None:
     """Measure a part and write its two records with their tables; ``only`` "pictures" or "heads" writes one."""
     command = command_line(part, repeats, only)
+    for name in findings.RECORDS[part]:
+        io.refuse_uncommitted(io.results_dir() / f"{name}.json")
     if only != "heads":
         write_pictures(folder, part, command, progress)
     if only != "pictures":

@@ -147,7 +147,7 @@ def constant_predictor(rows: Mapping[str, float], within: int = 0) -> tuple[str,
     return names[best], float(hits[best])
 
 
-def in_gallery(ranks: np.ndarray, gallery: int = GALLERY) -> Ranks:
+def in_gallery(ranks: np.ndarray) -> Ranks:
     """Printed ranks, 1 is first, as the ranks of the evaluation; nothing is known of ties.
 
     Examples
@@ -156,7 +156,7 @@ def in_gallery(ranks: np.ndarray, gallery: int = GALLERY) -> Ranks:
     0.5
     """
     closer = np.asarray(ranks) - 1
-    return Ranks(closer, np.zeros_like(closer), np.full_like(closer, gallery))
+    return Ranks(closer, np.zeros_like(closer), np.full_like(closer, GALLERY))
 
 
 def recall_in_smaller_gallery(ranks: np.ndarray, k: int, size: int = 100, gallery: int = GALLERY) -> float:

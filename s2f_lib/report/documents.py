@@ -78,16 +78,16 @@ def refreshed(text: str, everything: bool = False) -> str:
     return BLOCK.sub(fill, text)
 
 
-def files(root: Path = ROOT) -> list[Path]:
+def files() -> list[Path]:
     """The Markdown files that hold blocks."""
-    candidates = [root / "README.md", *sorted((root / "book").rglob("*.md"))]
+    candidates = [ROOT / "README.md", *sorted((ROOT / "book").rglob("*.md"))]
     return [path for path in candidates if path.exists() and BLOCK.search(path.read_text(encoding="utf-8"))]
 
 
-def refresh(root: Path = ROOT, check: bool = False) -> list[Path]:
+def refresh(check: bool = False) -> list[Path]:
     """Fill every block from its record; gives the files that changed, or, with ``check``, that would."""
     changed = []
-    for path in files(root):
+    for path in files():
         before = path.read_text(encoding="utf-8")
         after = refreshed(before)
         if after != before:

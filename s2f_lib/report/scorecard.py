@@ -12,9 +12,11 @@ from s2f_lib import io
 from s2f_lib.report.claims import CHANGES, CLAIMS, Claim
 from s2f_lib.report.rules import VERDICTS, Judged, NotRun, Records
 from s2f_lib.report.staleness import caution
+from s2f_lib.report.tables import NOT_RUN, absent
+from s2f_lib.report.tables import markdown as table
 
 COMMAND = "s2f report"
-NOT_RUN = "not run yet"
+HEAD = ("claim of the paper", "published", "ours", "null", "oracle", "verdict")
 HEADLINES = {  # the rows of the introduction, in plain words
     "retrieval": "the true face is among the first 10 % of the gallery",
     "sex": "the drawn face has the sex of the speaker",
@@ -84,20 +86,17 @@ def markdown() -> str:
     """The table of README, intro and page 5, from ``results/scorecard.json``; one line where it was not written yet."""
     record = io.read_record("scorecard")
     if record is None:
-        return f"*`results/scorecard.json`: {NOT_RUN}; `{COMMAND}` writes it.*"
+        return absent("scorecard", COMMAND)
     claims = record.tables["claims"]
     commands = list(dict.fromkeys(row["command"] for row in claims if row["command"]))
     letters = dict(zip(commands, "abcdefghijklmnopqrstuvwxyz"))
-    lines = ["| claim of the paper | published | ours | null | oracle | verdict | made by |", "|---" * 7 + "|"]
+    cells = []
     for row in claims:
         command = f"({letters[row['command']]})" if row["command"] and row["ours"] != NOT_RUN else NOT_RUN
         claim = f"{row['claim']} ({row['where']})" if row["where"] != "–" else row["claim"]
-        verdict = f"**{row['verdict']}**" + f" {MARK}" * bool(row["post_hoc"])
-        cells = (claim, row["published"], row["ours"], row["null"], row["oracle"], verdict, command)
-        lines.append(f"| {' | '.join(cells)} |")
-    counts = ", ".join(f"{record.value('verdicts', verdict=v):.0f} {v}" for v in VERDICTS)
-    lines += [
-        "",
+        cells.append([claim, row["published"], row["ours"], row["null"], row["oracle"], _verdict(row), command])
+    counts = _counts(record)
+    below = [
         f"{len(claims)} claims: {counts}. Synthetic people unless a row says otherwise. *Null*: the same of an encoder "
         "or an answer that knows nothing about the face; where it passes the rule as well as we do, the verdict is "
         f"*void*. *Oracle*: an estimate of the most a voice tells. {MARK}: the rule was written or changed after its "
@@ -106,8 +105,16 @@ def markdown() -> str:
     ]
     old = {row["command"] for row in claims if row["command"] and caution(row["record"])}
     later = "; the weights were trained again later, so these rows are of the earlier networks"
-    lines += [f"- ({letter}) `{command}`{later if command in old else ''}" for command, letter in letters.items()]
-    return "\n".join(lines)
+    below += [f"- ({letter}) `{command}`{later if command in old else ''}" for command, letter in letters.items()]
+    return table((*HEAD, "made by"), cells, "\n".join(below))
+
+
+def _verdict(row: dict) -> str:
+    return f"**{row['verdict']}**" + f" {MARK}" * bool(row["post_hoc"])
+
+
+def _counts(record: io.Record) -> str:
+    return ", ".join(f"{record.value('verdicts', verdict=v):.0f} {v}" for v in VERDICTS)
 
 
 def headlines() -> str:
@@ -116,23 +123,21 @@ def headlines() -> str:
     if record is None:
         return markdown()
     claims = {row["key"]: row for row in record.tables["claims"]}
-    lines = ["| claim of the paper | published | ours | null | oracle | verdict |", "|---" * 6 + "|"]
+    cells = []
     for key, words in HEADLINES.items():
         row = claims[key]
-        cells = (words, row["published"], row["ours"], row["null"], row["oracle"])
-        lines.append(f"| {' | '.join(cells)} | **{row['verdict']}**{f' {MARK}' * bool(row['post_hoc'])} |")
-    counts = ", ".join(f"{record.value('verdicts', verdict=v):.0f} {v}" for v in VERDICTS)
+        cells.append([words, row["published"], row["ours"], row["null"], row["oracle"], _verdict(row)])
+    counts = _counts(record)
     note = (
         f"{len(HEADLINES)} of {len(claims)} claims ({counts}). *Null*: an encoder or an answer that knows nothing of "
         "the face; where it passes the rule as well as we do, the verdict is *void*. *Oracle*: an estimate of the most "
         f"that a voice gives away. {MARK}: the rule was written or changed after its numbers were known."
     )
-    return "\n".join([*lines, "", note])
+    return table(HEAD, cells, note)
 
 
 def changes() -> str:
     """What changed in the verdicts and why, as a Markdown table."""
     words = {claim.key: claim.claim for claim in CLAIMS}
-    lines = ["| claim | changed on | from | to | why |", "|---" * 5 + "|"]
-    lines += [f"| {words[key]} | {date} | {before} | {after} | {why} |" for key, date, before, after, why in CHANGES]
-    return "\n".join(lines)
+    rows = [[words[key], *change] for key, *change in CHANGES]
+    return table(("claim", "changed on", "from", "to", "why"), rows, "").strip()

@@ -82,7 +82,7 @@ def linear_probe(v_f: np.ndarray, label: Sequence[float], strength: float = 1.0)
     return LinearProbe(direction * slope, float(label.mean() - mean @ direction * slope))
 
 
-def sweep_voice(encoder, person, cause: str, values: Sequence, items: int = 4, sentences: str = "test") -> np.ndarray:
+def sweep_voice(encoder, person, cause: str, values: Sequence, items: int = 4) -> np.ndarray:
     """v_s of one person with one property of the voice (or of the body) at each of several values.
 
     Parameters
@@ -105,7 +105,7 @@ def sweep_voice(encoder, person, cause: str, values: Sequence, items: int = 4, s
     rows = []
     for value in values:
         changed = people.vary(person, **{cause: value})
-        clips = np.stack([speak(changed, item, sentences=sentences) for item in range(items)])
+        clips = np.stack([speak(changed, item, sentences="test") for item in range(items)])
         with torch.no_grad():
             rows.append(encoder(torch.from_numpy(clips)).mean(dim=0).numpy())
     return np.stack(rows)

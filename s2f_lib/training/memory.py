@@ -36,10 +36,10 @@ def step_bytes(encoder: EncoderConfig | str, batch_size: int, mixed_precision: s
     return fixed + batch_size * (per_clip // 2 if mixed_precision == "bf16" else per_clip)
 
 
-def largest_batch(encoder: EncoderConfig | str, free_bytes: int, mixed_precision: str = "no", frames: int = 598) -> int:
+def largest_batch(encoder: EncoderConfig | str, free_bytes: int, mixed_precision: str = "no") -> int:
     """Largest power of two of clips whose step fits in nine tenths of `free_bytes`; 0 if not even one does."""
     batch = 0
-    while step_bytes(encoder, max(2 * batch, 1), mixed_precision, frames) <= 0.9 * free_bytes:
+    while step_bytes(encoder, max(2 * batch, 1), mixed_precision) <= 0.9 * free_bytes:
         batch = max(2 * batch, 1)
     return batch
 

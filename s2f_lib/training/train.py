@@ -69,10 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
             source, validation = corpus_of(options) if sets is None else [
                 synthetic.source(which, workers=options.workers, progress=processes.is_main_process) for which in sets
             ]  # fmt: skip
-        layers, how = (
-            layers_for(source, config.loss),
-            {"resume": not options.restart, "device": device, "command": typed},
-        )
+        layers = layers_for(source, config.loss)
+        how = {"resume": not options.restart, "device": device, "command": typed}
         result = run(config, source, **layers, validation=validation, out_dir=out, progress=True, **how)
     except KeyboardInterrupt:
         print(f"s2f train: stopped; {kept_in(out)}", file=sys.stderr)

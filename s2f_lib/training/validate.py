@@ -33,19 +33,24 @@ def targets(source) -> np.ndarray:
     return source.v_f
 
 
+def with_direction(v_s: np.ndarray, v_f: np.ndarray) -> np.ndarray:
+    """v_s for the measures, (N, D): a row of zeros has no direction and says no more than the mean of v_f."""
+    return np.where(v_s.any(axis=1, keepdims=True), v_s, v_f.mean(axis=0))
+
+
 def quick_scores(v_s: np.ndarray, v_f: np.ndarray) -> dict[str, float]:
     """Mean angle in degrees, and the share of clips whose own face is in the nearest tenth, in percent (chance 10).
 
     Parameters
     ----------
     v_s, v_f : np.ndarray, shape (N, D)
-        A v_s of zeros has no direction and says no more than the mean face; it is scored as that.
+        A v_s of zeros is scored as the mean face.
 
     See Also
     --------
     s2f_lib.metrics.similarity.angle_deg, s2f_lib.metrics.retrieval.rank
     """
     v_s, v_f = np.asarray(v_s, np.float32), np.asarray(v_f, np.float32)
-    v_s = np.where(v_s.any(axis=1, keepdims=True), v_s, v_f.mean(axis=0))
+    v_s = with_direction(v_s, v_f)
     angle = similarity.angle_deg(v_s, v_f).mean()
     return {"angle_deg": float(angle), "top10_percent": 100 * retrieval.rank(v_s, v_f).top_percent(10)}

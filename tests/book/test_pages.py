@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import nbformat
 import pytest
 
 from s2f_lib import cli
-from s2f_lib.book import pages
+from s2f_lib.book import kernel, pages
 from s2f_lib.book.parameters import PageError, Parameter, check_value, parse_value, read_parameters
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -195,6 +196,16 @@ def test_a_kernel_that_dies_is_a_failed_run_and_the_others_go_on(page, tmp_path)
     assert [record["status"] for record in records] == ["failed", "done"]
     assert "the kernel died" in records[0]["error"]
     assert list(pages.table(tmp_path / "runs")["status"]) == ["done", "failed"]
+
+
+def test_ctrl_c_while_a_kernel_starts_runs_no_cell(page, tmp_path, monkeypatch):
+    monkeypatch.setattr(kernel, "_stopping", threading.Event())
+    kernel._stopping.set()
+    notebook = nbformat.read(page, as_version=4)
+    with pytest.raises(KeyboardInterrupt):
+        kernel.execute(notebook, tmp_path)
+    assert all(cell.get("execution_count") is None for cell in notebook.cells)
+    assert not kernel._running
 
 
 def test_ctrl_c_on_a_grid_stops_what_runs_and_starts_nothing(page, tmp_path):

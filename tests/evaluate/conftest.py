@@ -2,7 +2,6 @@
 
 import os
 from types import SimpleNamespace
-from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ import torch
 
 from s2f_lib.config import SEEDS
 from s2f_lib.evaluate import data, tables
+from s2f_lib.faces.decoder import Decoded
 from s2f_lib.faces.recogniser import FaceFeatures
 from s2f_lib.people import population
 
@@ -70,11 +70,6 @@ class StandInEncoder(torch.nn.Module):
         return self.head(self.spectrum(waveform))
 
 
-class Decoded(NamedTuple):
-    image: torch.Tensor
-    landmarks: torch.Tensor
-
-
 class StandInDecoder(torch.nn.Module):
     """Features -> a flat coloured face of 64 pixels and 68 points that move with the features."""
 
@@ -82,7 +77,8 @@ class StandInDecoder(torch.nn.Module):
         color = torch.sigmoid(v_f[:, :3] - 1)
         image = color[:, :, None, None].expand(-1, 3, 64, 64) * torch.linspace(0.5, 1, 64)
         base = torch.stack([torch.arange(68) % 9, torch.arange(68) // 9], dim=1) / 10 + 0.1
-        return Decoded(image, base + 0.01 * torch.tanh(v_f[:, :1, None]) * torch.arange(68)[None, :, None] / 68)
+        points = base + 0.01 * torch.tanh(v_f[:, :1, None]) * torch.arange(68)[None, :, None] / 68
+        return Decoded(image, points, image)
 
 
 class StandInReader:

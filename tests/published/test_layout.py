@@ -47,7 +47,7 @@ def test_half_a_tuple_is_counted_and_left_out(authors):
 
 
 def test_a_named_folder_without_examples_says_what_to_do(tmp_path):
-    with pytest.raises(FileNotFoundError, match="fetch_published_examples"):
+    with pytest.raises(FileNotFoundError, match="s2f published fetch"):
         layout.locate(tmp_path)
     with pytest.raises(FileNotFoundError, match="has no voxceleb part"):
         layout.open_part(tmp_path, "voxceleb")

@@ -197,6 +197,7 @@ def test_clips_to_an_angle_by_hand():
     assert outcome.clips_to(curve, 45.0, 2) == 30
     assert outcome.clips_to(curve, 60.0, 2) == 20
     assert outcome.clips_to(curve, 30.0, 2) == np.inf
+    assert outcome.clips_to([[10, 50.0, 0], [20, 40.0, 0]], 45.0, 1) == 15  # what else a curve holds does not matter
 
 
 def test_differences_follow_the_exact_permutation_test():

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
-
-import numpy as np
 
 from s2f_lib import config as settings
 from s2f_lib import hub, io
+from s2f_lib.studies.ablation import runs
+from s2f_lib.studies.ablation.runs import RECOGNISER
 from s2f_lib.training.settings import TrainConfig
 
-RECOGNISER = "synthetic-vgg"
 RESULT = "result.json"  # in the folder of a run
-PRESETS = Path(__file__).resolve().parents[2] / "presets"
 MAIN = ("full", "l1")  # the two variants the paper talks about: five seeds, the others three
 SEARCH_SEED = 100  # the learning rate is chosen with a seed that no result uses
 
@@ -46,9 +42,9 @@ def variants(name: str = "loss_ablation") -> dict[str, TrainConfig]:
     ValueError
         If there is no such study; the message lists those there are.
     """
-    folder = PRESETS / name
+    folder = settings.PRESETS / name
     if not (folder / "full.json").exists():
-        known = sorted(p.parent.name for p in PRESETS.glob("*/full.json"))
+        known = sorted(p.parent.name for p in settings.PRESETS.glob("*/full.json"))
         raise ValueError(f"no study named {name!r}; there is {', '.join(known)}")
     base = json.loads((folder / "full.json").read_text())
     found = {}
@@ -146,14 +142,10 @@ def summarise(lines: list[dict]) -> dict:
     """Numbers of one run from its log: final scores, steadiness of the gradient, spikes of the loss, and the curve."""
     train_lines = [line for line in lines if line["kind"] == "train"]
     scores = [line for line in lines if line["kind"] == "validation"]
-    norms = np.array([line["gradient_norm"] for line in train_lines[len(train_lines) // 10 :]])
-    loss = np.array([line["loss"] for line in train_lines])
-    spikes = int((loss[1:] > 1.5 * np.minimum.accumulate(loss)[:-1]).sum()) if len(loss) > 1 else 0
-    out = {"spikes": spikes, "curve": [[line["step"], line["angle_deg"], line["top10_percent"]] for line in scores]}
+    out = {"curve": [[line["step"], line["angle_deg"], line["top10_percent"]] for line in scores]}
+    out |= runs.steadiness(train_lines)
     if lines:
         out["seconds"] = lines[-1].get("seconds", 0.0)
-    if len(norms):
-        out["gradient_norm_cv"] = float(norms.std() / norms.mean())
     if scores:
         out |= {"final_angle_deg": scores[-1]["angle_deg"], "top10_percent": scores[-1]["top10_percent"]}
         out["clips"] = train_lines[-1]["step"] if train_lines else 0
@@ -201,19 +193,6 @@ def best_rate(results: list[dict]) -> float:
     return min(usable, key=lambda r: r["final_angle_deg"])["rate"]
 
 
-def steps_to(curve: list, target_deg: float) -> float:
-    """Step at which the angle first falls to the target, linear between evaluations; NaN if it never does."""
-    before = None
-    for step, angle, _ in curve:
-        if angle <= target_deg:
-            if before is None or before[1] == angle:
-                return float(step)
-            share = (before[1] - target_deg) / (before[1] - angle)
-            return float(before[0] + share * (step - before[0]))
-        before = (step, angle)
-    return float("nan")
-
-
 def _with(config: TrainConfig, seed: int, rate: float) -> TrainConfig:
     return replace(config, seed=seed, learning_rate=rate)
 
@@ -227,15 +206,7 @@ def _shorter(config: TrainConfig, rate: float, share: float) -> TrainConfig:
 def _run_all(jobs: list[Job], study: Study, workers: int) -> list[dict]:
     for job in jobs:
         known_result(job, study)  # what would be refused is refused before hours of training
-    if workers <= 1:
-        return [_said(run_job(job, study)) for job in jobs]
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(run_job, job, study): i for i, job in enumerate(jobs)}
-        try:
-            results = {waiting[done]: _said(done.result()) for done in as_completed(waiting)}
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # or every job that waits would still be run
-            raise
+    results = {i: _said(result) for i, result in runs.in_processes(run_job, jobs, study, workers=workers)}
     return [results[i] for i in range(len(jobs))]
 
 

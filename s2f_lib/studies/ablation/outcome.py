@@ -26,7 +26,7 @@ def clips_to(curve: Sequence[Sequence[float]], target_deg: float, batch_size: in
     480.0
     """
     before = None
-    for step, angle in curve:
+    for step, angle, *_ in curve:
         if angle <= target_deg:
             share = 0.0 if before is None or before[1] == angle else (before[1] - target_deg) / (before[1] - angle)
             start = step if before is None else before[0] + share * (step - before[0])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from functools import cache
@@ -130,13 +130,20 @@ def run_all(jobs: Sequence[Job], design: Design, rows: Path, work: Path, workers
     """Run jobs, several at a time; rows come as they are finished."""
     for job in jobs:
         finished(job, design, rows)  # what would be refused is refused before hours of training
+    for _, row in in_processes(run, jobs, design, rows, work, workers=workers):
+        yield row
+
+
+def in_processes(task: Callable, jobs: Sequence, *others, workers: int) -> Iterator[tuple[int, dict]]:
+    """Number and result of ``task(job, *others)`` for every job, several at a time, as they are finished."""
     if workers <= 1:
-        yield from (run(job, design, rows, work) for job in jobs)
+        yield from enumerate(task(job, *others) for job in jobs)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = [pool.submit(run, job, design, rows, work) for job in jobs]
+        waiting = {pool.submit(task, job, *others): i for i, job in enumerate(jobs)}
         try:
-            yield from (done.result() for done in as_completed(waiting))
+            for done in as_completed(waiting):
+                yield waiting[done], done.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)  # or every job that waits would still be run
             raise
@@ -145,16 +152,20 @@ def run_all(jobs: Sequence[Job], design: Design, rows: Path, work: Path, workers
 def summary(lines: list[dict]) -> dict:
     """Numbers of one run from its log: clips, steadiness of the gradient, spikes of the loss, and the curve."""
     steps = [line for line in lines if line["kind"] == "train"]
-    looked = [line for line in lines if line["kind"] == "validation"]
-    loss = np.array([line["loss"] for line in steps])
-    norms = np.array([line["gradient_norm"] for line in steps[len(steps) // 10 :]])
-    out = {
+    return {
         "steps": steps[-1]["step"] if steps else 0,
         "duration": lines[-1].get("seconds", 0.0) if lines else 0.0,
-        "spikes": int((loss[1:] > 1.5 * np.minimum.accumulate(loss)[:-1]).sum()) if len(loss) > 1 else 0,
-        "curve": [[line["step"], round(line["angle_deg"], 4)] for line in looked],
+        "curve": [[line["step"], round(line["angle_deg"], 4)] for line in lines if line["kind"] == "validation"],
+        **steadiness(steps),
     }
-    return out | ({"gradient_norm_cv": float(norms.std() / norms.mean())} if len(norms) else {})
+
+
+def steadiness(steps: list[dict]) -> dict:
+    """Spikes of the loss, and the variation of the gradient's length after the first tenth of the logged steps."""
+    loss = np.array([line["loss"] for line in steps])
+    norms = np.array([line["gradient_norm"] for line in steps[len(steps) // 10 :]])
+    spikes = int((loss[1:] > 1.5 * np.minimum.accumulate(loss)[:-1]).sum()) if len(loss) > 1 else 0
+    return {"spikes": spikes} | ({"gradient_norm_cv": float(norms.std() / norms.mean())} if len(norms) else {})
 
 
 @torch.no_grad()
@@ -166,16 +177,19 @@ def score(encoder, people: synthetic.PeopleSet, rectified: bool) -> list[dict]:
         v_s = predict(encoder, source, rectified, seconds)
         scores = validate.quick_scores(v_s, v_f)
         out.append({"measure": "angle", "value": scores["angle_deg"], "seconds": seconds})
-        known = v_s if v_s.any(axis=1).all() else v_s + v_f.mean(axis=0)  # nothing predicted: as good as the mean face
-        ranks = metrics.retrieval.rank(known, v_f)
+        ranks = metrics.retrieval.rank(validate.with_direction(v_s, v_f), v_f)
         for k in (1, 5, 10):
             out.append({"measure": "top_percent", "k": k, "value": ranks.top_percent(k), "seconds": seconds})
-    decoder, attributes = hub.load(DECODER), hub.load(ATTRIBUTES)
-    labels = attributes.label(to_tensor(to_pictures(decode(decoder, v_s).image)))
-    age = np.clip(labels.age, 18, 85).astype(float)
-    r = float(np.corrcoef(age, table["age"])[0, 1]) if age.std() > 0 else 0.0
-    right = float((labels.sex == table["sex"].to_numpy()).mean())
+    right, r = drawn_labels(v_s, table, hub.load(DECODER), hub.load(ATTRIBUTES))
     return [*out, {"measure": "sex_right", "value": right}, {"measure": "age_r", "value": r}]
+
+
+def drawn_labels(v_s: np.ndarray, people, decoder, reader) -> tuple[float, float]:
+    """Of the faces drawn for v_s (N, D): share whose sex is read as that of ``people``, and correlation of the age."""
+    labels = reader.label(to_tensor(to_pictures(decode(decoder, v_s).image)))
+    age = np.clip(labels.age, 18, 85).astype(float)
+    r = float(np.corrcoef(age, people["age"])[0, 1]) if age.std() > 0 else 0.0
+    return float((labels.sex == people["sex"].to_numpy()).mean()), r
 
 
 @cache

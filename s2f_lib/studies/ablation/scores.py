@@ -13,14 +13,12 @@ import numpy as np
 import torch
 
 from s2f_lib import hub, io, voice_encoder
-from s2f_lib.faces import decode, to_pictures
-from s2f_lib.faces.recogniser import to_tensor
 from s2f_lib.io import row
 from s2f_lib.metrics import retrieval
+from s2f_lib.studies.ablation.runs import TEST_SECONDS, drawn_labels
 from s2f_lib.training import validate
 
 PEOPLE_SHOWN = 8
-TEST_SECONDS = (3.0, 6.0)
 RUN_FILE = "voice_encoder.safetensors"
 
 
@@ -65,14 +63,10 @@ def score(encoder, validation, truth, decoder, reader) -> list[dict]:
     v_f, found = validate.targets(validation).astype(np.float32), []
     for seconds in TEST_SECONDS:
         v_s = validate.predict(encoder, validation, seconds=seconds)
-        ranks = retrieval.rank(v_s, v_f)
+        ranks = retrieval.rank(validate.with_direction(v_s, v_f), v_f)
         for percent in (1, 5, 10):
             found.append(row("top_percent", ranks.top_percent(percent), seconds=int(seconds), k=percent))
-    faces = to_pictures(decode(decoder, v_s).image)
-    labels = reader.label(to_tensor(faces))
-    right = float((labels.sex == truth["sex"].to_numpy()).mean())
-    age = np.clip(labels.age, 18, 85).astype(float)
-    r = float(np.corrcoef(age, truth["age"])[0, 1]) if age.std() > 0 else 0.0
+    right, r = drawn_labels(v_s, truth, decoder, reader)
     of = {"seconds": int(TEST_SECONDS[-1])}
     return [*found, row("sex_right", right, **of), row("age_r", r, **of)]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterable, Sequence
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +12,12 @@ import numpy as np
 from s2f_lib import io
 from s2f_lib.io import row
 from s2f_lib.metrics.similarity import angle_deg
-from s2f_lib.studies.ablation import jobs, scores
+from s2f_lib.studies.ablation import jobs, outcome, scores
 from s2f_lib.studies.ablation.jobs import MAIN, Study
 from s2f_lib.training import synthetic
 
 NUMBERS = {"steps_to_target": "steps_to_target", "final_angle_deg": "angle", "gradient_norm_cv": "gradient_norm_cv"}
 SEARCH = "rate search"
-SIGNIFICANCE = 0.05
 JUDGED_BY = {"slower": "steps_to_target", "less stable": "gradient_norm_cv", "ends farther": "final_angle_deg"}
 
 
@@ -48,7 +46,7 @@ def add_speed(results: list[dict], target_deg: float, steps: dict[str, int]) -> 
     """
     out = []
     for r in results:
-        reached = jobs.steps_to(r.get("curve", []), target_deg)
+        reached = outcome.clips_to(r.get("curve", []), target_deg, 1)
         scale = steps["full"] / steps[r["variant"]]
         never = not np.isfinite(reached)
         out.append(r | {"steps_to_target": (steps[r["variant"]] if never else reached) * scale, "reached": not never})
@@ -98,24 +96,6 @@ def table(found: io.Record):
     return final.assign(number=number).pivot_table(index="variant", columns="number", values="value", sort=False)
 
 
-def verdict(l1: list[float], full: list[float]) -> float:
-    """1 if L1's numbers are larger than the full loss's beyond chance, 0 if smaller, 0.5 if undecided.
-
-    An exact two-sided permutation test of the difference of means over seeds, at 5 %. With three seeds each
-    the smallest possible p is 0.1: such a study always stays undecided.
-    """
-    everything = np.array([*l1, *full])
-    observed = np.mean(l1) - np.mean(full)
-    n = len(l1)
-    differences = []
-    for rows in combinations(range(len(everything)), n):
-        mask = np.zeros(len(everything), bool)
-        mask[list(rows)] = True
-        differences.append(everything[mask].mean() - everything[~mask].mean())
-    p = np.mean(np.abs(differences) >= abs(observed) - 1e-12)
-    return 0.5 if p >= SIGNIFICANCE else float(observed > 0)
-
-
 def verdicts(results: list[dict]) -> list[dict]:
     """Is plain L1 slower and less steady than the full loss, and, beside the paper's claim, does it end farther off?"""
     of = {name: [r for r in results if r["variant"] == name] for name in MAIN}
@@ -123,7 +103,7 @@ def verdicts(results: list[dict]) -> list[dict]:
     for question, key in JUDGED_BY.items():
         values = {name: [r[key] for r in runs if key in r] for name, runs in of.items()}
         if min(len(v) for v in values.values()) > 1:
-            found = verdict(values["l1"], values["full"])
+            found = outcome.more(values["l1"], values["full"])
             out.append(row("confirmed", found, experiment="verdicts", question=f"L1 {question}"))
     return out
 
@@ -178,6 +158,8 @@ def main(name: str, only: list[str] | None, workers: int, study: Study | None = 
         If there is no such variant, or none of `MAIN` is among those asked for; nothing has been trained then.
     """
     _check(name, only)
+    if not only:
+        io.refuse_uncommitted(io.results_dir() / f"{name}.json")
     begun = time.perf_counter()
     study = study or Study(name=name)
     folder = Path("runs") / name

@@ -51,9 +51,7 @@ def true_attributes(pictures: np.ndarray, landmarks: np.ndarray, people: pd.Data
     return pd.DataFrame(columns)
 
 
-def attribute_correlations(
-    drawn: pd.DataFrame, true: pd.DataFrame, times: int = 300, seed: int = 0
-) -> dict[str, Interval]:
+def attribute_correlations(drawn: pd.DataFrame, true: pd.DataFrame, times: int = 300) -> dict[str, Interval]:
     """How each attribute of the drawn faces follows the true one.
 
     Returns
@@ -69,9 +67,9 @@ def attribute_correlations(
     out = {}
     for name in ATTRIBUTES:
         take_out = male[:, None] if name == "age" else both
-        out[name] = partial_r(drawn[name].to_numpy(float), true[name].to_numpy(float), take_out, times, seed)
+        out[name] = partial_r(drawn[name].to_numpy(float), true[name].to_numpy(float), take_out, times)
     right = ((drawn["male"].to_numpy(float) > 0.5) == (male > 0.5)).astype(float)
-    out["sex"] = metrics.inference.mean_interval(right, times=times, seed=seed)
+    out["sex"] = metrics.inference.mean_interval(right, times=times)
     return out
 
 
@@ -111,7 +109,7 @@ def effect(before: np.ndarray, after: np.ndarray, group_gap: float, times: int =
     return metrics.inference.mean_interval((after - before) / group_gap, times=times, seed=seed)
 
 
-def subsample(groups: np.ndarray, group: str, share: float, repair: bool = False, seed: int = 0) -> np.ndarray:
+def subsample(groups: np.ndarray, group: str, share: float, repair: bool = False) -> np.ndarray:
     """Rows of a corpus in which one group has only ``share`` of the people.
 
     Parameters
@@ -130,7 +128,7 @@ def subsample(groups: np.ndarray, group: str, share: float, repair: bool = False
     if not 0 <= share < 1:
         raise ValueError(f"share should lie in [0, 1), got {share}")
     keep = min(len(inside), round(share * len(others) / (1 - share)))
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     left = rng.choice(inside, keep, replace=False)
     if repair and keep:
         left = np.concatenate([left, rng.choice(left, len(inside) - keep)])

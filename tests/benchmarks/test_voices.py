@@ -1,0 +1,34 @@
+"""What strangers' voices are scored by: labels on drawn faces, and a threshold on pitch beside them."""
+
+import numpy as np
+import pytest
+
+from benchmarks import voices
+
+
+def test_a_pulse_train_has_its_own_pitch():
+    pytest.importorskip("parselmouth")
+    time = np.arange(32_000) / 16_000
+    tone = sum(np.sin(2 * np.pi * 140 * k * time) / k for k in range(1, 8)) * 0.1
+    assert voices.median_pitch(tone) == pytest.approx(140, abs=1)
+    assert voices.median_pitch(np.zeros(32_000)) == 0
+
+
+def test_the_best_threshold_tries_every_cut_and_none():
+    score, truth = np.array([1.0, 2, 3, 4, 5]), np.array([False, True, False, True, True])
+    assert voices.best_threshold(score, truth) == 0.8
+    assert voices.best_threshold(-score, ~truth) == 0.8
+    assert voices.best_threshold(score, np.ones(5, bool)) == 1.0
+
+
+def test_rows_count_right_labels_by_label():
+    who = voices.Voices(
+        np.zeros((4, 1)), np.array([True, True, False, False]), np.array([20.0, 30, 40, 50]), np.arange(4)
+    )
+    rows = voices.scores("own", "an encoder", who, np.array([0.9, 0.4, 0.2, 0.1]), np.array([21.0, 29, 42, 55]))
+    value = {(row["measure"], row.get("label")): row["value"] for row in rows}
+    assert value["sex_right", None] == 0.75
+    assert value["auc", None] == 1.0
+    assert value["agreement", "female"] == 0.5
+    assert value["agreement", "male"] == 1.0
+    assert value["age_r", None] == pytest.approx(np.corrcoef([20, 30, 40, 50], [21, 29, 42, 55])[0, 1])
