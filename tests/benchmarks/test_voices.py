@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import voices
+from s2f_lib import io
 
 
 def test_a_pulse_train_has_its_own_pitch():
@@ -32,3 +33,13 @@ def test_rows_count_right_labels_by_label():
     assert value["agreement", "female"] == 0.5
     assert value["agreement", "male"] == 1.0
     assert value["age_r", None] == pytest.approx(np.corrcoef([20, 30, 40, 50], [21, 29, 42, 55])[0, 1])
+
+
+def test_what_the_model_card_says_of_real_voices_is_what_was_measured():
+    record = io.read_record("voices")
+    encoder = record.value("sex_right", corpus="published", encoder="voice-encoder-synthetic")
+    pitch = record.row("sex_right", corpus="published", baseline="threshold on pitch")["value"]
+    assert encoder <= pitch + 0.01
+    assert record.value("age_r", corpus="published", encoder="voice-encoder-synthetic") < 0.2
+    levels = [record.value("clip_angle", level_db=level) for level in (-20, -40, -60)]
+    assert levels == sorted(levels)
