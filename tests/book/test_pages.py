@@ -212,8 +212,9 @@ def test_ctrl_c_on_a_grid_stops_what_runs_and_starts_nothing(page, tmp_path):
     out = tmp_path / "runs"
     words = ["pages", "run", str(page), "--grid", "people=[1,2,3,4]", "-p", "name=sleeps", "-o", str(out)]
     run = subprocess.Popen(
-        [sys.executable, "-m", "s2f_lib", *words], stderr=subprocess.PIPE, cwd=ROOT, text=True, start_new_session=True
-    )
+        [sys.executable, "-m", "s2f_lib", *words], stderr=subprocess.PIPE, cwd=ROOT, text=True, start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell's "&" ignores ctrl-C
+    )  # fmt: skip
     while not list(out.glob("*/*.ipynb")) and run.poll() is None:
         time.sleep(0.1)
     os.killpg(run.pid, signal.SIGINT)
