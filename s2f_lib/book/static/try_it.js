@@ -355,9 +355,9 @@
       make("i", {}, make("b", { style: `left: ${Math.min(100, Math.max(0, (100 * (value - low)) / (high - low)))}%` })), make("span", {}, right));
     readings.replaceChildren(
       make("dt", {}, "Sex: ", make("strong", {}, strength)),
-      make("dd", {}, line(sex, -1.2, 1.2, "man", "woman"), `Of ${s.synthetic.n} made-up voices that it did not learn from, it reads ${percent(s.synthetic.share)} rightly. `, real(s, (r) => `${percent(r.value)} of ${r.n} rightly`)),
+      make("dd", {}, line(sex, -1.2, 1.2, "man", "woman"), `Of ${s.synthetic.n} made-up voices that it did not learn from, it reads ${percent(s.synthetic.share)} rightly. `, real(s, (r) => `in ${percent(r.value)} of ${r.n} the face drawn is labelled as the speaker's photograph is`)),
       make("dt", {}, "Age: ", make("strong", {}, `about ${Math.round(age / 5) * 5} years`)),
-      make("dd", {}, line(age, 15, 90, "15", "90"), `On the same voices it is off by ${a.synthetic.error.toFixed(0)} years on average; guessing the same age for all is off by ${a.synthetic.guess.toFixed(0)}. `, real(a, (r) => `correlation with the true age ${r.value.toFixed(2)}, N = ${r.n}`)));
+      make("dd", {}, line(age, 15, 90, "15", "90"), `On the same voices it is off by ${a.synthetic.error.toFixed(0)} years on average; guessing the same age for all is off by ${a.synthetic.guess.toFixed(0)}. `, real(a, (r) => `correlation with the age that a classifier gives the photograph ${r.value.toFixed(2)}, N = ${r.n}`)));
   }
 
   function showNeighbours(nearest) {
