@@ -33,7 +33,7 @@ def open_container(video: str | Path) -> Iterator:
 
     video = Path(video)
     if not video.is_file():
-        raise FileNotFoundError(f"no video at {video}")
+        raise FileNotFoundError(f"there is no file {video}")
     if video.stat().st_size == 0:
         raise MediaError(f"{video} is empty (0 bytes)")
     options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from s2f_lib.corpus import storage
 
-__all__ = ["COLUMNS", "STATUSES", "Table", "count", "read", "safe_name", "summary_line", "unique", "write"]
+__all__ = ["COLUMNS", "STATUSES", "Table", "new", "read", "safe_name", "summary_line", "unique", "write"]
 
 Row = dict[str, object]
 
@@ -45,6 +45,12 @@ def safe_name(text: str, what: str = "name") -> str:
         shown = text if len(str(text)) < 60 else str(text)[:57] + "..."
         raise ValueError(f"{what} {shown!r} may not be a file name: letters, digits, '_' and '-' only, at most 100")
     return text
+
+
+def new(clip_id: str, speaker_id: str = "", video_id: str = "", **more: object) -> Row:
+    """A row in the usual order: "ok", in no split, unless `more` says something else."""
+    usual = {"clip_id": clip_id, "speaker_id": speaker_id, "video_id": video_id}
+    return usual | {"split": "", "status": "ok", "reason": ""} | more
 
 
 def write(path: storage.PathLike, rows: Iterable[Mapping[str, object]]) -> storage.Location:
@@ -128,11 +134,6 @@ def unique(rows: Iterable[Row]) -> Iterator[Row]:
         yield row
 
 
-def count(rows: Iterable[Mapping[str, str]]) -> Counter:
-    """Clips by (status, reason)."""
-    return Counter((row["status"], row["reason"]) for row in rows)
-
-
 def summary_line(verb: str, rows: Iterable[Mapping[str, str]]) -> str:
     """The last line of a command, whose numbers add up.
 
@@ -140,7 +141,7 @@ def summary_line(verb: str, rows: Iterable[Mapping[str, str]]) -> str:
     >>> summary_line("cropped", rows)
     'cropped 2 of 4 clips; skipped 2: 2 no face'
     """
-    counts = count(rows)
+    counts = Counter((row["status"], row["reason"]) for row in rows)
     total = sum(counts.values())
     line = f"{verb} {sum(n for (status, _), n in counts.items() if status == 'ok')} of {total} clips"
     for status in STATUSES[1:]:

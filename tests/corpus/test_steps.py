@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from s2f_lib import io
-from s2f_lib.corpus import remote, steps
+from s2f_lib.corpus import steps
 
 
 def raising(error):
@@ -82,7 +82,7 @@ def refuse_first(task):
     well = os.path.exists(settings["well"])
     with open(f"{folder}/asked.txt", "a") as file:
         file.writelines(f"{row['clip_id']}\n" for row in rows)
-    host, gone = remote.Lost("host refuses", "HTTP 429"), remote.Lost("gone", "removed")
+    host, gone = steps.Lost("host refuses", "HTTP 429"), steps.Lost("gone", "removed")
     lost = {} if well else {"c1": host}
     lost["c2"] = gone
     return [steps.attempt(raising(lost[r["clip_id"]]) if r["clip_id"] in lost else dict, r) for r in rows]
