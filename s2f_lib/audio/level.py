@@ -19,6 +19,7 @@ from s2f_lib.audio.recording import blocks, read
 __all__ = ["NoSpeech", "Speech", "leveled", "load_speech"]
 
 PIECE = 0.05  # s
+SHORTEST = 0.5  # s; less is a click, and no speech
 BAND = (100.0, 4000.0)  # Hz
 USUAL_DB = -25.0  # of full scale: the median level of the synthetic voices
 SILENT_DB = -90.0  # a recording whose loudest piece is below this is silent; the rounding of 16 bits is at -98
@@ -65,7 +66,7 @@ def load_speech(path: str | Path, start: float | None = None) -> Speech:
     FileNotFoundError, AudioError
         See `load`.
     NoSpeech
-        If it is silent, or nothing but a steady noise; the message says at which level.
+        If it is silent, nothing but a steady noise (the message says at which level), or too short.
 
     See Also
     --------
@@ -77,6 +78,8 @@ def load_speech(path: str | Path, start: float | None = None) -> Speech:
     waveform, channel = read(path, first, first + CLIP_SECONDS)
     end = first + len(waveform) / SAMPLE_RATE
     sound, level = leveled(waveform, path.name)
+    if end - first < SHORTEST:
+        raise NoSpeech("too short", f"{path.name} holds {end - first:.2f} s of sound; {SHORTEST} s are needed")
     if _steady(waveform):
         raise NoSpeech("no speech", f"{path.name} holds no speech but a steady noise, at {level:.0f} dB of full scale")
     notes = []

@@ -6,6 +6,7 @@ is read in blocks to its end, or to the wanted second; what it says about its ow
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def load(path: str | Path, start: float = 0.0, end: float | None = None) -> np.n
 
 def read(path: str | Path, start: float = 0.0, end: float | None = None) -> tuple[np.ndarray, int | None]:
     """The same, and the number of the channel that was taken because the others cancel it; None if all are averaged."""
-    if not start >= 0 or (end is not None and not start < end <= start + MAX_DURATION):
+    if end is not None and not start < end <= start + MAX_DURATION:
         told = f"got {start} s to {end} s; at most {MAX_DURATION:.0f} s are read at once"
         raise AudioError(f"the part to read must have 0 <= start < end, {told}")
     path, channel = Path(path), None
@@ -92,6 +93,10 @@ def blocks(path: Path, start: float = 0.0) -> Iterator[tuple[int, np.ndarray]]:
     """(rate, (channels, samples) float32): by libsndfile, or by PyAV where it cannot give a single sample."""
     import soundfile
 
+    if not path.is_file():  # a pipe would never be opened
+        raise FileNotFoundError(f"there is no file {path}")
+    if not 0 <= start < math.inf:
+        raise AudioError(f"the part to read must begin at 0 s or later, got {start} s")
     read, reason = _by_soundfile(path, start), "no samples"
     try:
         first = next(read, None)

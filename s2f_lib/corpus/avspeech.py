@@ -106,7 +106,9 @@ def _row(number: int, values: list[str]) -> Row:
     try:
         if len(values) != 5:
             raise ValueError(f"{len(values)} values, 5 are wanted")
-        video, (start, end, x, y) = safe_name(values[0].strip(), "video id"), map(float, values[1:])
+        if not all(re.fullmatch(r"[0-9.eE+-]+", value) for value in values[1:]):  # float() takes 1_0 for 10
+            raise ValueError(f"{', '.join(values[1:])}: numbers are wanted")
+        video, (start, end, x, y) = safe_name(values[0], "video id"), map(float, values[1:])
         if not (0 <= start < end <= start + MAX_CLIP_SECONDS and math.isfinite(end)):
             raise ValueError(f"a clip from {start} s to {end} s")
         if not (0 <= x <= 1 and 0 <= y <= 1):

@@ -9,6 +9,7 @@ the next call.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import json
@@ -236,8 +237,8 @@ class Journal:
             if not line.endswith(b"\n"):
                 self.file.truncate(begin)  # a kill cut it in half
                 break
-            row = json.loads(line)
-            self._note(row, begin)
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # a damaged line: its clip is tried again
+                self._note(json.loads(line), begin)
             begin += len(line)
         return self
 

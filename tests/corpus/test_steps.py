@@ -117,6 +117,18 @@ def test_a_folder_of_an_older_version_goes_on(tmp_path):
     assert [row["status"] for row in rows] == ["ok", "ok"]
 
 
+@pytest.mark.parametrize("damage", [b"\0" * 40, b'{"clip_id": "c0"}', b"[]", b'{"clip'])
+def test_a_damaged_line_of_the_journal_costs_one_more_try(tmp_path, damage):
+    (tmp_path / "well").touch()
+    step = steps.Step("test", refuse_first, {"well": str(tmp_path / "well")})
+    rows = list(steps.run(step, clips(4), tmp_path / "out", progress=False))
+    journal = tmp_path / "out" / "journal.jsonl"
+    lines = journal.read_bytes().splitlines()
+    journal.write_bytes(b"\n".join([damage, *lines[1:]]) + b"\n")
+    assert list(steps.run(step, clips(4), tmp_path / "out", progress=False)) == rows
+    assert (tmp_path / "out" / "asked.txt").read_text().split() == ["c0", "c1", "c2", "c3", "c0"]
+
+
 def crash(task):
     if any(row["clip_id"] == "c2" for row in task[2]):
         os.kill(os.getpid(), signal.SIGKILL)

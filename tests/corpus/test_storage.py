@@ -91,7 +91,7 @@ def test_a_second_call_writes_only_what_is_missing(pairs, parts, address, monkey
     make(pairs, parts, address)
     assert written == [f"{address}/shards/train-000001.tar"]
     assert contents(address) == before
-    with pytest.raises(ValueError, match="something else .plan "):
+    with pytest.raises(ValueError, match=r"something else .plan "):
         build.build(pairs, pairs, parts, address, clips_per_shard=4, progress=False)
     build.build(pairs, pairs, parts, address, clips_per_shard=4, progress=False, overwrite=True)
     assert len([name for name in contents(address) if name.endswith(".tar")]) == 4
