@@ -119,7 +119,7 @@ def test_pickles_are_never_loaded(tmp_path):
     buffer = io.BytesIO()
     np.save(buffer, np.array([Harm()], dtype=object), allow_pickle=True)
     for ending, data in (("v_f.npy", buffer.getvalue()), ("v_f.npy", pickle.dumps(Harm()))):
-        with pytest.raises(ValueError, match=r"(?i)pickle"):
+        with pytest.raises(ValueError, match=r"pickle|magic string"):
             shards.decode(ending, data)
     assert shards.decode("pkl", b"kept as bytes") == b"kept as bytes"
     assert not (tmp_path / "harm").exists()

@@ -33,7 +33,7 @@ def contents(folder):
     found = {}
     for path in [*folder.glob("*"), *folder.glob("shards/*")]:
         name = str(path).removeprefix(str(folder))
-        if path.is_file():
+        if isinstance(path, storage.Address) or path.is_file():
             with path.open("rb") as file:
                 found[name] = file.read()
     return found
