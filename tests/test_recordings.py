@@ -165,18 +165,6 @@ def test_the_message_holds_the_reason_of_both_readers(tmp_path):
         audio.load(tmp_path / "x.wav")
 
 
-@pytest.mark.parametrize("second", [(22_050, 1), (44_100, 2)], ids=["another rate", "another layout"])
-def test_what_changes_in_between_is_read_or_named(tmp_path, second):
-    """Two MP3 files in one, as some podcasts are joined."""
-    rate, channels = second
-    soundfile.write(tmp_path / "a.mp3", tone(2.0, 44_100), 44_100)
-    soundfile.write(tmp_path / "b.mp3", np.stack([tone(2.0, rate)] * channels, axis=1), rate)
-    (tmp_path / "x.mp3").write_bytes((tmp_path / "a.mp3").read_bytes() + (tmp_path / "b.mp3").read_bytes())
-    waveform = audio.load(tmp_path / "x.mp3")
-    assert pitch(waveform) == pytest.approx(440, abs=2)
-    assert len(waveform) == pytest.approx(64_000, abs=5000)
-
-
 @pytest.mark.parametrize("start", [float("nan"), float("inf"), -1.0])
 def test_impossible_beginnings_are_refused(tmp_path, start):
     audio.write(tmp_path / "x.wav", tone())
