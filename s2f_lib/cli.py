@@ -36,8 +36,6 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "pages list": ("the pages, or what can be set on one", "s2f_lib.book.pages:list_main"),
         "pages run": ("execute a page with other parameters, or a grid of them", "s2f_lib.book.pages:run_main"),
         "pages table": ("one row per recorded run below a folder", "s2f_lib.book.pages:table_main"),
-        "pages address": ("the address of your copy, in every place that needs it", "s2f_lib.book.address:main"),
-        "pages execute": ("all of them, into the cache of the book", "s2f_lib.build:main"),
     },
     "Train and measure": {
         "train": ("train a voice encoder", "s2f_lib.training.train:main"),
