@@ -68,7 +68,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Weights and records": {
         "weights list": ("what the library can load by name", "s2f_lib.cli:list_weights"),
-        "weights fetch": ("fetch the real VGG-Face, or convert your copy", "s2f_lib.faces.fetch_weights:main"),
+        "weights fetch": ("fetch the real VGG-Face, or convert your copy", "data_scripts.fetch_vgg_face:main"),
         "weights export-web": ("write the networks as one script for a page", "s2f_lib.book.web:main"),
         "weights publish": ("make weights of a finished run loadable by name", "s2f_lib.training.publish:main"),
         "report": ("judge the claims and fill the documents' tables", "s2f_lib.report.command:main"),
