@@ -14,11 +14,11 @@ status 130; a traceback means a bug. See `guarded`.
 from __future__ import annotations
 
 import argparse
-import dis
 import importlib
 import json
 import os
 import sys
+import traceback
 import zipfile
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
@@ -117,15 +117,12 @@ def guarded(run: Callable[[], int | None], program: str = "s2f") -> int:
 
 
 def _raised_on_purpose(error: Exception) -> bool:
-    """Whether a statement ``raise`` of this project made the error, and not an operation that went wrong."""
-    last = error.__traceback__
-    while last.tb_next:
-        last = last.tb_next
-    frame = last.tb_frame
-    module = frame.f_globals.get("__package__") or frame.f_globals.get("__name__") or ""
-    statement = dis.opname[frame.f_code.co_code[last.tb_lasti]]
+    """Whether a line ``raise ...`` of this project made the error, and not an operation that went wrong."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    package = frame.f_globals.get("__package__") or frame.f_globals.get("__name__") or ""
+    (last,) = traceback.extract_tb(error.__traceback__, limit=-1)
     memory = type(error).__name__ == "OutOfMemoryError"  # torch's
-    return memory or (module.split(".")[0] in OURS and statement == "RAISE_VARARGS")
+    return memory or (package.split(".")[0] in OURS and last.line.startswith("raise"))
 
 
 def one_line(error: BaseException) -> str:
