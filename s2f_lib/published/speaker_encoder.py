@@ -69,12 +69,12 @@ def best_for_strangers() -> str:
 
 def reliability(name: str) -> str:
     """How often the faces that an encoder draws for real voices get the photograph's label; from `voices`."""
-    at = {"corpus": "published, half to report", "encoder": name}
-    row = io.read_record("voices").row("sex_right", **at)
-    constant = io.read_record("voices").value("sex_right", corpus="published", baseline="constant")
-    age = io.read_record("voices").value("age_r", **at)
+    record, at = io.read_record("voices"), {"corpus": "published, half to report", "encoder": name}
+    if not record.matching(measure="sex_right", **at):
+        return f"Nobody has measured how well {name} hears real voices."
+    row, constant = record.row("sex_right", **at), record.value("sex_right", corpus="published", baseline="constant")
     return (
         f"Of {row['n']} real recordings, {row['value']:.0%} of the faces it drew were labelled female or male as the "
         f"speaker's photograph was (always the commoner label: {constant:.0%}); with the photograph's age its faces "
-        f"correlate by {age:.2f}. All else in the face says nothing about the speaker."
+        f"correlate by {record.value('age_r', **at):.2f}. All else in the face says nothing about the speaker."
     )
