@@ -23,7 +23,7 @@ COLORS = {
     "normalized": "#56B4E9",
     "distillation": "#CC79A7",
     "contrastive": "#D55E00",
-    "perfect listener": "#D55E00",
+    "oracle": "#D55E00",
     "demographics": "#CC79A7",
     "sex alone": "#7A5195",
     "sex and decade": "#E69F00",

@@ -1,6 +1,6 @@
 """The paper's evaluation on synthetic people, one table per function.
 
-Pages and the record (`s2f_lib.evaluate.synthetic`) call the same functions, so they cannot disagree about how a
+Pages and the record (`s2f_lib.evaluate.rows`) call the same functions, so they cannot disagree about how a
 number was made.
 """
 
@@ -21,16 +21,6 @@ if TYPE_CHECKING:
 
     from s2f_lib.evaluate.data import EvaluationData
 
-PREDICTORS = (
-    "voice",
-    "mean feature",
-    "random pair",
-    "sex alone",
-    "sex and decade",
-    "demographics",
-    "perfect listener",
-    "another picture",
-)
 KINDS = ("reference", "F2F", "S2F")
 
 
@@ -53,23 +43,22 @@ class Study:
 
     @cached_property
     def predictions(self) -> dict[str, np.ndarray]:
-        """v_s and what stands in for it, each (N, D): see `PREDICTORS`."""
+        """v_s after six and after three seconds, and what stands in for it, by name; each (N, D)."""
         m = self.material
+        models = {
+            "sex alone": baselines.DemographicsOnly(("sex",)),
+            "sex and decade": baselines.DemographicsOnly(("sex", "decade")),
+            "demographics": baselines.DemographicsOnly(),
+            "oracle": baselines.Oracle(),
+        }
         return {
             "voice": m.v_s,
+            "voice, 3 s": m.v_s_short,
             "mean feature": metrics.similarity.mean_feature(m.train_v_f, len(m)),
             "random pair": m.v_f[metrics.similarity.mismatched(len(m))],
-            "sex alone": self._told(("sex",)),
-            "sex and decade": self._told(("sex", "decade")),
-            "demographics": self._told(baselines.KEYS),
-            "perfect listener": baselines.Oracle().fit(m.train_people, m.train_v_f).predict(m.people),
+            **{name: model.fit(m.train_people, m.train_v_f).predict(m.people) for name, model in models.items()},
             "another picture": m.v_f_other,
         }
-
-    def _told(self, keys: tuple[str, ...]) -> np.ndarray:
-        """Features predicted from labels, (N, D)."""
-        m = self.material
-        return baselines.DemographicsOnly(keys).fit(m.train_people, m.train_v_f).predict(m.people)
 
     @cached_property
     def faces(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -101,19 +90,16 @@ class Study:
 
 def similarity_table(study: Study) -> pd.DataFrame:
     """Table 2 of the paper with the baselines: angle, L2, L1 for 6 s, 3 s, and every stand-in."""
-    m, p = study.material, study.predictions
-    rows = {"voice, 6 s": p["voice"], "voice, 3 s": m.v_s_short}
-    rows |= {name: p[name] for name in PREDICTORS[1:]}
-    return metrics.similarity.table(rows, m.v_f)
+    named = {"voice": "voice, 6 s"}
+    rows = {named.get(name, name): predicted for name, predicted in study.predictions.items()}
+    return metrics.similarity.table(rows, study.material.v_f)
 
 
 def retrieval_ranks(
     study: Study, predictor: str = "voice", metric: str = "cosine", **options
 ) -> metrics.retrieval.Ranks:
     """Ranks of a predictor in the gallery of true features."""
-    m = study.material
-    queries = m.v_s_short if predictor == "voice, 3 s" else study.predictions[predictor]
-    return metrics.retrieval.rank(queries, m.v_f, metric=metric, **options)
+    return metrics.retrieval.rank(study.predictions[predictor], study.material.v_f, metric=metric, **options)
 
 
 def retrieval_table(study: Study) -> pd.DataFrame:
@@ -129,7 +115,7 @@ def retrieval_table(study: Study) -> pd.DataFrame:
         ("sex alone", "cosine"),
         ("sex and decade", "cosine"),
         ("demographics", "cosine"),
-        ("perfect listener", "cosine"),
+        ("oracle", "cosine"),
         ("mean feature", "cosine"),
         ("another picture", "cosine"),
     ):
@@ -156,7 +142,7 @@ def within_table(study: Study) -> pd.DataFrame:
     }
     rows = {}
     for gallery, groups in galleries.items():
-        for name in ("voice", "sex and decade", "demographics", "perfect listener"):
+        for name in ("voice", "sex and decade", "demographics", "oracle"):
             ranks = retrieval_ranks(study, name, groups=groups)
             kept = ranks.where(ranks.size >= 5)
             if len(kept) < 2:  # too few people for galleries of this kind
@@ -197,27 +183,17 @@ def attribute_table(study: Study) -> pd.DataFrame:
     """Agreement of sex, group, decade on true faces, F2F, S2F, and F2F against S2F, beside the constant guess."""
     import pandas as pd
 
-    people, labels = study.material.people, study.labels
-    truth = {"sex": people["sex"], "group": people["group"], "decade": _decades(people["age"])}
+    said = {"assigned": study.material.people} | study.labels
     rows = {}
-    for what, assigned in truth.items():
-        said = {kind: _decades(t["age"]) if what == "decade" else t[what] for kind, t in labels.items()}
-        for kind in KINDS:
-            rows[what, f"assigned x {kind}"] = metrics.labels.summary(assigned.to_numpy(), said[kind].to_numpy())
-        rows[what, "F2F x S2F"] = metrics.labels.summary(said["F2F"].to_numpy(), said["S2F"].to_numpy())
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    near = {}
-    for kind in KINDS:
-        near["decade", f"assigned x {kind}"] = metrics.labels.within_one_decade(people["age"], labels[kind]["age"])
-    near["decade", "F2F x S2F"] = metrics.labels.within_one_decade(labels["F2F"]["age"], labels["S2F"]["age"])
-    table["within_one"] = pd.Series(near)
-    return table
-
-
-def _decades(age: pd.Series) -> pd.Series:
-    import pandas as pd
-
-    return pd.Series(metrics.labels.decade(age.to_numpy(float)), index=age.index)
+    for what in ("sex", "group", "decade"):
+        of = {
+            who: metrics.labels.decade(table["age"].to_numpy(float)) if what == "decade" else table[what].to_numpy()
+            for who, table in said.items()
+        }
+        for a, b in (*(("assigned", kind) for kind in KINDS), ("F2F", "S2F")):
+            near = (np.abs(of[a] - of[b]) <= 10).mean() if what == "decade" else np.nan
+            rows[what, f"{a} x {b}"] = metrics.labels.summary(of[a], of[b]) | {"within_one": float(near)}
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def error_by_group(study: Study) -> dict[str, pd.DataFrame]:

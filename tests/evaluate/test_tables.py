@@ -7,8 +7,8 @@ import pytest
 
 from s2f_lib import cli, io
 from s2f_lib.audio import degrade
-from s2f_lib.evaluate import data, synthetic, tables
-from s2f_lib.evaluate import main as evaluation
+from s2f_lib.evaluate import command, data, tables
+from s2f_lib.evaluate import rows as record_rows
 
 ROWS = [{"measure": "angle", "value": 1.0}]
 
@@ -36,7 +36,7 @@ def test_within_tables_compare_inside_groups_only(small_study):
 
 
 def test_the_record_has_only_finite_numbers_and_ordered_intervals(small_study, stand_ins, tmp_path):
-    rows = synthetic.run(small_study, stand_ins[1], degraded=8)
+    rows = record_rows.run(small_study, stand_ins[1], degraded=8)
     path = io.write_record(tmp_path / "r.json", rows=rows, command="c", n=56, seconds=1)  # refuses what is not finite
     found = io.read_record(path)
     assert len(found.rows) > 150
@@ -99,8 +99,8 @@ def test_command_explains_missing_weights(capsys):
 
 
 def test_record_goes_where_it_is_asked(tmp_path):
-    options = evaluation.parser().parse_args(["--out", str(tmp_path / "evaluation_small.json")])
-    path = evaluation.write(options, 5, ROWS, "", 1.0)
+    options = command.parser().parse_args(["--out", str(tmp_path / "evaluation_small.json")])
+    path = command.write(options, 5, ROWS, "", 1.0)
     record = json.loads(path.read_text())
     assert path.parent == tmp_path
     assert record["command"].startswith("s2f evaluate --corpus synthetic")
@@ -108,8 +108,8 @@ def test_record_goes_where_it_is_asked(tmp_path):
 
 
 def command_and_seeds(tmp_path, *typed):
-    options = evaluation.parser().parse_args([*typed, "--out", str(tmp_path / "evaluation_small.json")])
-    record = json.loads(evaluation.write(options, 5, ROWS, "", 1.0).read_text())
+    options = command.parser().parse_args([*typed, "--out", str(tmp_path / "evaluation_small.json")])
+    record = json.loads(command.write(options, 5, ROWS, "", 1.0).read_text())
     return record["command"].removesuffix(" --out results/evaluation_small.json"), record["seeds"]
 
 

@@ -12,10 +12,9 @@ from pathlib import Path
 from s2f_lib import hub, io
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import command, data
+from s2f_lib.evaluate import data
 from s2f_lib.io import row
-from s2f_lib.metrics import labels
-from s2f_lib.metrics.inference import Interval
+from s2f_lib.metrics import labels, retrieval, similarity
 from s2f_lib.studies.ethics import experiments, predictions
 from s2f_lib.studies.ethics.experiments import RARE, WORLDS, Context
 
@@ -31,7 +30,8 @@ def run(stage: Context, encoder) -> list[dict]:
     ]
     for by, predictor in LISTENERS.items():
         for world, found in experiments.worlds(stage, by=by).items():
-            rows += [_follows(name, value, world, predictor) for name, value in found.items()]
+            of = {"experiment": "worlds", "world": world, "predictor": predictor}
+            rows += [row("sex_right" if key == "sex" else "r", found[key], **of, attribute=key) for key in found]
         for world in ("confounded", "physiology"):
             of = {"experiment": "language switch", "world": world, "predictor": predictor}
             found = experiments.language_switch(stage, world, by=by)
@@ -45,7 +45,10 @@ def run(stage: Context, encoder) -> list[dict]:
         progress=stage.progress,
     )[:, 0]
     rows += experiments.identity(stage, v_s)
-    for by, table in experiments.errors_by_group(stage, v_s).items():
+    people, v_f = stage.test("physiology").table(), stage.test_v_f
+    right = ((stage.draw(v_s)["male"].to_numpy() > 0.5) == (people["sex"].to_numpy() == "male")).astype(float)
+    errors = labels.errors(people, similarity.angle_deg(v_s, v_f), right, retrieval.rank(v_s, v_f).hit_percent(10))
+    for by, table in errors.items():
         rows += labels.group_rows(table, by)
     for world in WORLDS:
         of = {"experiment": "body", "world": world, "predictor": "ridge baseline"}
@@ -54,12 +57,6 @@ def run(stage: Context, encoder) -> list[dict]:
     rows += [row("auc", experiments.style(stage, world), **of, world=world) for world in ("style", "physiology")]
     came_true = predictions.check(io.Record(rows)).items()
     return rows + [row("came_true", int(true), experiment="predictions", prediction=key) for key, true in came_true]
-
-
-def _follows(name: str, value: Interval, world: str, predictor: str) -> dict:
-    """A row of the worlds: how one attribute of the drawn face follows the true one."""
-    of = {"experiment": "worlds", "attribute": name, "world": world, "predictor": predictor}
-    return row("sex_right" if name == "sex" else "r", value, **of)
 
 
 def _rare(stage: Context) -> list[dict]:
@@ -90,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     started = time.time()
     networks = [hub.load(name) for name in ("synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic")]
-    encoder = command.load_encoder(options.weights)
+    encoder = data.load_encoder(options.weights)
     io.refuse_uncommitted(Path(options.out))
     stage = Context(*networks, options.train_people, options.people, options.workers, not options.quiet)
     rows = run(stage, encoder)

@@ -269,11 +269,3 @@ def style(stage: Context, world: str) -> Interval:
         return metrics.verification.auc(score[member == 1], score[member == 0])
 
     return metrics.inference.bootstrap(auc, score, member, times=300)
-
-
-def errors_by_group(stage: Context, v_s: np.ndarray) -> dict[str, pd.DataFrame]:
-    """Of the shipped encoder: angle and share of right sex labels by sex, decade, group, language and crossings."""
-    people = stage.test("physiology").table()
-    right = ((stage.draw(v_s)["male"].to_numpy() > 0.5) == (people["sex"].to_numpy() == "male")).astype(float)
-    top = metrics.retrieval.rank(v_s, stage.test_v_f).hit_percent(10)
-    return metrics.labels.errors(people, metrics.similarity.angle_deg(v_s, stage.test_v_f), right, top)

@@ -21,9 +21,8 @@ NAMES = {
     "voice": {"predictor": "voice", "seconds": 6},
     "voice, 6 s": {"predictor": "voice", "seconds": 6},
     "voice, 3 s": {"predictor": "voice", "seconds": 3},
-    "perfect listener": {"predictor": "oracle"},
 }
-RANKED = ("voice", "voice, 3 s", "sex alone", "sex and decade", "demographics", "perfect listener")
+RANKED = ("voice", "voice, 3 s", "sex alone", "sex and decade", "demographics", "oracle")
 
 
 def run(study: Study, encoder, untrained: np.ndarray | None = None, degraded: int = 150) -> list[dict]:
@@ -54,10 +53,10 @@ def similarity_rows(study: Study) -> Rows:
     for name, found in tables.similarity_table(study).iterrows():
         ends = {"low": found["low"], "high": found["high"]}
         yield row("angle", found["angle_deg"], **of, **_who(name)) | ends
-    m = study.material
-    own = similarity.angle_deg(m.v_s, m.v_f)
-    for name, other in (("voice, 3 s", m.v_s_short), ("sex alone", study.predictions["sex alone"])):
-        gain = inference.mean_interval(similarity.angle_deg(other, m.v_f) - own)
+    v_f, found = study.material.v_f, study.predictions
+    for name in ("voice, 3 s", "sex alone"):
+        gain = similarity.angle_deg(found[name], v_f) - similarity.angle_deg(found["voice"], v_f)
+        gain = inference.mean_interval(gain)
         yield row("angle_gain", gain, **of, **_who("voice"), against=name)
 
 
