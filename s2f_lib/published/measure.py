@@ -25,9 +25,9 @@ from s2f_lib.published import (
 CURVE = (50, 100, 200, 400, 800)
 
 
-def measure_part(folder: str | Path, part: str, limit: int | None = None, progress: bool = True) -> findings.Findings:
+def measure_part(folder: str | Path, part: str, progress: bool = True) -> findings.Findings:
     """Measure the authors' pictures of one part: labels, ages, craniofacial table, similarity, exaggeration."""
-    opened = layout.open_part(folder, part).head(limit)
+    opened = layout.open_part(folder, part)
     speakers = np.array([clip.speaker for clip in opened])
     kinds = {kind: pictures.pictures(opened, kind, progress) for kind in opened.kinds}
     named = np.array([clip.label or "" for clip in opened])
@@ -61,14 +61,12 @@ def add_published(found: findings.Findings) -> None:
     found.add("median_rank", float(np.median(paper.TRUE_RANKS)), **of)
 
 
-def pairs_of(
-    folder: str | Path, part: str, limit: int | None = None, progress: bool = True, own: bool = False
-) -> contest.Pairs:
+def pairs_of(folder: str | Path, part: str, progress: bool = True, own: bool = False) -> contest.Pairs:
     """Voice feature, true face and the authors' picture of every clip where all three could be measured.
 
     With ``own``, also what our own voice encoder needs: its hidden feature, and the sound itself.
     """
-    opened = layout.open_part(folder, part).head(limit)
+    opened = layout.open_part(folder, part)
     true, theirs = (pictures.pictures(opened, kind, progress) for kind in ("true", "s2f_07"))
     heard = voices.voices(opened, progress)
     whole = true.ok & theirs.ok & heard.ok
