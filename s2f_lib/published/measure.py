@@ -9,18 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from s2f_lib import io
-from s2f_lib.published import (
-    agreement,
-    contest,
-    distances,
-    findings,
-    layout,
-    own_encoder,
-    paper,
-    pictures,
-    shapes,
-    voices,
-)
+from s2f_lib.published import comparisons, contest, findings, layout, own_encoder, paper, pictures, voices
 
 CURVE = (50, 100, 200, 400, 800)
 
@@ -38,9 +27,9 @@ def measure_part(folder: str | Path, part: str, progress: bool = True) -> findin
     for kind, measured in kinds.items():
         found.add("faces", int(measured.ok.sum()), experiment="counts", picture=kind)
         found.add("unreadable", int((measured.status == "unreadable").sum()), experiment="counts", picture=kind)
-    agreement.measure(kinds, speakers, found, named if all(named) else None)
-    shapes.measure(kinds, found)
-    distances.measure(kinds, speakers, found)
+    comparisons.measure_labels(kinds, speakers, found, named if all(named) else None)
+    comparisons.measure_shapes(kinds, found)
+    comparisons.measure_distances(kinds, speakers, found)
     return found
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from s2f_lib import io, metrics
 from s2f_lib.cli import main
-from s2f_lib.published import contest, distances, findings, layout, measure, own_encoder, pictures, voices
+from s2f_lib.published import comparisons, contest, findings, layout, measure, own_encoder, pictures, voices
 
 
 def first(part, n):
@@ -91,7 +91,7 @@ def made_up(monkeypatch):
     monkeypatch.setattr(voices, "measure_voice", voice)
     monkeypatch.setattr(own_encoder, "_measure", lambda path: {"feature": voice(path)["feature"][:64]})
     monkeypatch.setattr(
-        own_encoder, "fine_tuned", lambda sound, face, speakers, seed: distances.centred_cosine(face, face)
+        own_encoder, "fine_tuned", lambda sound, face, speakers, seed: comparisons.centred_cosine(face, face)
     )
 
 
@@ -174,7 +174,7 @@ def test_counts_and_rows_say_the_same():
             )
             assert again.estimate == pytest.approx(row["value"], abs=1e-9)
             assert (again.low, again.high) == pytest.approx((row["low"], row["high"]), abs=0.02)
-    curve = distances.cumulative(findings.counts(measured, "ranks", reference="true", picture="f2f"))
+    curve = comparisons.cumulative(findings.counts(measured, "ranks", reference="true", picture="f2f"))
     found = measured.value("top_percent", reference="true", picture="f2f", k=10)
     assert curve[9] == pytest.approx(found, abs=0.01)
     with pytest.raises(KeyError, match="0 entries of 'ranks'"):

@@ -17,7 +17,7 @@ import numpy as np
 from s2f_lib import metrics
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import baselines, data
+from s2f_lib.evaluate import appearance, baselines, data
 from s2f_lib.io import row
 from s2f_lib.metrics.inference import Interval
 from s2f_lib.studies.ethics import effects
@@ -82,11 +82,14 @@ class Context:
     @cached_property
     def truth(self) -> pd.DataFrame:
         """Attributes of those faces."""
-        return effects.true_attributes(*self.canonical, self.test("physiology").table())
+        people = self.test("physiology").table()
+        people["male"] = (people["sex"] == "male").astype(float)
+        return effects.attributes(*self.canonical, people)
 
     def draw(self, v: np.ndarray) -> pd.DataFrame:
         """Attributes of the faces that the decoder draws for features (N, D)."""
-        return effects.drawn_attributes(*data.decode(self.decoder, v), self.reader)
+        pictures, landmarks = data.decode(self.decoder, v)
+        return effects.attributes(pictures, landmarks, appearance.read(self.reader, pictures))
 
     def perfect(self, world: str) -> baselines.Oracle:
         """The perfect listener of a world."""
