@@ -62,9 +62,8 @@ def skin_and_hair(images: np.ndarray) -> dict[str, np.ndarray]:
     """Lightness (relative luminance of the displayed colour) of both cheeks and of the hair, (N,)."""
     light = small(images).astype(float) @ np.array([0.2126, 0.7152, 0.0722])
     checks.features(light.reshape(len(light), -1), "images")
-    return {"skin": _mean_of(light, CHEEKS), "hair": _mean_of(light, HAIR)}
-
-
-def _mean_of(light: np.ndarray, boxes: tuple) -> np.ndarray:
-    parts = [light[:, slice(*rows), slice(*columns)].reshape(len(light), -1) for rows, columns in boxes]
-    return np.concatenate(parts, axis=1).mean(axis=1)
+    found = {}
+    for name, boxes in (("skin", CHEEKS), ("hair", HAIR)):
+        parts = [light[:, slice(*rows), slice(*columns)].reshape(len(light), -1) for rows, columns in boxes]
+        found[name] = np.concatenate(parts, axis=1).mean(axis=1)
+    return found

@@ -33,14 +33,6 @@ NO_CAUSE = ("voice_idiolect",)  # seed of personal habits, not a quantity
 KEYS = ("sex", "decade", "group", "language")
 
 
-def voice_columns(people: pd.DataFrame) -> list[str]:
-    """Names of the voice parameters in ``population.table()``."""
-    names = [c for c in people.columns if c.startswith("voice_") and c not in NO_CAUSE]
-    if not names:
-        raise ValueError("the table has no voice_... columns; it should be population.table()")
-    return names
-
-
 def _keys(people: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
@@ -138,7 +130,9 @@ class Oracle:
             raise ValueError(f"{len(people)} people for {len(v_f)} features")
         if len(v_f) < 20:
             raise ValueError(f"{len(v_f)} training people are too few for an oracle; take at least 20, better 1,000")
-        self.columns_ = voice_columns(people)
+        self.columns_ = [c for c in people.columns if c.startswith("voice_") and c not in NO_CAUSE]
+        if not self.columns_:
+            raise ValueError("the table has no voice_... columns; it should be population.table()")
         self.languages_ = np.unique(people["language"])
         k = min(self.components, len(v_f) - 1, v_f.shape[1])
         self.pca_ = PCA(k, svd_solver="randomized", random_state=0).fit(v_f)
@@ -147,12 +141,12 @@ class Oracle:
         x, y = self._design(people), self.pca_.transform(v_f)
         held = np.random.default_rng(0).permutation(len(x))[: max(4, len(x) // 5)]
         kept = np.setdiff1d(np.arange(len(x)), held)
-        self.scores_ = {}
+        scores = {}
         for name in ("ridge", "ridge and boosting"):
-            guess = self._predict(self._fit(name, x[kept], y[kept]), x[held])
-            self.scores_[name] = float(_mean_cosine(self.pca_.inverse_transform(guess), v_f[held]))
-        self.chosen_ = max(self.scores_, key=self.scores_.get)
-        self.models_ = self._fit(self.chosen_, x, y)
+            guess = self.pca_.inverse_transform(self._predict(self._fit(name, x[kept], y[kept]), x[held]))
+            cosine = checks.directions(guess, "guess") * checks.directions(v_f[held].astype(float), "v_f")
+            scores[name] = float(cosine.sum(axis=1).mean())
+        self.models_ = self._fit(max(scores, key=scores.get), x, y)
         return self
 
     def predict(self, people: pd.DataFrame) -> np.ndarray:
@@ -189,11 +183,6 @@ class Oracle:
         for i, model in enumerate(models[1:]):
             y[:, i] += model.predict(x)
         return y
-
-
-def _mean_cosine(a: np.ndarray, b: np.ndarray) -> float:
-    top = (a * b).sum(axis=1)
-    return float((top / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))).mean())
 
 
 @cache

@@ -17,9 +17,10 @@ from s2f_lib.io import row
 from s2f_lib.metrics import craniofacial, inference, labels, retrieval, similarity
 
 Rows = Iterator[dict[str, Any]]
+VOICE = {"predictor": "voice", "seconds": 6}
 NAMES = {
-    "voice": {"predictor": "voice", "seconds": 6},
-    "voice, 6 s": {"predictor": "voice", "seconds": 6},
+    "voice": VOICE,
+    "voice, 6 s": VOICE,
     "voice, 3 s": {"predictor": "voice", "seconds": 3},
 }
 RANKED = ("voice", "voice, 3 s", "sex alone", "sex and decade", "demographics", "oracle")
@@ -43,21 +44,17 @@ def run(study: Study, encoder, untrained: np.ndarray | None = None, degraded: in
     ]
 
 
-def _who(name: str) -> dict[str, Any]:
-    return NAMES.get(name, {"predictor": name})
-
-
 def similarity_rows(study: Study) -> Rows:
     """Angles of the voice and the baselines, and how much nearer six seconds are."""
     of = {"experiment": "similarity"}
     for name, found in tables.similarity_table(study).iterrows():
         ends = {"low": found["low"], "high": found["high"]}
-        yield row("angle", found["angle_deg"], **of, **_who(name)) | ends
+        yield row("angle", found["angle_deg"], **of, **NAMES.get(name, {"predictor": name})) | ends
     v_f, found = study.material.v_f, study.predictions
     for name in ("voice, 3 s", "sex alone"):
         gain = similarity.angle_deg(found[name], v_f) - similarity.angle_deg(found["voice"], v_f)
         gain = inference.mean_interval(gain)
-        yield row("angle_gain", gain, **of, **_who("voice"), against=name)
+        yield row("angle_gain", gain, **of, **VOICE, against=name)
 
 
 def retrieval_rows(study: Study) -> Rows:
@@ -70,11 +67,11 @@ def retrieval_rows(study: Study) -> Rows:
         for name in RANKED:
             ranks = tables.retrieval_ranks(study, name, groups=groups)
             ranks = ranks.where(ranks.size >= 5)  # a lineup needs a few faces
-            yield from retrieval.rows(ranks, **of, **_who(name), within=within)
+            yield from retrieval.rows(ranks, **of, **NAMES.get(name, {"predictor": name}), within=within)
         yield from retrieval.chance_rows(ranks, **of, predictor="chance", within=within)
     for metric in ("l2", "l1"):
         ranks = tables.retrieval_ranks(study, metric=metric)
-        yield from retrieval.rows(ranks, experiment="retrieval", metric=metric, **_who("voice"))
+        yield from retrieval.rows(ranks, experiment="retrieval", metric=metric, **VOICE)
     for name, found in tables.gallery_table(study).iterrows():
         queries, gallery = name.split(" among ")
         where = {"experiment": "gallery", "queries": queries, "gallery": gallery}
@@ -84,7 +81,7 @@ def retrieval_rows(study: Study) -> Rows:
     own = tables.retrieval_ranks(study).hit_percent(10)
     for name in ("demographics", "sex and decade", "sex alone", "voice, 3 s"):
         gain = inference.mean_interval(own - tables.retrieval_ranks(study, name).hit_percent(10))
-        yield row("top_percent_gain", gain, **of, **_who("voice"), against=name, k=10)
+        yield row("top_percent_gain", gain, **of, **VOICE, against=name, k=10)
 
 
 def label_rows(study: Study) -> Rows:
