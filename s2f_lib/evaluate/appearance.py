@@ -35,12 +35,12 @@ def small(images: np.ndarray) -> np.ndarray:
     return images.reshape(n, SIDE, step, SIDE, step, 3).mean(axis=(2, 4), dtype=np.float32) / 255
 
 
-def read(reader, images: np.ndarray) -> pd.DataFrame:
+def read(classifier, images: np.ndarray) -> pd.DataFrame:
     """Labels of canonical faces.
 
     Parameters
     ----------
-    reader : s2f_lib.faces.attributes.AttributeNet
+    classifier : s2f_lib.faces.attributes.AttributeNet
     images : np.ndarray, shape (N, S, S, 3), uint8
 
     Returns
@@ -52,7 +52,7 @@ def read(reader, images: np.ndarray) -> pd.DataFrame:
 
     from s2f_lib import faces
 
-    labels = reader.label(faces.to_tensor(images))
+    labels = classifier.label(faces.to_tensor(images))
     columns = {"sex": labels.sex, "male": labels.sex_probability[:, 1], "group": labels.group}
     columns["age"] = np.clip(labels.age, 18, 85).astype(float)
     return pd.DataFrame(columns | skin_and_hair(images))

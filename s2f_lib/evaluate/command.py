@@ -59,10 +59,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _synthetic(options: argparse.Namespace, encoder, recogniser) -> tuple:
     import torch
 
-    from s2f_lib.evaluate import data, rows, tables
+    from s2f_lib.evaluate import data, rows, study
     from s2f_lib.voice_encoder import VoiceEncoder
 
-    s = tables.evaluation(
+    s = study.evaluation(
         recogniser,
         encoder,
         hub.load(options.decoder),

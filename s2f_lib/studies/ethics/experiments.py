@@ -38,7 +38,7 @@ class Context:
 
     recogniser: object
     decoder: object
-    reader: object
+    classifier: object
     train_n: int = 1500
     test_n: int = 1000
     workers: int = 2
@@ -89,7 +89,7 @@ class Context:
     def draw(self, v: np.ndarray) -> pd.DataFrame:
         """Attributes of the faces that the decoder draws for features (N, D)."""
         pictures, landmarks = data.decode(self.decoder, v)
-        return effects.attributes(pictures, landmarks, appearance.read(self.reader, pictures))
+        return effects.attributes(pictures, landmarks, appearance.read(self.classifier, pictures))
 
     def perfect(self, world: str) -> baselines.Oracle:
         """The perfect listener of a world."""
@@ -112,35 +112,35 @@ class Context:
         return effects.attribute_correlations(self.draw(v), self.truth.iloc[: len(v)].reset_index(drop=True))
 
 
-def worlds(stage: Context, by: str = "light") -> dict[str, dict[str, Interval]]:
+def worlds(context: Context, by: str = "light") -> dict[str, dict[str, Interval]]:
     """Which attributes of the drawn face follow the voice in which world; ``by`` "light" or "perfect" listener."""
     out = {}
     for world in WORLDS:
         if by == "perfect":
-            v = stage.perfect(world).predict(stage.test(world).table())
+            v = context.perfect(world).predict(context.test(world).table())
         else:
-            v = stage.light(world).predict(stage.heard(world, "test")[:, 0])
-        out[world] = stage.follow(v)
+            v = context.light(world).predict(context.heard(world, "test")[:, 0])
+        out[world] = context.follow(v)
     return out
 
 
-def language_switch(stage: Context, world: str, by: str = "light") -> dict[str, Interval]:
+def language_switch(context: Context, world: str, by: str = "light") -> dict[str, Interval]:
     """The first 200 test people speak a language of group A, then one of group D: how far does each attribute move?
 
     1 is the mean difference of the true faces of the two groups; attributes in which they differ little are left out.
     """
-    people = stage.test(world)[: min(200, stage.test_n)]
+    people = context.test(world)[: min(200, context.test_n)]
     if by == "perfect":
-        model = stage.perfect(world)
+        model = context.perfect(world)
         said = [model.predict(people.table().assign(language=language)) for language in SWITCH]
     else:
-        model = stage.light(world)
-        options = {"workers": stage.workers, "progress": stage.progress}
+        model = context.light(world)
+        options = {"workers": context.workers, "progress": context.progress}
         said = [
             model.predict(baselines.clip_features(people, language=language, **options)[:, 0]) for language in SWITCH
         ]
-    before, after = (stage.draw(v) for v in said)
-    group, truth = stage.test(world).group, stage.truth
+    before, after = (context.draw(v) for v in said)
+    group, truth = context.test(world).group, context.truth
     out = {}
     for name in ("skin", "hair", "nose"):
         values = truth[name].to_numpy()
@@ -149,7 +149,7 @@ def language_switch(stage: Context, world: str, by: str = "light") -> dict[str, 
     return out
 
 
-def rare_group(stage: Context) -> pd.DataFrame:
+def rare_group(context: Context) -> pd.DataFrame:
     """One group whole, at 5 %, absent, and at 5 % with balanced sampling; the perfect listener of the confounded world.
 
     Rows: those corpora. Columns: mean error of skin lightness and angle to the true feature, for the group and for
@@ -157,7 +157,7 @@ def rare_group(stage: Context) -> pd.DataFrame:
     """
     import pandas as pd
 
-    table, people = (who("confounded").table() for who in (stage.train, stage.test))
+    table, people = (who("confounded").table() for who in (context.train, context.test))
     groups = table["group"].to_numpy(str)
     corpora = {
         "all": np.arange(len(table)),
@@ -169,9 +169,9 @@ def rare_group(stage: Context) -> pd.DataFrame:
     rows = {}
     for name, kept in corpora.items():
         model = baselines.Oracle(boosted_components=0)
-        v = model.fit(table.iloc[kept].reset_index(drop=True), stage.train_v_f[kept]).predict(people)
-        angle = metrics.similarity.angle_deg(v, stage.test_v_f)
-        error = np.abs(stage.draw(v)["skin"].to_numpy() - stage.truth["skin"].to_numpy())
+        v = model.fit(table.iloc[kept].reset_index(drop=True), context.train_v_f[kept]).predict(people)
+        angle = metrics.similarity.angle_deg(v, context.test_v_f)
+        error = np.abs(context.draw(v)["skin"].to_numpy() - context.truth["skin"].to_numpy())
         rows[name] = {
             "skin_error_group": error[inside].mean(),
             "skin_error_others": error[~inside].mean(),
@@ -182,20 +182,20 @@ def rare_group(stage: Context) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def identity(stage: Context, v_s: np.ndarray) -> list[dict]:
+def identity(context: Context, v_s: np.ndarray) -> list[dict]:
     """What the shipped encoder's feature (of the test people) gives an attacker, as rows of the record."""
-    people = stage.test("physiology").table()
-    train = stage.train("physiology").table()
-    told = baselines.DemographicsOnly().fit(train, stage.train_v_f).predict(people)
-    heard = baselines.DemographicsOnly(("sex", "decade")).fit(train, stage.train_v_f).predict(people)
+    people = context.test("physiology").table()
+    train = context.train("physiology").table()
+    told = baselines.DemographicsOnly().fit(train, context.train_v_f).predict(people)
+    heard = baselines.DemographicsOnly(("sex", "decade")).fit(train, context.train_v_f).predict(people)
     decades = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
     cell = np.array([" ".join(x) for x in zip(people["sex"], decades, people["group"], strict=True)])
     cell = np.unique(cell, return_inverse=True)[1]
     predicted = {"voice": v_s, "told": told, "heard": heard}
-    top = {name: metrics.retrieval.rank(v, stage.test_v_f).hit_percent(10) for name, v in predicted.items()}
-    alike = metrics.retrieval.rank(v_s, stage.test_v_f, groups=cell)
+    top = {name: metrics.retrieval.rank(v, context.test_v_f).hit_percent(10) for name, v in predicted.items()}
+    alike = metrics.retrieval.rank(v_s, context.test_v_f, groups=cell)
     alike = alike.where(alike.size >= 2)
-    cosine = metrics.similarity.cosines(v_s, stage.test_v_f)
+    cosine = metrics.similarity.cosines(v_s, context.test_v_f)
     of = {"experiment": "identity", "predictor": "voice"}
     alone = {"within": "sex, decade and group"}
     mean, auc_of = metrics.inference.mean_interval, metrics.verification.auc_of_people
@@ -204,12 +204,12 @@ def identity(stage: Context, v_s: np.ndarray) -> list[dict]:
         row("top_percent_gain", mean(top["voice"] - top["told"]), **of, against="demographics", k=10),
         row("top_percent_gain", mean(top["voice"] - top["heard"]), **of, against="sex and decade", k=10),
         row("match", mean(alike.match(2)), **of, **alone, k=2),
-        row("recall_at", mean(metrics.retrieval.rank(v_s, stage.test_v_f).hit(1)), **of, k=1),
+        row("recall_at", mean(metrics.retrieval.rank(v_s, context.test_v_f).hit(1)), **of, k=1),
         row("auc", auc, **of, **alone),
     ]
 
 
-def shortcut(stage: Context, link: float = 0.9) -> dict[str, Interval]:
+def shortcut(context: Context, link: float = 0.9) -> dict[str, Interval]:
     """Train where the recording betrays the group, and test where the link holds, is broken, and is reversed.
 
     Groups C and D are recorded by telephone with probability ``link``, A and B with 1 - ``link``; the fair corpus
@@ -217,15 +217,15 @@ def shortcut(stage: Context, link: float = 0.9) -> dict[str, Interval]:
     """
     line = (None, degrade.telephone())
     rng = np.random.default_rng(0)
-    heard = {which: stage.heard("physiology", which, line) for which in ("train", "test")}
+    heard = {which: context.heard("physiology", which, line) for which in ("train", "test")}
 
     def recorded(which: str, probability: float) -> np.ndarray:
         n = len(heard[which])
-        group = (stage.train("physiology") if which == "train" else stage.test("physiology")).group[:n]
+        group = (context.train("physiology") if which == "train" else context.test("physiology")).group[:n]
         telephone = rng.random(n) < np.where(np.isin(group, ("C", "D")), probability, 1 - probability)
         return heard[which][np.arange(n), telephone.astype(int)]
 
-    v_f = stage.train_v_f[: len(heard["train"])]
+    v_f = context.train_v_f[: len(heard["train"])]
     betrayed = baselines.RidgeBaseline().fit(recorded("train", link), v_f)
     fair = baselines.RidgeBaseline().fit(recorded("train", 0.5), v_f)
     tests = {
@@ -236,15 +236,15 @@ def shortcut(stage: Context, link: float = 0.9) -> dict[str, Interval]:
     }
     out = {}
     for name, (model, probability) in tests.items():
-        out[name] = stage.follow(model.predict(recorded("test", probability)))["skin"]
+        out[name] = context.follow(model.predict(recorded("test", probability)))["skin"]
     return out
 
 
-def body(stage: Context, world: str) -> dict[str, Interval]:
+def body(context: Context, world: str) -> dict[str, Interval]:
     """How well the body itself is heard: r within sex of tract length, height, jaw and lower face (scores), age."""
     columns = {"tract length": "voice_vtl", "height": "height_cm", "jaw score": "jaw", "lower face": "lower_face"}
-    heard, heard_test = stage.heard(world)[:, 0], stage.heard(world, "test")[:, 0]
-    train, test = stage.train(world).table()[: len(heard)], stage.test(world).table()[: len(heard_test)]
+    heard, heard_test = context.heard(world)[:, 0], context.heard(world, "test")[:, 0]
+    train, test = context.train(world).table()[: len(heard)], context.test(world).table()[: len(heard_test)]
     target = train[list(columns.values())].to_numpy(float)
     centre, spread = target.mean(axis=0), target.std(axis=0)
     guess = baselines.RidgeBaseline(components=0).fit(heard, (target - centre) / spread).predict(heard_test)
@@ -257,16 +257,16 @@ def body(stage: Context, world: str) -> dict[str, Interval]:
     return out
 
 
-def style(stage: Context, world: str) -> Interval:
+def style(context: Context, world: str) -> Interval:
     """Does the predicted feature carry the subculture's glasses? AUC of a probe that was fitted on true features."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=1e-3, max_iter=300))
-    probe.fit(stage.train_v_f, stage.train(world).style)
-    v = stage.light(world).predict(stage.heard(world, "test")[:, 0])
-    score, member = probe.decision_function(v), stage.test(world).style[: len(v)]
+    probe.fit(context.train_v_f, context.train(world).style)
+    v = context.light(world).predict(context.heard(world, "test")[:, 0])
+    score, member = probe.decision_function(v), context.test(world).style[: len(v)]
 
     def auc(score: np.ndarray, member: np.ndarray) -> float:
         return metrics.verification.auc(score[member == 1], score[member == 0])
