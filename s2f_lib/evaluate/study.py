@@ -14,6 +14,7 @@ import numpy as np
 
 from s2f_lib import metrics
 from s2f_lib.audio import degrade
+from s2f_lib.config import SEEDS
 from s2f_lib.evaluate import appearance, baselines, data
 
 if TYPE_CHECKING:
@@ -312,7 +313,7 @@ def evaluation(
     classifier,
     n: int = 1000,
     world: str = "physiology",
-    seed: int | None = None,
+    seed: int = SEEDS["test"],
     **options,
 ) -> Evaluation:
     """Gather the material for ``n`` test people of a world and wrap it with the frozen networks."""
