@@ -34,7 +34,7 @@ def features(source, encoder, seconds: float | None = None) -> tuple[np.ndarray,
         v_f.append(np.asarray(batch["v_f"], np.float32))
         speakers.append(np.asarray(batch["speaker"]))
     if not v_s:
-        raise ValueError("the corpus has no test clips with a face feature; run data_scripts.extract_features first")
+        raise ValueError("the corpus has no test clips with a face feature; run s2f corpus extract_features first")
     return np.concatenate(v_s), np.concatenate(v_f), np.concatenate(speakers)
 
 
