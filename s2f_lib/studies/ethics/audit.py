@@ -19,10 +19,6 @@ from s2f_lib.studies.ethics import experiments, predictions
 from s2f_lib.studies.ethics.experiments import RARE, WORLDS, Context
 
 COMMAND = "s2f study ethics --out results/ethics.json"  # with default options
-PREDICTORS = {
-    "light": "ridge baseline",
-    "perfect": "oracle",
-}  # who stands in for an encoder, in the words of the record
 
 
 def run(context: Context, encoder) -> list[dict]:
@@ -31,13 +27,13 @@ def run(context: Context, encoder) -> list[dict]:
         row("r", value, experiment="shortcut", attribute="skin", test=test, predictor="ridge baseline")
         for test, value in experiments.shortcut(context).items()
     ]
-    for by, predictor in PREDICTORS.items():
-        for world, found in experiments.worlds(context, by=by).items():
+    for predictor in ("ridge baseline", "oracle"):
+        for world, found in experiments.worlds(context, by=predictor).items():
             of = {"experiment": "worlds", "world": world, "predictor": predictor}
             rows += [row("sex_right" if key == "sex" else "r", found[key], **of, attribute=key) for key in found]
         for world in ("confounded", "physiology"):
             of = {"experiment": "language switch", "world": world, "predictor": predictor}
-            found = experiments.language_switch(context, world, by=by)
+            found = experiments.language_switch(context, world, by=predictor)
             rows += [row("effect", value, **of, attribute=name) for name, value in found.items()]
     rows += _rare(context)
     v_s = data.voice_features(
@@ -77,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     """The options of the command."""
     p = argparse.ArgumentParser(prog="s2f study ethics", description=__doc__.split("\n\n")[0])
     p.add_argument("--people", type=int, default=1000, help="test people, default 1000")
-    p.add_argument("--train-people", type=int, default=1500, help="people the listeners learn from, default 1500")
+    p.add_argument("--train-people", type=int, default=1500, help="people the models learn from, default 1500")
     p.add_argument("--weights", default="voice-encoder-synthetic", help="encoder: a name of the hub or a file")
     p.add_argument("--out", default="results/ethics.json", help="record to write")
     p.add_argument("--workers", type=int, default=2, help="processes that render and speak, default 2")
@@ -102,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
         seeds=[SEEDS["voice"], SEEDS["test"]],
         seconds=time.time() - started,
         notes=(
-            f"Ridge baseline: {context.light_train} training, {context.light_test} test people per world; oracle: "
+            f"Ridge baseline: {context.ridge_train} training, {context.ridge_test} test people per world; oracle: "
             f"{options.train_people} training people; errors by group and identity: shipped voice encoder, world "
             "physiology."
         ),

@@ -1,6 +1,6 @@
 """The ethics experiments on synthetic people: worlds, language, rare groups, identity, shortcut, body and style.
 
-Two listeners stand in for encoders trained in each world: the *perfect* one reads the true voice parameters and the
+Two models stand in for encoders trained in each world: the *oracle* reads the true voice parameters and the
 language, the *ridge baseline* hears clips. Both predict v_f; the frozen decoder draws. Errors
 by group and the identity numbers are those of the shipped voice encoder.
 `s2f_lib.studies.ethics.audit` records them all.
@@ -8,6 +8,7 @@ by group and the identity numbers are those of the shipped voice encoder.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -43,9 +44,9 @@ class Context:
     test_n: int = 1000
     workers: int = 2
     progress: bool = False
-    boosted: int = 12  # components that the perfect listener boosts
-    light_train: int = 1000  # of the training people, how many the light listener hears
-    light_test: int = 500  # of the test people
+    boosted: int = 12  # components that the oracle boosts
+    ridge_train: int = 1000  # of the training people, how many the ridge baseline hears
+    ridge_test: int = 500  # of the test people
 
     def train(self, world: str) -> Population:
         """People to learn from."""
@@ -91,19 +92,19 @@ class Context:
         pictures, landmarks = data.decode(self.decoder, v)
         return effects.attributes(pictures, landmarks, appearance.read(self.classifier, pictures))
 
-    def perfect(self, world: str) -> baselines.Oracle:
-        """The perfect listener of a world."""
+    def oracle(self, world: str) -> baselines.Oracle:
+        """The oracle of a world."""
         model = baselines.Oracle(boosted_components=self.boosted)
         return model.fit(self.train(world).table(), self.train_v_f)
 
     def heard(self, world: str, which: str = "train", changes=(None,), **options) -> np.ndarray:
         """Sound statistics of the first training or test people, (n, changes, K)."""
-        population = self.train(world)[: self.light_train] if which == "train" else self.test(world)[: self.light_test]
+        population = self.train(world)[: self.ridge_train] if which == "train" else self.test(world)[: self.ridge_test]
         options |= {"sentences": which, "changes": changes, "workers": self.workers, "progress": self.progress}
         return baselines.clip_features(population, **options)
 
-    def light(self, world: str) -> baselines.RidgeBaseline:
-        """The light listener of a world."""
+    def ridge(self, world: str) -> baselines.RidgeBaseline:
+        """The ridge baseline of a world."""
         heard = self.heard(world)[:, 0]
         return baselines.RidgeBaseline().fit(heard, self.train_v_f[: len(heard)])
 
@@ -112,29 +113,31 @@ class Context:
         return effects.attribute_correlations(self.draw(v), self.truth.iloc[: len(v)].reset_index(drop=True))
 
 
-def worlds(context: Context, by: str = "light") -> dict[str, dict[str, Interval]]:
-    """Which attributes of the drawn face follow the voice in which world; ``by`` "light" or "perfect" listener."""
+def worlds(
+    context: Context, names: Sequence[str] = WORLDS, by: str = "ridge baseline"
+) -> dict[str, dict[str, Interval]]:
+    """Which attributes of the drawn face follow the voice in which world; ``by`` "ridge baseline" or "oracle"."""
     out = {}
-    for world in WORLDS:
-        if by == "perfect":
-            v = context.perfect(world).predict(context.test(world).table())
+    for world in names:
+        if by == "oracle":
+            v = context.oracle(world).predict(context.test(world).table())
         else:
-            v = context.light(world).predict(context.heard(world, "test")[:, 0])
+            v = context.ridge(world).predict(context.heard(world, "test")[:, 0])
         out[world] = context.follow(v)
     return out
 
 
-def language_switch(context: Context, world: str, by: str = "light") -> dict[str, Interval]:
+def language_switch(context: Context, world: str, by: str = "ridge baseline") -> dict[str, Interval]:
     """The first 200 test people speak a language of group A, then one of group D: how far does each attribute move?
 
     1 is the mean difference of the true faces of the two groups; attributes in which they differ little are left out.
     """
     people = context.test(world)[: min(200, context.test_n)]
-    if by == "perfect":
-        model = context.perfect(world)
+    if by == "oracle":
+        model = context.oracle(world)
         said = [model.predict(people.table().assign(language=language)) for language in SWITCH]
     else:
-        model = context.light(world)
+        model = context.ridge(world)
         options = {"workers": context.workers, "progress": context.progress}
         said = [
             model.predict(baselines.clip_features(people, language=language, **options)[:, 0]) for language in SWITCH
@@ -150,7 +153,7 @@ def language_switch(context: Context, world: str, by: str = "light") -> dict[str
 
 
 def rare_group(context: Context) -> pd.DataFrame:
-    """One group whole, at 5 %, absent, and at 5 % with balanced sampling; the perfect listener of the confounded world.
+    """One group whole, at 5 %, absent, and at 5 % with balanced sampling; the oracle of the confounded world.
 
     Rows: those corpora. Columns: mean error of skin lightness and angle to the true feature, for the group and for
     the others.
@@ -265,7 +268,7 @@ def style(context: Context, world: str) -> Interval:
 
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=1e-3, max_iter=300))
     probe.fit(context.train_v_f, context.train(world).style)
-    v = context.light(world).predict(context.heard(world, "test")[:, 0])
+    v = context.ridge(world).predict(context.heard(world, "test")[:, 0])
     score, member = probe.decision_function(v), context.test(world).style[: len(v)]
 
     def auc(score: np.ndarray, member: np.ndarray) -> float:
