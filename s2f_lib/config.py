@@ -33,7 +33,7 @@ PRESETS = Path(__file__).resolve().parent / "presets"  # one folder per kind of 
 
 # Population seeds. People used for one purpose never share a seed with those of another, so that the face recogniser,
 # the face decoder, the voice encoder and the evaluation have all seen different people.
-SEEDS = MappingProxyType({"recogniser": 1000, "decoder": 2000, "voice": 3000, "test": 4000})
+SEEDS = MappingProxyType({"recogniser": 1000, "decoder": 2000, "voice": 3000, "test": 4000, "benchmark": 5000})
 
 
 def to_dict(settings: Any) -> dict:
