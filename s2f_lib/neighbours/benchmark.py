@@ -38,7 +38,7 @@ __all__ = [
     "unique",
 ]
 
-OTHERS = 10  # faces of other people that a clip is verified against, for each restriction
+OTHERS = 5  # faces of other people that a clip is verified against, for each restriction
 INITIALS = "ABCDE"  # of the people whom Wen et al. (2019) keep for validation and test
 UTTERANCE = re.compile(r"(id\d{5})/([\w-]{11})/(\d{5})\.wav")
 RULES = """# A benchmark of voices and faces
@@ -178,7 +178,7 @@ def make(folder: Path, n: int, seed: int, world: str, train_n: int, size: int, w
     from s2f_lib.people import speech
 
     started = time.time()
-    test, train = sample(n, world, seed), sample(train_n, world, SEEDS["benchmark"])
+    test, train = sample(n, world, seed), sample(train_n, world, SEEDS["voice"])
     key = _write_lists(folder, key_of(test, seed), seed)
     for name in ("clips", "faces"):
         (folder / name).mkdir(exist_ok=True)
@@ -189,7 +189,7 @@ def make(folder: Path, n: int, seed: int, world: str, train_n: int, size: int, w
         Image.fromarray(picture).save(folder / "faces" / f"{face}.png")
     recogniser = hub.load("synthetic-vgg")
     v_f, known = (data.face_features(recogniser, some, workers=workers)[:, 0] for some in (test, train))
-    null = sample(train_n, "null", SEEDS["benchmark"]).table(), sample(n, "null", seed).table()
+    null = sample(train_n, "null", SEEDS["voice"]).table(), sample(n, "null", seed).table()
     predicted, listed = baseline_features(train.table(), known, test.table(), null), pd.read_csv(folder / "trials.csv")
     rows = [one for name, v in predicted.items() for one in score(v, v_f, key, listed, predictor=name)]
     command = f"s2f benchmark make {folder.name} --people {n} --seed {seed} --world {world} --train-people {train_n}"
@@ -256,7 +256,7 @@ def make_main(arguments: list[str] | None = None) -> int:
     p.add_argument("--people", type=int, default=1000, help="test people (default %(default)s)")
     p.add_argument("--seed", type=int, default=SEEDS["test"], help="of people and trials (default %(default)s)")
     p.add_argument("--world", default="physiology", help="of the synthetic people (default %(default)s)")
-    p.add_argument("--train-people", type=int, default=1500, help="people for the baselines (default %(default)s)")
+    p.add_argument("--train-people", type=int, default=2000, help="people for the baselines (default %(default)s)")
     p.add_argument("--size", type=int, default=128, help="side of a picture in pixels (default %(default)s)")
     p.add_argument("--voxceleb", nargs=2, type=Path, metavar=("iden_split.txt", "vox1_meta.csv"), help="lists only")
     p.add_argument("--workers", type=int, default=2)

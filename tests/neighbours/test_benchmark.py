@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from s2f_lib import cli
+from s2f_lib import cli, io
 from s2f_lib.neighbours import benchmark
 from s2f_lib.people import population
 
@@ -160,3 +160,16 @@ def test_lists_for_voxceleb_hold_public_names_and_no_recording_twice(tmp_path, c
     assert key["clip"].str[:7].tolist() == ["id10000", "id10001", "id10004"]
     assert (key["clip"].str.rsplit("/", n=1).str[0] != key["face"]).all()
     assert set(pd.read_csv(tmp_path / "out/trials.csv")["face"]) <= set(key["face"])
+
+
+def test_a_benchmark_is_made_from_its_seed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("S2F_HOME", str(tmp_path / "home"))
+    words = ["--people", "16", "--train-people", "24", "--size", "32", "--workers", "1"]
+    assert cli.main(["benchmark", "make", str(tmp_path / "out"), *words]) == 0
+    key = pd.read_csv(tmp_path / "out/key.csv")
+    for folder, column, ending in (("clips", "clip", ".wav"), ("faces", "face", ".png")):
+        assert sorted(p.name for p in (tmp_path / "out" / folder).iterdir()) == sorted(key[column] + ending)
+    assert (key["clip"].str[4:] != key["face"].str[4:]).any()  # the number of a face says nothing
+    baselines = io.read_record(tmp_path / "out/baselines.json")
+    assert {"sex alone", "demographics", "oracle", "null", "chance"} <= {row["predictor"] for row in baselines.rows}
+    assert baselines.value("match", predictor="sex alone", within="sex", k=2) == pytest.approx(0.5)
