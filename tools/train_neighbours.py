@@ -4,7 +4,7 @@
 
 Every method gets the same frozen feature of the voice (what the shipped encoder has in front of its last layer) and
 the same people, and is tested on people of the seed "test" by `s2f_lib.neighbours.benchmark`. Face features are taken
-in the first `DIRECTIONS` principal directions of the training people's.
+in the first `DIRECTIONS` principal directions of the training people's, and compared relative to their mean.
 """
 
 from __future__ import annotations
@@ -126,22 +126,23 @@ def run(options: argparse.Namespace) -> tuple[list[dict], dict, dict]:
     null = [people.sample(c.which.people, "null", c.which.seed).table() for c in (train, test)]
     entries = benchmark.baseline_features(train.table, known, test.table, null)
     entries["Speech2Face"] = basis.transform(test.v_s)
-    entries = {name: (v, target) for name, v in entries.items()}
+    mean, predicted = known.mean(axis=0), {}
+    entries = {name: (v - mean, target - mean) for name, v in entries.items()}
     curves: dict[str, list] = {}
     for name, config in heads.METHODS.items():
         fitted, curves[name] = heads.fit(replace(config, steps=options.head_steps), train.inside, known)
         x, v_f = torch.from_numpy(test.inside), torch.from_numpy(target.astype(np.float32))
-        entries[name] = fitted.voice(x).numpy(), fitted.face(v_f).numpy()
+        entries[name], predicted[name] = [part.numpy() for part in fitted.compared(x, v_f)], fitted(x).numpy()
     config = gan.GanConfig(steps=options.gan_steps)
     scaled = PCA(config.embedding, random_state=0).fit(train.inside)
     embedding = [torch.from_numpy(scaled.transform(c.inside).astype(np.float32)) for c in (train, test)]
     generator, curves["GAN"] = gan.train(config, embedding[0], as_faces(train.pictures))
     pictures = {"Speech2Face": decoded(decoder, test.v_s), "GAN": drawn(generator, embedding[1])}
     for name in ("regression", "regression + contrastive"):
-        pictures[name] = decoded(decoder, basis.inverse_transform(entries[name][0]).astype(np.float32))
+        pictures[name] = decoded(decoder, basis.inverse_transform(predicted[name]).astype(np.float32))
     for name in ("Speech2Face", "GAN"):
         seen = basis.transform(faces.extract(recogniser, pictures[name])[0])
-        entries[f"{name}, its picture"] = seen, target
+        entries[f"{name}, its picture"] = seen - mean, target - mean
     key = benchmark.key_of(test.which.population(), test.which.seed)
     listed, rows = benchmark.trials(key, test.which.seed), []
     for name, (clips, others) in entries.items():

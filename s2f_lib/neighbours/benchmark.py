@@ -191,7 +191,9 @@ def make(folder: Path, n: int, seed: int, world: str, train_n: int, size: int, w
     v_f, known = (data.face_features(recogniser, some, workers=workers)[:, 0] for some in (test, train))
     null = sample(train_n, "null", SEEDS["voice"]).table(), sample(n, "null", seed).table()
     predicted, listed = baseline_features(train.table(), known, test.table(), null), pd.read_csv(folder / "trials.csv")
-    rows = [one for name, v in predicted.items() for one in score(v, v_f, key, listed, predictor=name)]
+    mean, rows = known.mean(axis=0), []
+    for name, v in predicted.items():
+        rows += score(v - mean, v_f - mean, key, listed, predictor=name)
     command = f"s2f benchmark make {folder.name} --people {n} --seed {seed} --world {world} --train-people {train_n}"
     seconds = time.time() - started
     io.write_record(folder / "baselines.json", command=command, n=n, rows=unique(rows), seconds=seconds, seeds=[seed])

@@ -57,7 +57,7 @@ def hear(encoder: nn.Module, sound: np.ndarray, batch_size: int = 32) -> tuple[n
 
 
 class Heads(nn.Module):
-    """Voice features (B, V) and face features (B, D) into one space; faces pass unchanged where ``dim`` is 0."""
+    """Voice features (B, V) to face features (B, D), or both into one space of ``dim`` dimensions."""
 
     def __init__(self, config: HeadConfig, voice: Tensor, v_f: Tensor):
         super().__init__()
@@ -73,17 +73,18 @@ class Heads(nn.Module):
             nn.Linear(config.hidden, out),
         )
         self.face_head = nn.Linear(v_f.shape[1], out) if config.dim else None
-        if not config.dim:  # starts at the mean face, as the voice encoder does
-            nn.init.zeros_(self.voice_head[3].weight)
+        if not config.dim:  # starts near the mean face; not on it, where a direction from the mean has no gradient
+            self.voice_head[3].weight.data.mul_(0.1)
             self.voice_head[3].bias.data.copy_(self.face_mean)
 
-    def voice(self, x: Tensor) -> Tensor:
-        """Where a voice lies, (B, dim) or (B, D)."""
+    def forward(self, x: Tensor) -> Tensor:
+        """Voice features (B, V) to the predicted v_f (B, D), or to the place of the voice in its own space (B, dim)."""
         return self.voice_head((x - self.mean) / self.spread)
 
-    def face(self, v_f: Tensor) -> Tensor:
-        """Where a face lies."""
-        return self.face_head(v_f - self.face_mean) if self.face_head else v_f
+    def compared(self, x: Tensor, v_f: Tensor) -> tuple[Tensor, Tensor]:
+        """What cosines are taken of, for voices and faces; predicted features relative to the mean face."""
+        centred = v_f - self.face_mean
+        return (self(x), self.face_head(centred)) if self.face_head else (self(x) - self.face_mean, centred)
 
 
 def fit(config: HeadConfig, voice: np.ndarray, v_f: np.ndarray) -> tuple[Heads, list[dict[str, float]]]:
@@ -95,11 +96,12 @@ def fit(config: HeadConfig, voice: np.ndarray, v_f: np.ndarray) -> tuple[Heads, 
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, config.steps)
     for step in range(config.steps):
         rows = torch.randint(len(voice), (config.batch_size,)).unique()  # a person twice would be his own wrong answer
-        told, seen = heads.voice(voice[rows]), heads.face(v_f[rows])
-        loss = config.regression * losses.normalized_distance(told, seen).mean()
+        loss = torch.zeros(())
+        if config.regression:
+            loss = loss + config.regression * losses.normalized_distance(heads(voice[rows]), v_f[rows]).mean()
         if config.contrastive:
-            centre = 0 if config.dim else heads.face_mean  # raw features all point one way
-            loss = loss + config.contrastive * losses.info_nce(told - centre, seen - centre, config.temperature).mean()
+            told, seen = heads.compared(voice[rows], v_f[rows])
+            loss = loss + config.contrastive * losses.info_nce(told, seen, config.temperature).mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -29,7 +29,7 @@ def test_a_head_finds_faces_of_new_people_and_none_in_a_null_world(method):
     for known in (True, False):
         fitted, curve = heads.fit(replace(heads.METHODS[method], steps=200), *pairs(800, known))
         voice, v_f = (torch.from_numpy(x).float() for x in pairs(300, known, seed=1))
-        ranks = retrieval.rank(fitted.voice(voice).numpy(), fitted.face(v_f).numpy())
+        ranks = retrieval.rank(*(x.numpy() for x in fitted.compared(voice, v_f)))
         found[known] = ranks.match(2).mean()
         assert not known or curve[-1]["loss"] < curve[0]["loss"]
     assert found[True] > 0.85
