@@ -110,6 +110,7 @@ def identity_rows(name: str, pictures: np.ndarray, truth: np.ndarray, sex: np.nd
     out = []
     for within, groups in ((None, None), ("sex", sex)):
         ranks = retrieval.rank(*features, groups=groups, metric="l2")
+        ranks = ranks.where(ranks.size > 1)
         of = {"predictor": name, "experiment": "dlib", "within": within}
         out.append(row("match", inference.mean_interval(ranks.match(2)), **of, k=2) | {"n": len(ranks)})
     return out
