@@ -50,6 +50,13 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         ),
         "study ethics": ("the audit: what the model takes from where", "s2f_lib.studies.ethics.audit:main"),
     },
+    "Enter the benchmark": {
+        "benchmark make": ("test clips, faces and trials from a seed", "s2f_lib.neighbours.benchmark:make_main"),
+        "benchmark score": (
+            "the table of your scores, beside the baselines",
+            "s2f_lib.neighbours.benchmark:score_main",
+        ),
+    },
     "The paper's published examples": {
         "published fetch": ("fetch them (network)", "data_scripts.fetch_published_examples:main"),
         "published measure": ("measure them and write the records", "s2f_lib.published.main:measure_main"),
