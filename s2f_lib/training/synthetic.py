@@ -109,11 +109,9 @@ def voices(which: PeopleSet, folder: Path | None = None, workers: int = 2, progr
     io.cache.StaleCache
         If `folder` holds another set, or one of another version of the synthesiser.
     """
-    from s2f_lib.people import fingerprint, speech
+    from s2f_lib.people import speech
 
-    population = which.population()
-    made_from = asdict(which) | {"voices": fingerprint.voice_key(population)}
-    made_from.pop("people")
+    population, made_from = which.population(), voices_key(which)
 
     def fill(done: int) -> Iterator[tuple[np.ndarray]]:
         parts = speech.stream(population[done:], which.clips, workers, sentences=which.sentences)
@@ -124,12 +122,18 @@ def voices(which: PeopleSet, folder: Path | None = None, workers: int = 2, progr
     return io.cache.grow(place, made_from, which.people, rows, fill, NOTE_EVERY)["voices"].reshape(-1, SAMPLES)
 
 
-def magnitudes(which: PeopleSet, folder: Path | None = None, workers: int = 2, progress: bool = True) -> np.ndarray:
-    """Compressed magnitudes of the sound of a set, a read-only memory map, (people * clips, 598, 257) float16."""
+def voices_key(which: PeopleSet) -> dict:
+    """What the sound of a set depends on, for the names under which it and its derivatives are kept."""
     from s2f_lib.people import fingerprint
 
-    sound = voices(which, folder, workers, progress)
     made_from = asdict(which) | {"voices": fingerprint.voice_key(which.population())}
+    made_from.pop("people")
+    return made_from
+
+
+def magnitudes(which: PeopleSet, folder: Path | None = None, workers: int = 2, progress: bool = True) -> np.ndarray:
+    """Compressed magnitudes of the sound of a set, a read-only memory map, (people * clips, 598, 257) float16."""
+    sound, made_from = voices(which, folder, workers, progress), voices_key(which)
 
     def fill(done: int) -> Iterator[tuple[np.ndarray]]:
         parts = (audio.compressed_magnitude(sound[i : i + 32])[:, 0].numpy() for i in range(done, len(sound), 32))
