@@ -284,7 +284,13 @@ def test_slow_is_counted_to_the_nearest_angle_that_both_reach():
 def test_less_stable_is_said_of_what_learns_only():
     a, b = variants({"l1": 63.0, "l2": 60.0}, widths=["l2"])
     assert (a.octaves, b.octaves) == (1, 2)
+    assert (a.spread(64.0), b.spread(64.0)) == pytest.approx(
+        (np.std(range(5), ddof=1) / 10, np.std(range(5), ddof=1) / 20)
+    )
+    assert (outcome.less_stable(a, b)[0], outcome.less_stable(b, a)[0]) == (1, 0)
+    a, b = variants({"l1": 60.0, "l2": 63.0}, widths=["l2"])
     assert outcome.less_stable(a, b)[0] == 0.5  # a narrower range, but the seeds lie nearer together
+    _, b = variants({"l1": 63.0, "l2": 60.0})
     still, _ = variants({"l1": 65.8, "l2": 60.0})
     assert not still.learned
     assert outcome.less_stable(still, b)[0] == outcome.less_stable(b, still)[0] == 0.5
