@@ -236,12 +236,14 @@ def study() -> str:
     def cell(variant: str, measure: str, where: dict | str, form: str) -> str:
         if where == "at":
             return " / ".join(cell(variant, measure, {"target": target}, form) for target in targets)
-        row = next(iter(record.matching(variant=variant, measure=measure, **where)), None)
-        factor = 100 if MEASURES[measure].unit == "share" else 1
-        shown = "–" if row is None else form.format(factor * row["value"])
-        return shown + (
-            f" ± {form.format(factor * row['sd'])}" if row and "sd" in row and "target" not in where else ""
-        )
+        found = record.matching(variant=variant, measure=measure, **where)
+        some = record.matching(variant=variant, measure="reached", **where) if measure == "clips_to_angle" else []
+        if not found:
+            of = record.value("runs", variant=variant)
+            return f"{some[0]['value']:.0f} of {of:.0f}" if some and some[0]["value"] else "–"
+        factor, row = 100 if MEASURES[measure].unit == "share" else 1, found[0]
+        spread = f" ± {form.format(factor * row['sd'])}" if "sd" in row and "target" not in where else ""
+        return form.format(factor * row["value"]) + spread
 
     names = list(dict.fromkeys(row["variant"] for row in main))
     rows = [[f"`{name}`", *(cell(name, *column) for column in STUDY.values())] for name in names]
