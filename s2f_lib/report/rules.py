@@ -17,6 +17,7 @@ from s2f_lib.report.paper import RETRIEVAL
 VERDICTS = ("holds", "partly", "no", "void", "not tested")
 LATER = "not measured yet"
 EVALUATION, ETHICS, ABLATION, PICTURES = "evaluation_synthetic", "ethics", "loss_ablation", "published_avspeech"
+VOICES = "voices"
 
 
 class NotRun(LookupError):
@@ -361,3 +362,22 @@ def avspeech(r: Records) -> Judged:
     top = r.value(ours, "top_percent", k=10, **_cosine("voice", 6))
     grade = _graded(abs(100 * top - RETRIEVAL[6, "cosine"][10]) < 5, top > 0.2)
     return Judged(f"{value:.1f}° (mean feature {mean:.1f}°); {_percent(top)}", grade, LATER)
+
+
+def strangers(r: Records) -> Judged:
+    half = {"corpus": "published, half to report"}
+
+    def share(**of: Any) -> float:
+        return r.value(VOICES, "sex_right", **half, **of)
+
+    own = {"encoder": "voice-encoder-synthetic", **half}
+    row, pitch = r.row(VOICES, "sex_right", **own), share(baseline="threshold on pitch")
+    interval, constant = (row["low"], row["high"]), share(baseline="constant")
+    ours = (
+        f"label as on the photograph in {_percent(row['value'])} {_span(interval, 100)} of {row['n']} recordings; best "
+        f"threshold on pitch {_percent(pitch)}; the variant that reads a feature learned from real speakers "
+        f"{_percent(share(encoder='speaker-feature-synthetic'))}; age r {r.value(VOICES, 'age_r', **own):.2f}"
+    )
+    authors = _percent(share(baseline="the authors' pictures"))
+    null = f"always the commoner label {_percent(constant)}"
+    return Judged(ours, _graded(interval[0] > pitch, interval[0] > constant), null, oracle=f"{authors}, the authors'")
