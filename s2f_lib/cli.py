@@ -39,12 +39,19 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Train and measure": {
         "train": ("train a voice encoder", "s2f_lib.training.train:main"),
-        "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.main:main"),
+        "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.command:main"),
         "study ablation": (
             "losses against each other by a committed design: a search for each, then test people",
             "s2f_lib.studies.ablation.study:main",
         ),
         "study ethics": ("the audit: what the model takes from where", "s2f_lib.studies.ethics.audit:main"),
+    },
+    "Enter the benchmark": {
+        "benchmark make": ("test clips, faces and trials from a seed", "s2f_lib.neighbours.benchmark:make_main"),
+        "benchmark score": (
+            "the table of your scores, beside the baselines",
+            "s2f_lib.neighbours.benchmark:score_main",
+        ),
     },
     "The paper's published examples": {
         "published fetch": ("fetch them (network)", "data_scripts.fetch_published_examples:main"),
@@ -67,7 +74,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "weights fetch": ("fetch the real VGG-Face, or convert your copy", "data_scripts.fetch_vgg_face:main"),
         "weights export-web": ("write the networks as one script for a page", "s2f_lib.book.web:main"),
         "weights publish": ("make weights of a finished run loadable by name", "s2f_lib.training.publish:main"),
-        "report": ("judge the claims and fill the documents' tables", "s2f_lib.report.command:main"),
+        "report": ("judge the claims and fill the documents' tables", "s2f_lib.report.documents:main"),
     },
 }
 COMMANDS = {name: entry for commands in TASKS.values() for name, entry in commands.items()}
