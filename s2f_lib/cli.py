@@ -41,12 +41,8 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "train": ("train a voice encoder", "s2f_lib.training.train:main"),
         "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.command:main"),
         "study ablation": (
-            "the losses against each other, over seeds and rates",
-            "s2f_lib.studies.ablation.summary:command",
-        ),
-        "study fair-ablation": (
-            "the same by a committed design: a search for each, then test people",
-            "s2f_lib.studies.ablation.fair:main",
+            "losses against each other by a committed design: a search for each, then test people",
+            "s2f_lib.studies.ablation.study:main",
         ),
         "study ethics": ("the audit: what the model takes from where", "s2f_lib.studies.ethics.audit:main"),
     },

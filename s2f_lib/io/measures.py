@@ -81,6 +81,7 @@ MEASURES: dict[str, Measure] = {
     # yes, no and undecided
     "came_true": Measure("", "1 where a prediction came true"),
     "confirmed": Measure("", "1 confirmed, 0 not, 0.5 undecided"),
+    "learned": Measure("", "1 where it ends nearer than an answer that hears nothing"),
     "same_result": Measure("", "1 where two ways give the same"),
     "verdicts": Measure("", "claims with this verdict"),
     # training
