@@ -1,17 +1,20 @@
 """What the shipped voice encoders understand of voices they never met: real recordings, and a second synthesiser.
 
-    python -m benchmarks.voices                      # about 6 minutes the first time; writes results/voices.json
+    python -m benchmarks.voices                      # about 10 minutes the first time; writes results/voices.json
 
-Corpora: "own" (our synthesiser, sentences of the test set), "espeak" (espeak-ng, where it is installed) and
-"published" (the clips that the authors published, where the reader has fetched them; only aggregates are written).
+Corpora: "own" (our synthesiser, sentences of the test set), "espeak" (espeak-ng, where it is installed), "kokoro" (a
+neural synthesiser that learned from people, see `benchmarks.kokoro`) and "published" (the clips that the authors
+published, where the reader has fetched them; only aggregates are written).
 Sex and age are read by the frozen classifier on the face drawn from the voice, as `s2f face` draws it. The truth is
 the assigned sex and age of a synthetic person, and for the published clips what the packaged classifier says of the
 *photograph*, which is a label and no fact. The published clips were never trained on. Whoever chooses between encoders
 does so on the half "choose" (speakers whose checksum is even) and reports the half "report".
 
-Beside them stands a threshold on the median pitch, the best one on the same clips and so a generous baseline; and what
-does not belong to the speaker: how far the answer moves when the same clip is softer, and how far it lies from the
-average answer when there is only noise.
+Beside them stand a threshold on the median pitch, the best one on the same clips and so a generous baseline; a linear
+classifier on a packaged speaker feature, fitted on synthetic clips; on the published clips the authors' own pictures,
+drawn by an encoder that learned from millions of real clips; and what does not belong to the speaker: how far the
+answer moves when the same clip is softer or coded, and how far it lies from the average answer where there is only
+noise.
 """
 
 from __future__ import annotations
@@ -24,16 +27,21 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import espeak
+from benchmarks import espeak, kokoro
 from s2f_lib import audio, config, hub, io, people
+from s2f_lib.audio import degrade
 from s2f_lib.evaluate import appearance, data
 from s2f_lib.io import row
 from s2f_lib.metrics import inference, similarity, verification
 from s2f_lib.people import speech
 from s2f_lib.published import layout, pictures
+from s2f_lib.published.voices import voice_feature
+from s2f_lib.training import PeopleSet
+from s2f_lib.training import synthetic as synthetic_training
 
 LEVELS = (-20, -40, -60)  # dB
 HALVES = ("choose", "report")
+AUTHORS = "s2f_07"  # the authors' pictures, exaggerated as in their figures
 
 
 @dataclass
@@ -42,7 +50,7 @@ class Voices:
 
     waveform: np.ndarray
     female: np.ndarray
-    age: np.ndarray
+    age: np.ndarray | None
     speaker: np.ndarray
     half: np.ndarray | None = None  # (N,) of `HALVES`, for the published clips
 
@@ -55,13 +63,24 @@ def synthetic(count: int, speak=speech.speak) -> Voices:
     return Voices(clips, population.sex == "female", np.asarray(population.age), np.arange(count))
 
 
-def published(folder: Path) -> Voices:
-    """The published clips whose photograph shows one face and whose sound holds speech, as `s2f face` hears them."""
+def of_kokoro(folder: Path) -> Voices:
+    """Every voice of Kokoro, twice; its age is nobody's."""
+    names, clips = zip(*kokoro.clips(folder))
+    female = np.array([name[1] == "f" for name in names])
+    return Voices(np.array(clips), female, None, np.unique(names, return_inverse=True)[1])
+
+
+def published(folder: Path) -> tuple[Voices, tuple[np.ndarray, np.ndarray]]:
+    """The published clips whose photograph shows one face and whose sound holds speech, as `s2f face` hears them.
+
+    With them, what the same classifier says of the pictures that the authors drew for these clips: probability of
+    "female", and age.
+    """
     part = layout.open_part(folder, "avspeech")
-    labels = pictures.pictures(part, "true")
+    labels, drawn = (pictures.pictures(part, kind) for kind in ("true", AUTHORS))
     clips, kept = [], []
     for index, clip in enumerate(part):
-        if labels.ok[index]:
+        if labels.ok[index] and drawn.ok[index]:
             try:
                 clips.append(audio.load_speech(clip.sound).waveform)
             except audio.AudioError as error:
@@ -71,7 +90,8 @@ def published(folder: Path) -> Voices:
     speakers = np.array([clip.speaker for clip in part])[kept]
     half = np.array([HALVES[zlib.crc32(speaker.encode()) % 2] for speaker in speakers])
     number = np.unique(speakers, return_inverse=True)[1]
-    return Voices(np.array(clips), labels.sex[kept] == "female", labels.age[kept], number, half)
+    voices = Voices(np.array(clips), labels.sex[kept] == "female", labels.age[kept], number, half)
+    return voices, (drawn.female[kept], drawn.age[kept])
 
 
 def median_pitch(waveform: np.ndarray) -> float:
@@ -95,53 +115,84 @@ def best_threshold(score: np.ndarray, truth: np.ndarray) -> float:
     return float((right_below + right_above).max() / len(truth))
 
 
-def scores(corpus: str, encoder: str, voices: Voices, female: np.ndarray, age: np.ndarray) -> list[dict]:
+def speaker_features(waveform: np.ndarray) -> np.ndarray:
+    """Resemblyzer's feature of every clip, (N, 256)."""
+    return np.array([voice_feature(clip) for clip in waveform])
+
+
+def speaker_classifier(people_who_speak: int = 2_000):
+    """Logistic regression from the speaker feature to the sex of synthetic people; nobody real was in it."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    which = PeopleSet(people_who_speak, 1, sentences="free")
+    feature = speaker_features(synthetic_training.voices(which) / np.float32(32_768))
+    return make_pipeline(StandardScaler(), LogisticRegression(C=0.01)).fit(feature, which.population().sex == "female")
+
+
+def scores(who: dict[str, str], voices: Voices, female: np.ndarray, age: np.ndarray | None = None) -> list[dict]:
     """Rows for one corpus: probability of "female" (N,) and age (N,) read on the drawn faces, against the labels."""
-    at = {"corpus": corpus, "encoder": encoder}
     right = ((female > 0.5) == voices.female).astype(float)
-    r = inference.bootstrap(lambda a, b: np.corrcoef(a, b)[0, 1], age, voices.age, people=voices.speaker)
     rows = [
-        row("sex_right", inference.mean_interval(right, voices.speaker), n=len(right), **at),
-        row("auc", verification.auc(female[voices.female], female[~voices.female]), n=len(right), **at),
-        row("age_r", r, n=len(right), **at),
+        row("sex_right", inference.mean_interval(right, voices.speaker), n=len(right), **who),
+        row("auc", verification.auc(female[voices.female], female[~voices.female]), n=len(right), **who),
     ]
-    for label, who in (("female", voices.female), ("male", ~voices.female)):
-        share = inference.mean_interval(right[who], voices.speaker[who])
-        rows.append(row("agreement", share, label=label, n=int(who.sum()), **at))
+    if age is not None and voices.age is not None:
+        r = inference.bootstrap(lambda a, b: np.corrcoef(a, b)[0, 1], age, voices.age, people=voices.speaker)
+        rows.append(row("age_r", r, n=len(right), **who))
+    for label, these in (("female", voices.female), ("male", ~voices.female)):
+        share = inference.mean_interval(right[these], voices.speaker[these])
+        rows.append(row("agreement", share, label=label, n=int(these.sum()), **who))
+    balanced = np.mean([right[voices.female].mean(), right[~voices.female].mean()])
+    return [*rows, row("balanced_accuracy", balanced, n=len(right), **who)]
+
+
+def in_halves(corpus: str, who: dict[str, str], voices: Voices, *read: np.ndarray) -> list[dict]:
+    """Rows of `scores` for a corpus, and for each of its halves where it has two."""
+    rows = scores({"corpus": corpus, **who}, voices, *read)
+    for half in HALVES if voices.half is not None else ():
+        there = voices.half == half
+        part = Voices(*(column[there] for column in vars(voices).values()))
+        rows += scores({"corpus": f"{corpus}, half to {half}", **who}, part, *(values[there] for values in read))
     return rows
 
 
-def measure(corpora: dict[str, Voices]) -> list[dict]:
-    """All rows of the record."""
+def measure(corpora: dict[str, Voices], authors: tuple[np.ndarray, np.ndarray] | None = None) -> list[dict]:
+    """All rows of the record; ``authors`` are the labels of their pictures: probability of female, and age."""
     decoder, reader = hub.load("decoder-synthetic-vgg"), hub.load("attributes-synthetic")
     names = [entry["name"] for entry in hub.available() if entry["kind"] == "voice encoder" and entry["present"]]
     rows = []
     for name in names:
         encoder = hub.load(name)
         for corpus, voices in corpora.items():
-            v_s = data.encode(encoder, voices.waveform)
-            read = appearance.read(reader, data.decode(decoder, v_s)[0])
+            read = appearance.read(reader, data.decode(decoder, data.encode(encoder, voices.waveform))[0])
             female, age = 1 - read["male"].to_numpy(), read["age"].to_numpy()
-            rows += scores(corpus, name, voices, female, age)
-            for half in HALVES if voices.half is not None else ():
-                there = voices.half == half
-                part = Voices(*(column[there] for column in vars(voices).values()))
-                rows += scores(f"{corpus}, half to {half}", name, part, female[there], age[there])
-            print(*rows[-5:], sep="\n", flush=True)
+            rows += in_halves(corpus, {"encoder": name}, voices, female, age)
+            print(*rows[-6:], sep="\n", flush=True)
         rows += beside_the_speaker(name, encoder, corpora["own"].waveform[:100])
+    classifier = speaker_classifier()
     for corpus, voices in corpora.items():
+        female = classifier.predict_proba(speaker_features(voices.waveform))[:, 1]
+        rows += in_halves(corpus, {"baseline": "linear classifier on a speaker feature"}, voices, female)
         pitch = np.array([median_pitch(clip) for clip in voices.waveform])
-        at = {"corpus": corpus, "n": len(pitch)}
-        rows.append(row("sex_right", best_threshold(pitch, voices.female), baseline="threshold on pitch", **at))
-        constant = max(voices.female.mean(), 1 - voices.female.mean())
-        rows.append(row("sex_right", constant, baseline="constant", **at))
+        halves = {corpus: np.ones(len(pitch), bool)}
+        halves |= {f"{corpus}, half to {half}": voices.half == half for half in HALVES if voices.half is not None}
+        for part, there in halves.items():
+            at, truth = {"corpus": part, "n": int(there.sum())}, voices.female[there]
+            best = best_threshold(pitch[there], truth)
+            rows.append(row("sex_right", best, baseline="threshold on pitch", **at))
+            rows.append(row("sex_right", max(truth.mean(), 1 - truth.mean()), baseline="constant", **at))
+    if authors is not None:
+        rows += in_halves("published", {"baseline": "the authors' pictures"}, corpora["published"], *authors)
     return rows
 
 
 def beside_the_speaker(name: str, encoder, clips: np.ndarray) -> list[dict]:
     """How far softer copies move the answer, and how far white noise lies from the average answer, in degrees."""
     loud = data.encode(encoder, clips)
-    rows = []
+    coded = similarity.angle_deg(data.encode(encoder, degrade.codec("mp3", 16)(clips)), loud)
+    rows = [row("clip_angle", inference.mean_interval(coded), encoder=name, change="mp3", n=len(clips))]
     for level in LEVELS:
         moved = similarity.angle_deg(data.encode(encoder, clips * 10 ** (level / 20)), loud)
         rows.append(row("clip_angle", inference.mean_interval(moved), encoder=name, level_db=level, n=len(clips)))
@@ -161,6 +212,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     p.add_argument("--people", type=int, default=400, help="synthetic people who speak (default %(default)s)")
+    p.add_argument("--kokoro", type=Path, help="folder of Kokoro and its voices, see benchmarks.kokoro")
     p.add_argument("--data", type=Path, help="folder of the published examples (default: where `s2f published` looks)")
     return p
 
@@ -173,11 +225,13 @@ def main() -> None:
     corpora = {"own": synthetic(options.people)}
     if espeak.available():
         corpora["espeak"] = synthetic(options.people, espeak.speak)
-    folder = layout.locate(options.data)
+    if kokoro.available(options.kokoro):
+        corpora["kokoro"] = of_kokoro(options.kokoro)
+    folder, authors = layout.locate(options.data), None
     if folder is not None:
-        corpora["published"] = published(folder)
-    rows = measure(corpora)
-    missing = {"espeak", "published"} - corpora.keys()
+        corpora["published"], authors = published(folder)
+    rows = measure(corpora, authors)
+    missing = {"espeak", "kokoro", "published"} - corpora.keys()
     path = io.write_record(
         "voices", command=io.command_of(parser(), options), n=sum(len(v.female) for v in corpora.values()), rows=rows,
         seeds=[config.SEEDS["test"]], seconds=time.perf_counter() - begun,

@@ -189,7 +189,9 @@ def face(arguments: Sequence[str]) -> int:
     parser.add_argument("voice", type=Path, help="sound file; the loudest six seconds of its speech are used")
     parser.add_argument("--start", type=float, help="second at which the six seconds begin")
     parser.add_argument("-o", "--out", type=Path, default=Path("face.png"), help="picture to write (%(default)s)")
-    parser.add_argument("--encoder", default="voice-encoder-synthetic", help="name of the hub (default %(default)s)")
+    parser.add_argument(
+        "--encoder", help="name of the hub (default: the one here that hears real voices best, see results/voices.json)"
+    )
     parser.add_argument("--decoder", default="decoder-synthetic-vgg", help="name of the hub (default %(default)s)")
     options = parser.parse_args(arguments)
     if not options.voice.is_file():
@@ -200,16 +202,24 @@ def face(arguments: Sequence[str]) -> int:
 
     from s2f_lib import audio, hub
     from s2f_lib.book import plotting
+    from s2f_lib.published import portrait, speaker_encoder
 
     speech = audio.load_speech(options.voice, options.start)
-    encoder = hub.load(options.encoder).eval()
-    decoder = hub.load(options.decoder)
-    with torch.no_grad():
-        picture = decoder(encoder(torch.as_tensor(speech.waveform)[None])).image[0]
-    path = plotting.save_face(options.out, picture, comment=f"Made by {options.encoder} and {options.decoder}.")
+    if options.encoder is None and not portrait.missing():
+        name, decoder = "the head trained here on real pairs", portrait.DECODER
+        picture = portrait.average_face(speech.waveform, exaggerations=(portrait.EXAGGERATION,))[0]
+        reliable = "How its faces compare with photographs, on speakers it was not fitted on, is told on page 6."
+    else:
+        name, decoder = options.encoder or speaker_encoder.best_for_strangers(), options.decoder
+        with torch.no_grad():
+            v_s = hub.load(name).eval()(torch.as_tensor(speech.waveform)[None])
+            picture = hub.load(decoder)(v_s).image[0]
+        reliable = speaker_encoder.reliability(name)
+    path = plotting.save_face(options.out, picture, comment=f"Made by {name} and {decoder}.")
     for note in speech.notes:
         print(f"{options.voice}: {note}.")
-    print(f"{path}: a face that goes with voices like this one in the training data (synthetic people).")
+    print(f"{path}: a face that goes with voices like this one in the training data, by {name}.")
+    print(reliable)
     print(parser.epilog)
     return 0
 

@@ -32,8 +32,9 @@ Settings = TypeVar("Settings")
 PRESETS = Path(__file__).resolve().parent / "presets"  # one folder per kind of settings
 
 # Population seeds. People used for one purpose never share a seed with those of another, so that the face recogniser,
-# the face decoder, the voice encoder and the evaluation have all seen different people.
-SEEDS = MappingProxyType({"recogniser": 1000, "decoder": 2000, "voice": 3000, "test": 4000})
+# the face decoder, the voice encoder and the evaluation have all seen different people. "development" was looked at
+# while the library was written; "test" is for what is reported, by rules fixed before anything was measured on it.
+SEEDS = MappingProxyType({"recogniser": 1000, "decoder": 2000, "voice": 3000, "development": 4000, "test": 9000})
 
 
 def to_dict(settings: Any) -> dict:

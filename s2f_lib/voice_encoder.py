@@ -21,6 +21,8 @@ from s2f_lib import audio, config, io
 
 N_CONV = 9
 N_BINS = 257  # frequency bins of the input, 31.25 Hz apart
+USUAL_SIZE = 0.42  # mean of a compressed magnitude of speech at the usual level
+EPS = 1e-6  # mean sizes below this are silence
 PAPER_PARAMETERS = 148_062_976  # Table 1 without padding; also printed by an independent reproduction
 
 
@@ -41,6 +43,7 @@ class EncoderConfig:
     init: str = "default"  # or "he": He et al. (2015) before every ReLU, as networks without normalisation need it
     input_mean: float = 0.0  # taken from the input ...
     input_scale: float = 1.0  # ... which is then divided by this: it is standardised once, where nothing else does it
+    normalise_level: bool = False  # scale every clip to the same mean size: v_s does not depend on loudness
     first_layer: str = "random"  # or "rectifiers", see rectifier_filters()
 
     PRESETS: ClassVar[dict[str, dict]] = {
@@ -198,15 +201,17 @@ class VoiceEncoder(nn.Module):
         ----------
         sound : Tensor
             Either waveforms (B, samples) at 16 kHz, float in [-1, 1] or int16, or compressed spectrograms
-            (B, 2, frames, 257). At least `shortest_clip` frames; 6 s as in the paper, or any longer.
+            (B, 2, frames, 257), or for an encoder of magnitudes these (B, frames, 257). At least `shortest_clip`
+            frames; 6 s as in the paper, or any longer.
 
         Returns
         -------
         Tensor, shape (B, feature_dim)
             v_s. It is not bounded and not normalised, although its target is never negative.
         """
-        if sound.dim() == 2 and self.config.input == "magnitude":
-            return self.network(self._long_enough(magnitude_of_sound(sound)))
+        if self.config.input == "magnitude" and sound.dim() in (2, 3):
+            x = magnitude_of_sound(sound) if sound.dim() == 2 else sound[:, None].float()
+            return self.network(self._long_enough(x))
         x = sound if sound.dim() == 4 else self.spectrogram(sound)
         if x.dim() != 4 or x.shape[1] != 2 or x.shape[3] != N_BINS:
             raise ValueError(
@@ -222,6 +227,8 @@ class VoiceEncoder(nn.Module):
 
     def network(self, x: Tensor) -> Tensor:
         """Everything behind the spectrogram; the part that torch.compile can take, see `compile_network`."""
+        if self.config.normalise_level:
+            x = x * (USUAL_SIZE / x.abs().mean(dim=(1, 2, 3), keepdim=True).clamp_min(EPS))
         if (self.config.input_mean, self.config.input_scale) != (0.0, 1.0):
             x = (x - self.config.input_mean) / self.config.input_scale
         if self.convs[0].weight.is_contiguous(memory_format=torch.channels_last):

@@ -15,6 +15,7 @@ from PIL import Image
 
 from s2f_lib import cli, hub, people
 from s2f_lib.book import plotting
+from s2f_lib.published import portrait
 
 
 @pytest.fixture
@@ -34,7 +35,8 @@ def networks(monkeypatch):
     def decoder(v_s):
         return Decoded
 
-    monkeypatch.setattr(hub, "load", lambda name, *_: Encoder() if name == "voice-encoder-synthetic" else decoder)
+    monkeypatch.setattr(hub, "load", lambda name, *_: decoder if name.startswith("decoder") else Encoder())
+    monkeypatch.setattr(portrait, "missing", lambda: "no head here")
     return heard
 
 
@@ -52,6 +54,7 @@ def test_a_voice_becomes_a_marked_face(networks, recording, tmp_path, capsys):
     assert networks["shape"] == (1, 96_000)
     told = capsys.readouterr().out
     assert "statistical average, not the speaker" in told
+    assert "real recordings" in told  # how reliable it is, from the record
     with Image.open(out) as picture:
         assert plotting.FACE_MARK in picture.info["Description"]
 

@@ -32,7 +32,7 @@ class Run:
 
 
 def test_population_seeds_never_meet_and_cannot_be_changed():
-    assert config.SEEDS == {"recogniser": 1000, "decoder": 2000, "voice": 3000, "test": 4000}
+    assert config.SEEDS == {"recogniser": 1000, "decoder": 2000, "voice": 3000, "development": 4000, "test": 9000}
     with pytest.raises(TypeError):
         config.SEEDS["test"] = 1
 

@@ -8,6 +8,7 @@ of a training batch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from s2f_lib.audio._fast import POWER
 from s2f_lib.audio.clip import CLIP_SECONDS, SAMPLE_RATE
 
 __all__ = [
@@ -23,7 +25,9 @@ __all__ = [
     "first_seconds",
     "mask_bands",
     "noise",
+    "noise_alone",
     "pitch_shift",
+    "random_channel",
     "random_noise",
     "random_room",
     "room",
@@ -40,6 +44,8 @@ REVERBERATION_S = (0.1, 0.5)  # of a random room: until the echo has fallen by 6
 WETNESS = (0.02, 0.25)  # length of the echo beside the direct sound
 MASKS = 2  # of each kind, per clip
 MASK_BINS, MASK_FRAMES = 24, 40  # widest mask
+EQUALISER_WAVES, EQUALISER_DB = 6, 4.0  # cosines of a random equaliser, and the spread of each
+NARROW, NOISY, CODED = 0.3, 0.6, 0.2  # shares of clips with a band limit, added noise, a codec's holes
 
 
 @dataclass(frozen=True)
@@ -288,6 +294,72 @@ def mask_bands(spectrogram: Tensor, generator: torch.Generator) -> Tensor:
             shape = (-1, 1, size, 1) if dim == 2 else (-1, 1, 1, size)
             keep = keep * (~band).view(shape)
     return spectrogram * keep
+
+
+def random_channel(magnitude: Tensor, generator: torch.Generator) -> Tensor:
+    """Any recording of the same speech: compressed magnitudes (B, T, F) of clips, each through a channel of its own.
+
+    Every clip gets a smooth random equaliser; some, independently, a band limit as of a telephone, coloured noise,
+    another clip of the batch as babble, a steady hum, and holes where a codec spends no bits.
+
+    Notes
+    -----
+    Sounds are added as eighth powers of compressed magnitudes, abs(S) ** 2.4, where powers of independent sounds would
+    be abs(S) ** 2: the difference is small beside the range of levels, and it needs no ``pow``.
+    """
+    clips, frames, bins = magnitude.shape
+    hertz = torch.linspace(0, SAMPLE_RATE / 2, bins)
+    uniform = lambda low, high: _uniform(clips, (low, high), generator)  # noqa: E731
+    chosen = lambda share: uniform(0, 1) < share  # noqa: E731
+    edge = lambda at: torch.sigmoid((hertz - at) / 60) + 1e-3  # noqa: E731
+
+    limits = uniform(80, 350) * chosen(NARROW), torch.where(chosen(NARROW), uniform(3_000, 7_500), 9_000.0)
+    gain_db = _curves(clips, hertz, generator) + 20 * torch.log10(edge(limits[0]) * (1.001 - edge(limits[1])))
+    speech = magnitude.float() * _compressed(gain_db)[:, None]
+    power = speech.square().square().square()
+    level = power.mean(dim=(1, 2))[:, None]
+
+    hiss_db = _curves(clips, hertz, generator) - uniform(0, 12) * torch.log2(hertz.clamp_min(50) / 1000)
+    hiss_db = hiss_db - 10 * torch.log10((10 ** (hiss_db / 10)).mean(dim=1, keepdim=True))
+    hiss = _compressed(hiss_db - uniform(3, 38)) ** 8
+    pitch = uniform(50, 400)
+    nearest = pitch * (hertz / pitch).round().clamp_min(1)
+    tones = torch.exp(-(((hertz - nearest) / 20) ** 2)) * (hertz < uniform(300, 4_000))
+    hum = 20 * tones * _compressed(-uniform(3, 25)) ** 8
+    other = chosen(NOISY / 3) * _compressed(-uniform(3, 20)) ** 8 * level / level.roll(1, 0).clamp_min(EPS)
+    power = power + other[..., None] * power.roll(1, dims=0) + (chosen(NOISY / 5) * hum * level)[:, None]
+    cells = _noise_cells(clips, frames, bins, generator)
+    power = torch.addcmul(power, cells.square().square().square(), (chosen(NOISY) * hiss * level)[:, None])
+    heard = power.sqrt_().sqrt_().sqrt_()
+    holes = chosen(CODED) * uniform(0.15, 0.5)  # of the frame's loudest cell, compressed
+    return heard * (heard >= holes[..., None] * heard.amax(dim=2, keepdim=True))
+
+
+def noise_alone(clips: int, frames: int, bins: int, generator: torch.Generator) -> Tensor:
+    """Compressed magnitudes (B, T, F) of noises of random colours, in which nobody speaks."""
+    hertz = torch.linspace(0, SAMPLE_RATE / 2, bins)
+    slope_db = -_uniform(clips, (-3, 12), generator) * torch.log2(hertz.clamp_min(50) / 1000)
+    return _noise_cells(clips, frames, bins, generator) * _compressed(slope_db)[:, None]
+
+
+def _curves(clips: int, hertz: Tensor, generator: torch.Generator) -> Tensor:
+    """Smooth random equalisers over the ear's scale, (B, F) dB."""
+    place = torch.log1p(hertz / 700) / math.log1p(SAMPLE_RATE / 2 / 700)
+    waves = torch.cos(math.pi * torch.arange(1, EQUALISER_WAVES + 1)[:, None] * place)
+    return EQUALISER_DB * torch.randn((clips, EQUALISER_WAVES), generator=generator) @ waves
+
+
+def _compressed(db: Tensor) -> Tensor:
+    """A gain in dB as a factor on compressed magnitudes."""
+    return 10 ** (POWER * db / 20)
+
+
+def _noise_cells(clips: int, frames: int, bins: int, generator: torch.Generator) -> Tensor:
+    """Compressed magnitudes of white noise of unit power, (B, T, F): overlapping stretches of one long noise."""
+    step = 16
+    parts = torch.randn((2, frames + step * clips, bins), generator=generator)
+    cells = (parts.square().sum(dim=0) / 2).pow(POWER / 2)
+    return cells.unfold(0, frames, step)[:clips].transpose(1, 2)
 
 
 def _uniform(n: int, limits: tuple[float, float], generator: torch.Generator) -> Tensor:

@@ -28,7 +28,7 @@ from s2f_lib.audio import _fast, level
 from s2f_lib.book import web_page
 from s2f_lib.faces import decoder as face_decoder
 from s2f_lib.faces import warp
-from s2f_lib.voice_encoder import VoiceEncoder
+from s2f_lib.voice_encoder import EPS, USUAL_SIZE, VoiceEncoder
 
 ENCODER, DECODER = "voice-encoder-synthetic", "decoder-synthetic-vgg"
 FILE = "voice2face_weights.js"
@@ -140,6 +140,7 @@ def _networks(encoder: VoiceEncoder, decoder: face_decoder.FaceDecoder) -> tuple
     sound |= {"hop_length": audio.HOP_LENGTH, "power": audio.POWER, "eps": _fast.EPS}
     sound["clip_samples"] = round(audio.CLIP_SECONDS * audio.SAMPLE_RATE)
     settings = {"audio": sound, "parts": c.in_channels, "kernels": c.kernels, "strides": c.strides, "pools": c.pools}
+    settings |= {"usual_size": USUAL_SIZE if c.normalise_level else 0.0, "least_size": EPS}
     settings |= {"map_size": shape.map_size, "channels": shape.channels, "size": shape.image_size}
     settings |= {"landmark_unit": face_decoder.LANDMARK_UNIT, "warp_points": len(face_decoder.WARP_POINTS)}
     settings |= {"smoothing": face_decoder.SMOOTHING, "warp_stride": warp.STRIDE}

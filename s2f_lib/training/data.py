@@ -1,7 +1,8 @@
 """Where batches come from: arrays in memory, or any source that says which clips a step takes.
 
-A batch is a dict of CPU tensors with one row per clip: ``waveform`` (B, samples) int16 or float, ``v_f`` (B, D), and
-if known ``logits`` (B, C), ``speaker`` (B,) and ``clip`` (B,), the clip's number in its source.
+A batch is a dict of CPU tensors with one row per clip: ``waveform`` (B, samples) int16 or float (or, for an encoder of
+magnitudes, these: (B, frames, 257) float16), ``v_f`` (B, D), and if known ``logits`` (B, C), ``speaker`` (B,) and
+``clip`` (B,), the clip's number in its source.
 
 A *source* is an object with ``batches(plan, start)``. What it gives depends only on the plan and the position, never on
 what was asked before, so that a resumed run sees exactly the batches it would have seen. It may have ``about``, a dict
@@ -67,7 +68,7 @@ class ArraySource:
 
     Parameters
     ----------
-    waveforms : array (N, samples), int16 or float in [-1, 1]
+    waveforms : array (N, samples), int16 or float in [-1, 1]; or (N, frames, 257), compressed magnitudes
     v_f : array (N, D), any float type
     logits : array (N, C), optional
         The recogniser's classes for the same pictures; needed by the distillation term.
@@ -113,13 +114,15 @@ class ArraySource:
             step += 1
 
     def take(self, rows: np.ndarray, seconds: float | None = None, shifts: np.ndarray | None = None) -> Batch:
-        """The batch of these clips, cut to `seconds` after starting at `shifts` (in samples)."""
+        """The batch of these clips, cut to `seconds` after starting at `shifts` (in samples, or frames)."""
         rows = np.asarray(rows)
         waveform = np.stack([self.waveforms[i] for i in rows])
         if shifts is not None:
-            waveform = np.stack([np.roll(w, -s) for w, s in zip(waveform, shifts)])
+            waveform = np.stack([np.roll(w, -s, axis=0) for w, s in zip(waveform, shifts)])
         if seconds is not None:
-            waveform = waveform[:, : round(seconds * audio.SAMPLE_RATE)]
+            samples = round(seconds * audio.SAMPLE_RATE)
+            frames = (samples - audio.WIN_LENGTH) // audio.HOP_LENGTH + 1
+            waveform = waveform[:, : samples if waveform.ndim == 2 else frames]
         batch = {"waveform": torch.from_numpy(np.ascontiguousarray(waveform))}
         batch["v_f"] = torch.from_numpy(np.stack([self.v_f[i] for i in rows]))
         if self.logits is not None:

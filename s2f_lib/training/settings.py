@@ -25,6 +25,10 @@ PAPER_SCHEDULE = {
     "checkpoint_every": 2_000,
 }
 
+# "noise", "room": of the waveform; "spec": masks; "channel": any microphone, line, noise, babble, codec and hum;
+# "no_speech": some clips are noise alone, answered by the mean face feature.
+AUGMENTATIONS = ("noise", "room", "spec", "channel", "no_speech")
+
 
 @dataclass(frozen=True)
 class LoopConfig:
@@ -72,7 +76,7 @@ class TrainConfig(LoopConfig):
 
     seconds: float = 6.0  # length of the training clips
     random_start: bool = True  # begin each clip anywhere and wrap around; the paper takes the first six seconds
-    augment: tuple[str, ...] = ()  # of "noise", "room", "spec"
+    augment: tuple[str, ...] = ()  # of `AUGMENTATIONS`
     recalibrate_bn_batches: int = 0  # after the last step: batches over which batch normalisation averages anew
     start_from_mean: bool = True  # v_s starts as the mean face feature of the training clips, whatever is heard
     init_from: str = ""  # a trained encoder, by its name in the hub or as a file, to go on with instead of a new one
@@ -98,6 +102,21 @@ class TrainConfig(LoopConfig):
             "checkpoint_every": 250,
             "log_every": 25,
         },
+        # for voices of strangers: goes on from the weights above with any channel, at any level; meant for clips in
+        # ever new manners (`s2f train --sentences free`)
+        "synthetic-strangers": {
+            "encoder": "standard",
+            "encoder_changes": {"input": "magnitude", "normalise_level": True},
+            "augment": ("channel", "no_speech"),
+            "recalibrate_bn_batches": 200,
+            "seconds": 3.0,
+            "mixed_precision": "bf16",
+            "learning_rate": 1e-3,
+            "max_steps": 24_000,
+            "evaluate_every": 500,
+            "checkpoint_every": 250,
+            "log_every": 25,
+        },
         "paper": PAPER_SCHEDULE,
         # the paper's network with a larger batch for one modern GPU; beside the published schedule, not instead of it
         "paper-gpu": {
@@ -114,6 +133,12 @@ class TrainConfig(LoopConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        if unknown := set(self.augment) - {"noise", "room", "spec"}:
-            raise ValueError(f"no such augmentation: {', '.join(sorted(unknown))}; there are noise, room, spec")
-        voice_encoder.preset(self.encoder, **self.encoder_changes)  # refuses an unknown preset or field
+        if unknown := set(self.augment) - set(AUGMENTATIONS):
+            raise ValueError(
+                f"no such augmentation: {', '.join(sorted(unknown))}; there are {', '.join(AUGMENTATIONS)}"
+            )
+        network = voice_encoder.preset(self.encoder, **self.encoder_changes)  # refuses an unknown preset or field
+        if {"channel", "no_speech"} & set(self.augment) and network.input != "magnitude":
+            raise ValueError(
+                "the augmentations channel and no_speech work on magnitudes; set the encoder's input to it"
+            )

@@ -40,6 +40,10 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--clips", type=int, default=2, help="clips of each synthetic speaker (default 2)")
     found.add_argument("--population-seed", type=int, default=PeopleSet.seed, help="which synthetic speakers")
     found.add_argument("--world", default="physiology", help="world of the synthetic speakers")
+    found.add_argument(
+        "--sentences", default="train", choices=("train", "free"), help="read out, or invented on the spot"
+    )
+    found.add_argument("--magnitudes", action="store_true", help="keep spectrograms too: 307 kB a clip, no FFT later")
     found.add_argument("--out", type=Path, help="folder of the run (default runs/<preset>-<loss>-<seed>)")
     found.add_argument("--restart", action="store_true", help="begin again although the folder holds a checkpoint")
     found.add_argument("--device", help="cpu, cuda or cuda:1 (default: a GPU if there is one)")
@@ -66,9 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
     processes = PartialState(cpu=not torch.cuda.is_available())
     try:
         with processes.main_process_first():  # one makes the clips, the others read
-            source, validation = corpus_of(options) if sets is None else [
-                synthetic.source(which, workers=options.workers, progress=processes.is_main_process) for which in sets
-            ]  # fmt: skip
+            how = {"workers": options.workers, "progress": processes.is_main_process}
+            how |= {"as_magnitudes": options.magnitudes}
+            source, validation = corpus_of(options) if sets is None else [synthetic.source(w, **how) for w in sets]
         layers = layers_for(source, config.loss)
         how = {"resume": not options.restart, "device": device, "command": typed}
         result = run(config, source, **layers, validation=validation, out_dir=out, progress=True, **how)
@@ -117,7 +121,7 @@ def people_of(options: argparse.Namespace) -> tuple[PeopleSet, PeopleSet] | None
             f"--population-seed {options.population_seed}: these people are kept for {purpose!r}, and no voice encoder "
             f"may train on them; take another number, the default is {PeopleSet.seed}"
         )
-    seen = PeopleSet(options.people, options.clips, options.population_seed, options.world)
+    seen = PeopleSet(options.people, options.clips, options.population_seed, options.world, options.sentences)
     held_out = min(400, max(64, options.people // 8))
     return seen, PeopleSet(held_out, 1, synthetic.VALIDATION_SEED, options.world, "test")
 

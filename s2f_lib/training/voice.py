@@ -19,6 +19,8 @@ from s2f_lib.training.loop import Trainer
 from s2f_lib.training.settings import TrainConfig
 from s2f_lib.voice_encoder import VoiceEncoder
 
+SPEECHLESS = 0.04  # share of clips that "no_speech" turns into noise
+
 
 @dataclass
 class Run:
@@ -64,9 +66,11 @@ def make_encoder(config: TrainConfig, source) -> VoiceEncoder:
     if config.init_from:
         encoder = voice_encoder.load(weights_of(config.init_from))
         mine, its = settings.to_dict(wanted), settings.to_dict(encoder.config)
+        its["normalise_level"] = wanted.normalise_level  # says how loud the input is, not what the layers are
         differences = [f"{key} {its[key]!r} instead of {value!r}" for key, value in mine.items() if its[key] != value]
         if differences:
             raise ValueError(f"cannot go on from {config.init_from}: it has {'; '.join(differences)}")
+        encoder.config = wanted
         return encoder.requires_grad_(True).train()
     encoder = VoiceEncoder(wanted)
     if config.start_from_mean:
@@ -115,6 +119,7 @@ class VoiceTrainer(Trainer):
             self.encoder.compile_network()
         super().__init__(self.encoder, config, folder, getattr(self.source, "about", {}), device)
         self.loss = loss.to(self.device)
+        self.mean_feature = torch.from_numpy(self.source.mean_feature).to(self.device)
 
     def begin(self) -> None:
         """Note by which command the run was started, and from which weights."""
@@ -132,8 +137,10 @@ class VoiceTrainer(Trainer):
 
     def losses(self, batch: data.Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Spectrogram, network, loss; at the given step its weights are derived anew first."""
+        with torch.no_grad():
+            sound = self._sound(batch)
         with self.autocast():
-            v_s = self.network(self._sound(batch["waveform"]))
+            v_s = self.network(sound)
         if self.config.rederive_at and self.step == self.config.rederive_at:
             self._rederive(v_s, batch)
         return self.loss(v_s, batch)
@@ -169,7 +176,8 @@ class VoiceTrainer(Trainer):
             layer.momentum = None  # which to torch means a plain average
         with self.autocast():
             for _ in range(self.config.recalibrate_bn_batches):
-                self.network(self._sound(next(batches)["waveform"].to(self.device)))
+                batch = {key: value.to(self.device) for key, value in next(batches).items()}
+                self.network(self._sound(batch))
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
 
@@ -184,23 +192,41 @@ class VoiceTrainer(Trainer):
         settings_then = replace(self.config, loss=self.loss.config)
         return Run(settings_then, self.encoder.eval(), self.log.lines, stopped, self.folder)
 
-    def _sound(self, waveform: Tensor) -> Tensor:
+    def _sound(self, batch: data.Batch) -> Tensor:
         """The sound as it goes into the network: the waveform, or the spectrogram where something is changed in it."""
-        names = self.config.augment
+        names, sound = set(self.config.augment), batch["waveform"]
         if not names:
-            return waveform
-        generator = torch.Generator(self.device)
-        generator.manual_seed(hash((self.config.seed, self.step, self.accelerator.process_index)))
-        with torch.no_grad():
-            if not waveform.is_floating_point():
-                waveform = waveform.float() / 32_768
+            return sound
+        generator = self._generator()
+        if sound.dim() == 2:
+            if not sound.is_floating_point():
+                sound = sound.float() / 32_768
             if "room" in names:
-                waveform = degrade.random_room(waveform, generator)
+                sound = degrade.random_room(sound, generator)
             if "noise" in names:
-                waveform = degrade.random_noise(waveform, generator)
-            if "spec" not in names:
-                return waveform
-            return degrade.mask_bands(self.encoder.spectrogram(waveform), generator)
+                sound = degrade.random_noise(sound, generator)
+            if not names & {"channel", "no_speech"}:
+                return degrade.mask_bands(self.encoder.spectrogram(sound), generator) if "spec" in names else sound
+            sound = voice_encoder.magnitude_of_sound(sound)[:, 0]
+        if "channel" in names:
+            sound = degrade.random_channel(sound, generator)
+        return self._some_speechless(sound, batch) if "no_speech" in names else sound
+
+    def _some_speechless(self, sound: Tensor, batch: data.Batch) -> Tensor:
+        """Noise alone instead of some clips' magnitudes; their targets in the batch become those of the mean face."""
+        generator = self._generator(1)
+        rows = torch.rand(len(sound), generator=generator, device=self.device) < SPEECHLESS
+        sound = sound.clone()
+        sound[rows] = degrade.noise_alone(int(rows.sum()), *sound.shape[1:], generator)
+        batch["v_f"][rows] = self.mean_feature
+        if self.loss.f_vgg is not None:
+            batch["logits"][rows] = self.loss.f_vgg(self.mean_feature)
+        return sound
+
+    def _generator(self, *purpose: int) -> torch.Generator:
+        """Random numbers of this step and process."""
+        seed = hash((self.config.seed, self.step, self.accelerator.process_index, *purpose))
+        return torch.Generator(self.device).manual_seed(seed)
 
     def _rederive(self, v_s: Tensor, batch: data.Batch) -> None:
         """Balance the terms by the paper's rule, on this batch, with the same weights in every process."""

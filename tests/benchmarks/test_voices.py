@@ -25,7 +25,7 @@ def test_the_best_threshold_tries_every_cut_and_none():
 def test_rows_count_right_labels_by_label():
     female, age = np.tile([True, True, False, False], 10), np.tile([20.0, 30, 40, 50], 10)
     who = voices.Voices(np.zeros((40, 1)), female, age, np.arange(40))
-    rows = voices.scores("own", "an encoder", who, np.tile([0.9, 0.4, 0.2, 0.1], 10), np.tile([21.0, 29, 42, 55], 10))
+    rows = voices.scores({"corpus": "own"}, who, np.tile([0.9, 0.4, 0.2, 0.1], 10), np.tile([21.0, 29, 42, 55], 10))
     value = {(row["measure"], row.get("label")): row["value"] for row in rows}
     assert value["sex_right", None] == 0.75
     assert value["auc", None] == 1.0

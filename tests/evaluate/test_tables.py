@@ -114,10 +114,10 @@ def command_and_seeds(tmp_path, *typed):
 
 
 def test_the_record_names_the_command_that_made_it(tmp_path):
-    usual = "s2f evaluate --corpus synthetic --people 1000 --seed 4000 --world physiology"
+    usual = "s2f evaluate --corpus synthetic --people 1000 --seed 9000 --world physiology"
     usual += " --weights voice-encoder-synthetic"
     assert usual + " --out results/evaluation_synthetic.json" == io.read_record("evaluation_synthetic").command
-    assert command_and_seeds(tmp_path) == (usual, [4000, 3000])
+    assert command_and_seeds(tmp_path) == (usual, [9000, 3000])
     assert command_and_seeds(tmp_path, "--workers", "8", "--quiet")[0] == usual
     other = ("--decoder", "mine", "--train-people", "500")
     assert command_and_seeds(tmp_path, *other)[0] == usual.replace(

@@ -88,7 +88,7 @@ def tiny(settings, clips, layers, monkeypatch):
     }
     search = design.Search(rates=(1e-3, 2e-3, 4e-3), warm_ups=(0.1,), seeds=(100,), tie_deg=90.0, extend=0)
     values = {"base": base, "variants": variants, "search": search, "seeds": (0, 1), "targets_deg": (89.0,)}
-    monkeypatch.setattr(runs, "clips", lambda people, target="v_f": clips)
+    monkeypatch.setattr(runs, "clips", lambda people, target="v_f", input="magnitude": clips)
     monkeypatch.setattr(runs, "layers", lambda behind, people: layers)
 
     def score(encoder, people, rectified):
@@ -157,7 +157,7 @@ def test_who_aims_before_the_relu_is_judged_behind_it(tiny, clips):
 def test_maps_behind_which_a_loss_compares(clips, layers, monkeypatch):
     v_f = np.abs(np.random.default_rng(0).normal(size=(400, 6))) @ np.diag([1, 2, 3, 4, 5, 6])
     source = replace_features(clips, v_f.astype(np.float32))
-    monkeypatch.setattr(runs, "clips", lambda people, target="v_f": source)
+    monkeypatch.setattr(runs, "clips", lambda people, target="v_f", input="magnitude": source)
     monkeypatch.setattr(runs, "frozen_layers", lambda name: layers)
     import torch
 

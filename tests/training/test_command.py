@@ -18,7 +18,7 @@ def features_of(name, checksum="abc"):
 
 
 def test_another_world_does_not_go_on_with_the_run_of_the_first(clips, tmp_path, monkeypatch, capsys):
-    def source(which, workers, progress):
+    def source(which, workers, progress, as_magnitudes):
         return ArraySource(clips.waveforms, clips.v_f, about=which.about)
 
     monkeypatch.setattr(synthetic, "source", source)

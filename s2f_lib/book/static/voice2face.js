@@ -284,6 +284,12 @@ function voice2face() {
   function encode(net, wave) {
     const sound = spectrogram(wave, net.config), last = net.config.kernels.length - 1;
     let x = { data: sound.data, C: sound.parts, T: sound.frames, F: sound.bins };
+    if (net.config.usual_size) { // every clip to the same mean size, so that loudness does not matter
+      let sum = 0;
+      for (const v of x.data) sum += Math.abs(v);
+      const scale = net.config.usual_size / Math.max(sum / x.data.length, net.config.least_size);
+      for (let i = 0; i < x.data.length; i++) x.data[i] *= scale;
+    }
     for (let i = 0; i <= last; i++) {
       x = convolve(net, i, x);
       const pool = net.config.pools[i];

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from s2f_lib import config, hub, io, metrics
+from s2f_lib import config, hub, io, metrics, voice_encoder
 from s2f_lib.faces import decode, to_pictures, to_tensor
 from s2f_lib.studies.ablation.design import Design, Job
 from s2f_lib.training import ArraySource, TrainingError, frozen_layers, synthetic, validate
@@ -40,8 +40,8 @@ class AblationTrainer(VoiceTrainer):
     rectified = False
 
     def evaluate(self) -> dict[str, float]:
-        """Angle and retrieval on the validation clips."""
-        v_s = predict(self.encoder, self.validation, self.rectified)
+        """Angle and retrieval on the validation clips, as long as those of the training."""
+        v_s = predict(self.encoder, self.validation, self.rectified, self.config.seconds)
         return validate.quick_scores(v_s, validate.targets(self.validation))
 
 
@@ -72,11 +72,12 @@ def run(job: Job, design: Design, rows: Path, work: Path) -> dict:
     if found := finished(job, design, rows):
         return found
     torch.set_num_threads(1)
-    variant = design.variants[job.variant]
+    variant, settings = design.variants[job.variant], design.settings(job)
+    kind = voice_encoder.preset(settings.encoder, **settings.encoder_changes).input
     trainer = AblationTrainer(
-        design.settings(job),
-        clips(design.train, variant.target),
-        validation=clips(design.validation),
+        settings,
+        clips(design.train, variant.target, kind),
+        validation=clips(design.validation, input=kind),
         folder=work / job.name,
         **layers(variant.behind, design.train),
     )
@@ -89,9 +90,10 @@ def run(job: Job, design: Design, rows: Path, work: Path) -> dict:
     except TrainingError as error:
         failed = str(error)
     row = {"job": job.name, **asdict(job), "failed": failed, **summary(trainer.log.lines)}
-    if not failed:
-        people = design.test if job.stage == "main" else design.validation
-        row |= {"scores": score(trainer.encoder.eval(), people, trainer.rectified)}
+    if not failed and job.stage == "search":
+        row["angle"] = row["curve"][-1][1]
+    elif not failed:
+        row["scores"] = score(trainer.encoder.eval(), design.test, trainer.rectified)
         row["angle"] = next(s["value"] for s in row["scores"] if s["measure"] == "angle" and s["seconds"] == 6.0)
     with io.atomic_write(rows / f"{job.name}.json", "w") as file:
         json.dump(row | {"made_from": made_from(job, design)}, file, indent=1)
@@ -171,7 +173,7 @@ def steadiness(steps: list[dict]) -> dict:
 @torch.no_grad()
 def score(encoder, people: synthetic.PeopleSet, rectified: bool) -> list[dict]:
     """Angle and retrieval for each test length, and sex and age as read off the decoded face, as rows of a record."""
-    source, table = clips(people), people.population().table()
+    source, table = clips(people, input=encoder.config.input), people.population().table()
     v_f, out = validate.targets(source).astype(np.float32), []
     for seconds in TEST_SECONDS:
         v_s = predict(encoder, source, rectified, seconds)
@@ -193,13 +195,13 @@ def drawn_labels(v_s: np.ndarray, people, decoder, reader) -> tuple[float, float
 
 
 @cache
-def clips(people: synthetic.PeopleSet, target: str = "v_f") -> ArraySource:
-    """Sound and face features of a set of people, once per process."""
+def clips(people: synthetic.PeopleSet, target: str = "v_f", input: str = "magnitude") -> ArraySource:
+    """Sound (or its magnitudes) and face features of a set of people, once per process."""
     recogniser = hub.load(RECOGNISER)
     if target == "before_relu":
         recogniser = copy.copy(recogniser)
         recogniser.after_relu, recogniser.checksum = False, f"{recogniser.checksum}-{target}"
-    return synthetic.source(people, recogniser)
+    return synthetic.source(people, recogniser, as_magnitudes=input == "magnitude")
 
 
 @cache
