@@ -33,7 +33,7 @@ from s2f_lib.io import row
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 COMMAND = "python -m benchmarks.book"
-LIMIT = 60  # minutes for one step
+LIMIT = 300  # minutes for one step; a busy machine is no failure
 
 
 def timed(command: list[str], folder: Path, environment: dict[str, str]) -> float | None:

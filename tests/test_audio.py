@@ -186,7 +186,7 @@ class Spectrograms(torch.utils.data.Dataset):
 def test_a_forked_loader_gets_what_its_parent_gets():
     known = [Spectrograms()[i] for i in range(4)]  # so the parent has compiled and used its threads
     loader = torch.utils.data.DataLoader(
-        Spectrograms(), batch_size=None, num_workers=2, multiprocessing_context="fork", timeout=60
+        Spectrograms(), batch_size=None, num_workers=2, multiprocessing_context="fork", timeout=600
     )
     assert all(map(torch.equal, loader, known))
 
