@@ -47,7 +47,7 @@ $(INSTALLED):
 
 # First every page is executed into _build/.jupyter_cache, from which Jupyter Book then takes what it shows.
 book: $(INSTALLED)
-	$(S2F) pages execute --jobs $(JOBS)
+	"$(BIN)/python" -m tools.execute_pages --jobs $(JOBS)
 	"$(BIN)/jupyter-book" build . -W -n --keep-going
 	@echo "The book: file://$(CURDIR)/_build/html/index.html"
 
@@ -73,7 +73,7 @@ published: $(INSTALLED)
 	$(S2F) pages run 06_published_results -p examples=data/published -o runs/published
 
 address: $(INSTALLED)
-	$(S2F) pages address "$(URL)"
+	"$(BIN)/python" -m tools.set_address "$(URL)"
 
 bench: $(INSTALLED)
 	@set -e; for name in $(notdir $(basename $(wildcard benchmarks/[a-z]*.py))); do \

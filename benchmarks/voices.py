@@ -64,7 +64,7 @@ def synthetic(count: int, speak=speech.speak) -> Voices:
 
 
 def of_kokoro(folder: Path) -> Voices:
-    """Every voice of Kokoro, twice; its age is nobody's."""
+    """Every voice of Kokoro; its age is nobody's."""
     names, clips = zip(*kokoro.clips(folder))
     female = np.array([name[1] == "f" for name in names])
     return Voices(np.array(clips), female, None, np.unique(names, return_inverse=True)[1])

@@ -15,8 +15,9 @@ import sys
 from pathlib import Path
 
 from data_scripts import _common
+from data_scripts import _published as fetch
 from s2f_lib import io
-from s2f_lib.published import fetch, layout
+from s2f_lib.published import layout
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,11 +14,11 @@ status 130; a traceback means a bug. See `guarded`.
 from __future__ import annotations
 
 import argparse
-import dis
 import importlib
 import json
 import os
 import sys
+import traceback
 import zipfile
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
@@ -36,8 +36,6 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "pages list": ("the pages, or what can be set on one", "s2f_lib.book.pages:list_main"),
         "pages run": ("execute a page with other parameters, or a grid of them", "s2f_lib.book.pages:run_main"),
         "pages table": ("one row per recorded run below a folder", "s2f_lib.book.pages:table_main"),
-        "pages address": ("the address of your copy, in every place that needs it", "s2f_lib.book.address:main"),
-        "pages execute": ("all of them, into the cache of the book", "s2f_lib.build:main"),
     },
     "Train and measure": {
         "train": ("train a voice encoder", "s2f_lib.training.train:main"),
@@ -70,7 +68,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Weights and records": {
         "weights list": ("what the library can load by name", "s2f_lib.cli:list_weights"),
-        "weights fetch": ("fetch the real VGG-Face, or convert your copy", "s2f_lib.faces.fetch_weights:main"),
+        "weights fetch": ("fetch the real VGG-Face, or convert your copy", "data_scripts.fetch_vgg_face:main"),
         "weights export-web": ("write the networks as one script for a page", "s2f_lib.book.web:main"),
         "weights publish": ("make weights of a finished run loadable by name", "s2f_lib.training.publish:main"),
         "report": ("judge the claims and fill the documents' tables", "s2f_lib.report.command:main"),
@@ -119,15 +117,12 @@ def guarded(run: Callable[[], int | None], program: str = "s2f") -> int:
 
 
 def _raised_on_purpose(error: Exception) -> bool:
-    """Whether a statement ``raise`` of this project made the error, and not an operation that went wrong."""
-    last = error.__traceback__
-    while last.tb_next:
-        last = last.tb_next
-    frame = last.tb_frame
-    module = frame.f_globals.get("__package__") or frame.f_globals.get("__name__") or ""
-    statement = dis.opname[frame.f_code.co_code[last.tb_lasti]]
+    """Whether a line ``raise ...`` of this project made the error, and not an operation that went wrong."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    package = frame.f_globals.get("__package__") or frame.f_globals.get("__name__") or ""
+    (last,) = traceback.extract_tb(error.__traceback__, limit=-1)
     memory = type(error).__name__ == "OutOfMemoryError"  # torch's
-    return memory or (module.split(".")[0] in OURS and statement == "RAISE_VARARGS")
+    return memory or (package.split(".")[0] in OURS and last.line.startswith("raise"))
 
 
 def one_line(error: BaseException) -> str:

@@ -24,8 +24,8 @@ import s2f_lib
 from s2f_lib import cli, io
 from s2f_lib.io.measures import MEASURES
 from s2f_lib.report import documents
-from s2f_lib.report.sphinx import commands_as_code
 from s2f_lib.rooms import ROOMS
+from tools.sphinx_extension import commands_as_code
 
 ROOT = Path(__file__).resolve().parents[1]
 TEN = "jupyter-book jupyterlab torch torchaudio torchvision librosa ipywidgets matplotlib nbval papermill".split()
@@ -138,9 +138,10 @@ def test_plain_sphinx_builds_the_same_pages(tmp_path):
     shutil.copy(ROOT / "_config.yml", tmp_path)
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/intro\nchapters:\n- file: book/glossary\n")
     tool = Path(sys.executable).with_name("jupyter-book")
-    subprocess.run([tool, "config", "sphinx", tmp_path], check=True, capture_output=True)
+    env = os.environ | {"PYTHONPATH": str(ROOT)}  # where the extension of the book lies
+    subprocess.run([tool, "config", "sphinx", tmp_path], check=True, capture_output=True, env=env)
     build = [sys.executable, "-m", "sphinx", "-q", "-b", "html", tmp_path, tmp_path / "html"]
-    done = subprocess.run(build, capture_output=True, text=True, check=False)
+    done = subprocess.run(build, capture_output=True, text=True, check=False, env=env)
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "html/book/glossary.html").read_text(encoding="utf-8")
     assert "perfect listener" in page

@@ -21,7 +21,7 @@ from s2f_lib.training import PeopleSet, synthetic, validate
 from s2f_lib.training.publish import publish, refuse_uncommitted
 
 RECOGNISER = "synthetic-vgg"
-PENALTIES = (30.0, 100.0, 300.0, 1000.0, 3000.0)
+PENALTIES = (100.0, 300.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0)
 HELD_OUT = 1_000  # people on whom the penalty is chosen
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from s2f_lib import io
 from s2f_lib.faces.recogniser import FaceRecogniser
-from s2f_lib.faces.vgg import VGGFace, VGGRecogniser, VGGShape
-from s2f_lib.faces.vgg_files import MEAN_RGB, build
+from s2f_lib.faces.vgg import MEAN_RGB, VGGFace, VGGRecogniser, VGGShape, build
 
 __all__ = ["load_dlib", "load_synthetic_vgg", "load_vgg_face", "synthetic_vgg"]
 

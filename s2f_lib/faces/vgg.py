@@ -9,9 +9,15 @@ from torch import Tensor, nn
 
 from s2f_lib.faces.recogniser import FaceFeatures, FaceRecogniser
 
-__all__ = ["FULL", "VGGFace", "VGGRecogniser", "VGGShape"]
+__all__ = ["FULL", "KEYS", "LAYERS", "MEAN_RGB", "VGGFace", "VGGRecogniser", "VGGShape", "build"]
 
 CONVS_PER_BLOCK = (2, 2, 3, 3, 3)  # VGG-16, configuration D of Simonyan & Zisserman (2015)
+MEAN_RGB = (129.186279296875, 104.76238250732422, 93.59396362304688)  # mean colour of the training pictures, 0-255
+CONVS = tuple(f"conv{b + 1}_{i + 1}" for b, count in enumerate(CONVS_PER_BLOCK) for i in range(count))
+LAYERS = (*CONVS, "fc6", "fc7", "fc8")
+KEYS = dict(  # what `VGGFace` calls them: every convolution is followed by a ReLU, every block by a pooling
+    zip(LAYERS, [*(f"features.{2 * i + int(name[4]) - 1}" for i, name in enumerate(CONVS)), *LAYERS[-3:]], strict=True)
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +78,36 @@ class VGGFace(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Prepared pixels (B, 3, S, S) -> identity logits (B, classes)."""
         return self.fc8(torch.relu(self.fc7_before_relu(pixels)))
+
+
+def build(state: dict[str, Tensor]) -> VGGFace:
+    """Make the network a state dict belongs to; reads its sizes off the weights.
+
+    Raises
+    ------
+    ValueError
+        If the layers do not fit together; nothing was allocated for them then.
+    """
+    try:
+        widths = tuple(len(state[f"{KEYS[name]}.bias"]) for name in CONVS if name.endswith("_1"))
+        map_size = round((state["fc6.weight"].shape[1] / widths[-1]) ** 0.5)
+        sizes = {name: len(state[f"{name}.bias"]) for name in ("fc6", "fc7", "fc8")}
+    except KeyError as error:
+        raise ValueError(f"these are not the weights of a VGG-Face: {error} is missing") from error
+    except (IndexError, TypeError, ZeroDivisionError) as error:
+        raise ValueError("these are not the weights of a VGG-Face: layers have no numbers") from error
+    shape = VGGShape(widths, 1, 32 * map_size, sizes["fc6"], sizes["fc7"], sizes["fc8"])
+    with torch.device("meta"):
+        network = VGGFace(shape)
+    wrong = [
+        f"{name} has shape {tuple(state[name].shape)}" if name in state else f"{name} is missing"
+        for name, tensor in network.state_dict().items()
+        if name not in state or state[name].shape != tensor.shape
+    ]
+    if wrong or len(state) != len(network.state_dict()):
+        raise ValueError(f"these are not the weights of a VGG-Face: {wrong[0] if wrong else 'there are more of them'}")
+    network.load_state_dict(state, assign=True)
+    return network.eval()
 
 
 class VGGRecogniser(FaceRecogniser):

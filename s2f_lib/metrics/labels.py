@@ -112,11 +112,6 @@ def constant(counts: np.ndarray, within: int = 0) -> float:
     return float(max(rows[max(0, i - within) : i + within + 1].sum() for i in range(len(rows))) / rows.sum())
 
 
-def paper_layout(matrix: np.ndarray) -> np.ndarray:
-    """Rows turned upside down, as in the paper's figure 4: the first label at the bottom, like an axis."""
-    return np.asarray(matrix)[::-1]
-
-
 def within_one_decade(reference: np.ndarray, predicted: np.ndarray) -> float:
     """Share of clips whose age decade is right or the neighbouring one."""
     return float((np.abs(decade(reference) - decade(predicted)) <= 10).mean())

@@ -56,12 +56,6 @@ def rank_histogram(found: matching.Ranks) -> list[int]:
     return np.bincount(np.minimum((share * BINS).astype(int), BINS - 1), minlength=BINS).tolist()
 
 
-def cumulative(histogram: list[int]) -> np.ndarray:
-    """Share of queries in the first 1, 2 ... 100 percent of the gallery; the ranks' histogram summed up."""
-    histogram = np.asarray(histogram, float)
-    return histogram.cumsum() / histogram.sum()
-
-
 def spread(pictures: Pictures) -> float:
     """Mean distance of the recogniser's features from their mean: how different the faces are from each other."""
     features = pictures.feature[pictures.ok]

@@ -3,6 +3,5 @@
 - `claims`, `rules`, `paper`: what the paper says, and how the records judge it;
 - `scorecard`: the verdicts; `tables`: what is shown of a record; `gpu`: what was measured on one;
 - `staleness`: a warning where a record is older than its weights;
-- `documents`, `command`: the blocks of README and book, and ``s2f report``, which refreshes them;
-- `sphinx`: what the built site is beyond its plain pages.
+- `documents`, `command`: the blocks of README and book, and ``s2f report``, which refreshes them.
 """

@@ -63,26 +63,6 @@ def test_a_grid_needs_as_many_people_in_each_column():
         plotting.face_grid({"reference": FACES, "from voice": FACES[:2]}, rule="all")
 
 
-def test_the_spectrogram_is_drawn_in_seconds_and_kilohertz():
-    spectrogram = np.random.default_rng(1).normal(size=(2, 598, 257))
-    figure = plotting.spectrogram_panel(spectrogram)
-    panel = figure.axes[0]
-    assert panel.images[0].get_extent() == [0, pytest.approx(5.98), 0, 8]
-    low, high = panel.images[0].get_clim()
-    assert low == -high  # a signed quantity is centred on zero
-    same = plotting.spectrogram_panel(np.moveaxis(spectrogram, 0, -1)).axes[0].images[0].get_array()
-    np.testing.assert_array_equal(same, panel.images[0].get_array())
-
-
-def test_a_confusion_matrix_shows_row_shares_and_n():
-    figure = plotting.confusion_matrix([[90, 10], [0, 0]], ["female", "male"])
-    texts = [text.get_text() for text in figure.axes[0].texts]
-    assert texts == ["0.90", "0.10", "–", "–"]
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["female (100)", "male (0)"]
-    with pytest.raises(ValueError, match="2 x 2"):
-        plotting.confusion_matrix([[1]], ["a", "b"])
-
-
 def test_bars_show_interval_chance_published_and_n():
     figure = plotting.bars(
         {"voice": 46, "demographics": 22},
@@ -102,7 +82,6 @@ def test_bars_show_interval_chance_published_and_n():
 def test_only_the_style_function_changes_settings():
     before = dict(mpl.rcParams)
     plotting.bars({"a": 1.0}, xlabel="x")
-    plotting.confusion_matrix([[1]], ["a"])
     assert dict(mpl.rcParams) == before
     with mpl.rc_context():
         plotting.use_book_style()

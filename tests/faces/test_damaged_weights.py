@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from data_scripts import _foreign
+from data_scripts import _vgg_files as vgg_files
+from data_scripts._torch7 import read_t7
+from data_scripts._vgg_files import read_vgg_face
 from s2f_lib import io
-from s2f_lib.faces import _foreign, vgg_files
-from s2f_lib.faces.torch7 import read_t7
-from s2f_lib.faces.vgg import CONVS_PER_BLOCK, VGGFace, VGGShape
-from s2f_lib.faces.vgg_files import LAYERS, read_vgg_face
+from s2f_lib.faces.vgg import CONVS_PER_BLOCK, LAYERS, VGGFace, VGGShape
 
 SHAPE = VGGShape(widths=(1, 1, 2, 2, 2), image_size=32, fc6=3, fc7=3, classes=2)
 

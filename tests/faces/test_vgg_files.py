@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from data_scripts import fetch_vgg_face as fetch_weights
+from data_scripts._torch7 import read_t7
+from data_scripts._vgg_files import read_vgg_face
 from s2f_lib import cli, io
-from s2f_lib.faces import fetch_weights
-from s2f_lib.faces.torch7 import read_t7
-from s2f_lib.faces.vgg import FULL, VGGFace, VGGShape
-from s2f_lib.faces.vgg_files import LAYERS, MEAN_RGB, build, read_vgg_face
+from s2f_lib.faces.vgg import FULL, LAYERS, MEAN_RGB, VGGFace, VGGShape, build
 
 SMALL = VGGShape(widths=(4, 4, 6, 8, 8), image_size=64, fc6=12, fc7=10, classes=5)
 

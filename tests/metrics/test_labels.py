@@ -16,11 +16,6 @@ def test_confusion_and_balanced_accuracy_are_those_of_sklearn():
     assert labels.balanced(counts) == pytest.approx(metrics.balanced_accuracy_score(TRUE, GUESS))
 
 
-def test_the_papers_layout_has_the_first_label_at_the_bottom():
-    matrix = np.array([[0.94, 0.06], [0.06, 0.94]]) + [[0, 0], [0.01, -0.01]]
-    np.testing.assert_array_equal(labels.paper_layout(matrix)[0], matrix[1])
-
-
 def test_constant_guess():
     assert labels.summary(["m", "f", "m"], ["m", "m", "f"])["constant"] == pytest.approx(2 / 3)
     row = labels.summary(TRUE, np.full(300, "A"))

@@ -13,8 +13,9 @@ import threading
 
 import pytest
 
+from data_scripts import _published as fetch
 from data_scripts import fetch_published_examples as command
-from s2f_lib.published import fetch, layout
+from s2f_lib.published import layout
 
 GIT = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
 

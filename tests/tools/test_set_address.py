@@ -7,8 +7,8 @@ import shutil
 import pytest
 import yaml
 
-from s2f_lib.book import address
 from s2f_lib.book.parameters import PageError
+from tools import set_address as address
 
 
 @pytest.fixture

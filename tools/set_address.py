@@ -1,16 +1,18 @@
 """The address of a copy of the repository, in every place that needs it: pages, badges, buttons of the site.
 
-s2f pages address https://github.com/you/your-copy
+make address URL=https://github.com/you/your-copy
 """
 
 from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from s2f_lib.book.pages import ROOT, PageError, pages
+from s2f_lib.cli import guarded
 from s2f_lib.io import atomic_write
 
 ADDRESS = re.compile(r"https://([\w.-]+)/([\w.-]+/[\w-][\w.-]*?)(?:\.git)?/?")
@@ -54,9 +56,13 @@ def write(address: str, root: Path = ROOT) -> list[Path]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """``s2f pages address``: write the address of your copy where a hosted notebook or a reader needs it."""
-    parser = argparse.ArgumentParser(prog="s2f pages address", description=main.__doc__.split(": ")[1])
+    """Write the address of your copy where a hosted notebook or a reader needs it."""
+    parser = argparse.ArgumentParser(prog="python -m tools.set_address", description=main.__doc__)
     parser.add_argument("address", help="https://HOST/OWNER/NAME")
     for path in write(parser.parse_args(arguments).address):
         print(path.relative_to(ROOT))
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main, "python -m tools.set_address"))

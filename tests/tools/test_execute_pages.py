@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -10,10 +11,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from s2f_lib import build
 from s2f_lib.book import pages
+from tools import execute_pages as build
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -38,7 +39,8 @@ def test_jupyter_book_takes_the_pages_from_the_cache(page, tmp_path):
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: 90_tiny\n")
     assert build.execute_all([page], tmp_path / "_build") == {}
     tool = Path(sys.executable).with_name("jupyter-book")
-    done = subprocess.run([tool, "build", tmp_path], capture_output=True, text=True, check=False, cwd=tmp_path)
+    env = os.environ | {"PYTHONPATH": str(ROOT)}  # where the extension of the book lies
+    done = subprocess.run([tool, "build", tmp_path], capture_output=True, text=True, check=False, cwd=tmp_path, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Executing notebook" not in done.stdout + done.stderr
     assert "there are 4" in (tmp_path / "_build/html/90_tiny.html").read_text(encoding="utf-8")

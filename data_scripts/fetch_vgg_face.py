@@ -16,8 +16,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from data_scripts import _common
+from data_scripts._vgg_files import read_vgg_face
 from s2f_lib import hub, io
-from s2f_lib.faces.vgg_files import read_vgg_face
 
 __all__ = ["SOURCES", "convert", "main"]
 
@@ -89,3 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     print(f"{source.name} ({layout}) -> {target}, SHA-256 {io.sha256(target)}")
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_common.guarded(main, "s2f weights fetch"))

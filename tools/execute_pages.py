@@ -1,6 +1,6 @@
 """Before the book is built: every page executed, into the cache from which Jupyter Book takes what it shows.
 
-    s2f pages execute
+    python -m tools.execute_pages --jobs 2
 
 A page is kept as soon as it is through, whatever happens later; its key is the text of its cells. What the cells call
 is not part of that key, so the cache is emptied when the library, its weights or the recorded results have changed.
@@ -14,6 +14,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -21,7 +22,8 @@ from pathlib import Path
 
 from s2f_lib.book import kernel
 from s2f_lib.book.pages import ROOT, pages
-from s2f_lib.report.sphinx import dressed
+from s2f_lib.cli import guarded
+from tools.sphinx_extension import dressed
 
 BUILD = ROOT / "_build"
 MINUTES = re.compile(r"\*\*Runs on\*\* [^;\n]*about ([\d.]+) minute")
@@ -118,8 +120,8 @@ def execute_all(paths: Sequence[Path], build: Path = BUILD, jobs: int = 1) -> di
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """``s2f pages execute``: all pages whose outputs the book's cache does not hold; `make book` begins with it."""
-    parser = argparse.ArgumentParser(prog="s2f pages execute", description=main.__doc__.split(": ")[1])
+    """All pages whose outputs the book's cache does not hold; `make book` begins with it."""
+    parser = argparse.ArgumentParser(prog="python -m tools.execute_pages", description=main.__doc__)
     parser.add_argument("--jobs", type=int, default=1, help="pages at once (default %(default)s)")
     options = parser.parse_args(arguments)
     kernel.passive_threads(max(1, (os.cpu_count() or 1) // options.jobs))
@@ -129,3 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for page, error in failed.items():
         print(f"{page}: {error}")
     return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(main, "python -m tools.execute_pages"))
