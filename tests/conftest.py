@@ -76,7 +76,7 @@ def fuzz(tmp_path):
     if not hasattr(os, "fork"):
         pytest.skip("needs fork, to outlive a reader that crashes")
 
-    def fuzz(data, suffix, read, refused, count=300, seed=0, seconds=10, megabytes=3000):
+    def fuzz(data, suffix, read, refused, count=120, seed=0, seconds=10, megabytes=3000):
         path, told = tmp_path / f"damaged{suffix}", tmp_path / "told"
         told.write_text("")
         done, bad = 0, []
