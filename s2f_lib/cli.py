@@ -39,7 +39,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Train and measure": {
         "train": ("train a voice encoder", "s2f_lib.training.train:main"),
-        "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.main:main"),
+        "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.command:main"),
         "study ablation": (
             "the losses against each other, over seeds and rates",
             "s2f_lib.studies.ablation.summary:command",
@@ -71,7 +71,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "weights fetch": ("fetch the real VGG-Face, or convert your copy", "data_scripts.fetch_vgg_face:main"),
         "weights export-web": ("write the networks as one script for a page", "s2f_lib.book.web:main"),
         "weights publish": ("make weights of a finished run loadable by name", "s2f_lib.training.publish:main"),
-        "report": ("judge the claims and fill the documents' tables", "s2f_lib.report.command:main"),
+        "report": ("judge the claims and fill the documents' tables", "s2f_lib.report.documents:main"),
     },
 }
 COMMANDS = {name: entry for commands in TASKS.values() for name, entry in commands.items()}

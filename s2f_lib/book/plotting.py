@@ -23,7 +23,7 @@ COLORS = {
     "normalized": "#56B4E9",
     "distillation": "#CC79A7",
     "contrastive": "#D55E00",
-    "perfect listener": "#D55E00",
+    "oracle": "#D55E00",
     "demographics": "#CC79A7",
     "sex alone": "#7A5195",
     "sex and decade": "#E69F00",
@@ -117,15 +117,13 @@ def as_images(images: Any) -> np.ndarray:
     return np.clip(np.round(np.asarray(array, dtype=np.float32) * 255), 0, 255).astype(np.uint8)
 
 
-def mark_face(image: Any, text: str = FACE_MARK) -> np.ndarray:
+def mark_face(image: Any) -> np.ndarray:
     """Write on a made face what it is, in a band at the bottom.
 
     Parameters
     ----------
     image : array or tensor, shape (H, W, 3) or (3, H, W)
         One picture, uint8 or floats in [0, 1].
-    text : str
-        The mark; two lines of it are used when one does not fit.
 
     Returns
     -------
@@ -139,9 +137,9 @@ def mark_face(image: Any, text: str = FACE_MARK) -> np.ndarray:
     picture = Image.fromarray(pixels.repeat(factor, axis=0).repeat(factor, axis=1)).convert("RGBA")
     width, height = picture.size
     font = ImageFont.load_default(size=max(9.0, width / 19))
-    lines = [text]
-    if font.getlength(text) > width - 4 and " " in text:
-        words = text.split()
+    lines = [FACE_MARK]
+    if font.getlength(FACE_MARK) > width - 4:
+        words = FACE_MARK.split()
         cut = min(range(1, len(words)), key=lambda i: abs(len(" ".join(words[:i])) - len(" ".join(words[i:]))))
         lines = [" ".join(words[:cut]), " ".join(words[cut:])]
     line_height = round(font.size * 1.15)

@@ -5,5 +5,5 @@
 - `appearance`: labels, skin and hair as read off a canonical face;
 - `tables`: one table per question, on the measures of `s2f_lib.metrics`;
 - `own_corpus`: the same questions to a corpus folder, as far as they can be asked there;
-- `synthetic`, `main`: the command and the rows it writes to ``results/``.
+- `rows`, `command`: what ``s2f evaluate`` writes to ``results/``, and the command.
 """

@@ -35,12 +35,12 @@ def small(images: np.ndarray) -> np.ndarray:
     return images.reshape(n, SIDE, step, SIDE, step, 3).mean(axis=(2, 4), dtype=np.float32) / 255
 
 
-def read(reader, images: np.ndarray) -> pd.DataFrame:
+def read(classifier, images: np.ndarray) -> pd.DataFrame:
     """Labels of canonical faces.
 
     Parameters
     ----------
-    reader : s2f_lib.faces.attributes.AttributeNet
+    classifier : s2f_lib.faces.attributes.AttributeNet
     images : np.ndarray, shape (N, S, S, 3), uint8
 
     Returns
@@ -52,7 +52,7 @@ def read(reader, images: np.ndarray) -> pd.DataFrame:
 
     from s2f_lib import faces
 
-    labels = reader.label(faces.to_tensor(images))
+    labels = classifier.label(faces.to_tensor(images))
     columns = {"sex": labels.sex, "male": labels.sex_probability[:, 1], "group": labels.group}
     columns["age"] = np.clip(labels.age, 18, 85).astype(float)
     return pd.DataFrame(columns | skin_and_hair(images))
@@ -62,9 +62,8 @@ def skin_and_hair(images: np.ndarray) -> dict[str, np.ndarray]:
     """Lightness (relative luminance of the displayed colour) of both cheeks and of the hair, (N,)."""
     light = small(images).astype(float) @ np.array([0.2126, 0.7152, 0.0722])
     checks.features(light.reshape(len(light), -1), "images")
-    return {"skin": _mean_of(light, CHEEKS), "hair": _mean_of(light, HAIR)}
-
-
-def _mean_of(light: np.ndarray, boxes: tuple) -> np.ndarray:
-    parts = [light[:, slice(*rows), slice(*columns)].reshape(len(light), -1) for rows, columns in boxes]
-    return np.concatenate(parts, axis=1).mean(axis=1)
+    found = {}
+    for name, boxes in (("skin", CHEEKS), ("hair", HAIR)):
+        parts = [light[:, slice(*rows), slice(*columns)].reshape(len(light), -1) for rows, columns in boxes]
+        found[name] = np.concatenate(parts, axis=1).mean(axis=1)
+    return found

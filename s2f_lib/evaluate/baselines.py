@@ -33,14 +33,6 @@ NO_CAUSE = ("voice_idiolect",)  # seed of personal habits, not a quantity
 KEYS = ("sex", "decade", "group", "language")
 
 
-def voice_columns(people: pd.DataFrame) -> list[str]:
-    """Names of the voice parameters in ``population.table()``."""
-    names = [c for c in people.columns if c.startswith("voice_") and c not in NO_CAUSE]
-    if not names:
-        raise ValueError("the table has no voice_... columns; it should be population.table()")
-    return names
-
-
 def _keys(people: pd.DataFrame) -> pd.DataFrame:
     import pandas as pd
 
@@ -59,21 +51,21 @@ class DemographicsOnly:
     """Mean feature of the people of the same sex, age decade, group and language.
 
     Cells of few people are shrunk towards what sex, decade, group and language say each on its own (a
-    ridge regression on their one-hot codes): weight ``n / (n + shrink)`` for a cell of n training people.
+    ridge regression on their one-hot codes): weight ``n / (n + SHRINK)`` for a cell of n training people.
 
     Parameters
     ----------
     keys : tuple of str
         Which of sex, decade, group, language it is told.
-    shrink : float
-        Training people in a cell at which the cell mean counts as much as the regression.
     """
 
-    def __init__(self, keys: tuple[str, ...] = KEYS, shrink: float = 10.0) -> None:
+    SHRINK = 10.0  # training people in a cell at which the cell mean counts as much as the regression
+
+    def __init__(self, keys: tuple[str, ...] = KEYS) -> None:
         unknown = sorted(set(keys) - set(KEYS))
         if unknown or not keys:
             raise ValueError(f"keys should be some of {', '.join(KEYS)}, got {keys}")
-        self.keys, self.shrink = tuple(keys), float(shrink)
+        self.keys = tuple(keys)
 
     def fit(self, people: pd.DataFrame, v_f: np.ndarray) -> DemographicsOnly:
         """Learn from training people: table with sex, age, group, language, and v_f (N, D)."""
@@ -89,7 +81,7 @@ class DemographicsOnly:
         names, rows, counts = np.unique(self._names(cells), return_inverse=True, return_counts=True)
         sums = np.zeros((len(names), v_f.shape[1]))
         np.add.at(sums, rows, residual)
-        self.cells_ = {name: sums[i] / (counts[i] + self.shrink) for i, name in enumerate(names)}
+        self.cells_ = {name: sums[i] / (counts[i] + self.SHRINK) for i, name in enumerate(names)}
         return self
 
     def predict(self, people: pd.DataFrame) -> np.ndarray:
@@ -124,11 +116,10 @@ class Oracle:
         Principal components of v_f that are predicted; the others keep their mean.
     boosted_components : int
         Of those, how many boosting predicts (it is slower; the first ones carry what is predictable).
-    seed : int
     """
 
-    def __init__(self, components: int = 100, boosted_components: int = 12, seed: int = 0) -> None:
-        self.components, self.boosted_components, self.seed = components, boosted_components, seed
+    def __init__(self, components: int = 100, boosted_components: int = 12) -> None:
+        self.components, self.boosted_components = components, boosted_components
 
     def fit(self, people: pd.DataFrame, v_f: np.ndarray) -> Oracle:
         """Learn from training people: ``population.table()`` and v_f (N, D)."""
@@ -139,21 +130,23 @@ class Oracle:
             raise ValueError(f"{len(people)} people for {len(v_f)} features")
         if len(v_f) < 20:
             raise ValueError(f"{len(v_f)} training people are too few for an oracle; take at least 20, better 1,000")
-        self.columns_ = voice_columns(people)
+        self.columns_ = [c for c in people.columns if c.startswith("voice_") and c not in NO_CAUSE]
+        if not self.columns_:
+            raise ValueError("the table has no voice_... columns; it should be population.table()")
         self.languages_ = np.unique(people["language"])
         k = min(self.components, len(v_f) - 1, v_f.shape[1])
-        self.pca_ = PCA(k, svd_solver="randomized", random_state=self.seed).fit(v_f)
+        self.pca_ = PCA(k, svd_solver="randomized", random_state=0).fit(v_f)
         voice = self._voice(people)
         self.centre_, self.spread_ = voice.mean(axis=0), voice.std(axis=0) + 1e-9
         x, y = self._design(people), self.pca_.transform(v_f)
-        held = np.random.default_rng(self.seed).permutation(len(x))[: max(4, len(x) // 5)]
+        held = np.random.default_rng(0).permutation(len(x))[: max(4, len(x) // 5)]
         kept = np.setdiff1d(np.arange(len(x)), held)
-        self.scores_ = {}
+        scores = {}
         for name in ("ridge", "ridge and boosting"):
-            guess = self._predict(self._fit(name, x[kept], y[kept]), x[held])
-            self.scores_[name] = float(_mean_cosine(self.pca_.inverse_transform(guess), v_f[held]))
-        self.chosen_ = max(self.scores_, key=self.scores_.get)
-        self.models_ = self._fit(self.chosen_, x, y)
+            guess = self.pca_.inverse_transform(self._predict(self._fit(name, x[kept], y[kept]), x[held]))
+            cosine = checks.directions(guess, "guess") * checks.directions(v_f[held].astype(float), "v_f")
+            scores[name] = float(cosine.sum(axis=1).mean())
+        self.models_ = self._fit(max(scores, key=scores.get), x, y)
         return self
 
     def predict(self, people: pd.DataFrame) -> np.ndarray:
@@ -182,9 +175,7 @@ class Oracle:
             return [ridge]
         settings = {"max_iter": 80, "learning_rate": 0.06, "max_leaf_nodes": 12, "min_samples_leaf": 15}
         left = (y - ridge.predict(x))[:, : self.boosted_components]
-        boosted = [
-            HistGradientBoostingRegressor(**settings, random_state=self.seed).fit(x, column) for column in left.T
-        ]
+        boosted = [HistGradientBoostingRegressor(**settings, random_state=0).fit(x, column) for column in left.T]
         return [ridge, *boosted]
 
     def _predict(self, models: list, x: np.ndarray) -> np.ndarray:
@@ -192,11 +183,6 @@ class Oracle:
         for i, model in enumerate(models[1:]):
             y[:, i] += model.predict(x)
         return y
-
-
-def _mean_cosine(a: np.ndarray, b: np.ndarray) -> float:
-    top = (a * b).sum(axis=1)
-    return float((top / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))).mean())
 
 
 @cache

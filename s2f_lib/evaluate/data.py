@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from s2f_lib import io
+from s2f_lib import hub, io, voice_encoder
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
 from s2f_lib.people.fingerprint import face_key, voice_key
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from s2f_lib.people import Population
+
+
+def load_encoder(name: str) -> voice_encoder.VoiceEncoder:
+    """An encoder by its name in the hub, or from a file written by `voice_encoder.save`."""
+    return voice_encoder.load(name) if name.endswith(".safetensors") else hub.load(name)
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ def prepare(
     n, seed, world
         Test people: they share nobody, and their clips no sentence, with training.
     train_n : int
-        People of ``SEEDS["voice"]`` on whom the baselines (mean feature, demographics, perfect listener) are fitted.
+        People of ``SEEDS["voice"]`` on whom the baselines (mean feature, demographics, oracle) are fitted.
     workers : int
         Processes for rendering and synthesis.
     progress : bool

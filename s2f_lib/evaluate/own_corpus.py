@@ -21,12 +21,12 @@ from s2f_lib.training.data import NOTE
 MOST = 5000  # clips in the gallery, as the paper
 
 
-def features(source, encoder, seconds: float | None = None, most: int = MOST) -> tuple[np.ndarray, ...]:
-    """v_s, v_f, speaker numbers of the first ``most`` clips of a source with ``take(rows)`` and a length."""
+def features(source, encoder, seconds: float | None = None) -> tuple[np.ndarray, ...]:
+    """v_s, v_f, speaker numbers of the first `MOST` clips of a source with ``take(rows)`` and a length."""
     v_s, v_f, speakers = [], [], []
     cut = None if seconds is None else degrade.first_seconds(seconds)
-    for start in range(0, min(len(source), most), 32):
-        batch = source.take(np.arange(start, min(start + 32, len(source), most)))
+    for start in range(0, min(len(source), MOST), 32):
+        batch = source.take(np.arange(start, min(start + 32, len(source), MOST)))
         waveform = np.asarray(batch["waveform"])
         if not np.issubdtype(waveform.dtype, np.floating):
             waveform = waveform.astype(np.float32) / 32_768
@@ -34,7 +34,7 @@ def features(source, encoder, seconds: float | None = None, most: int = MOST) ->
         v_f.append(np.asarray(batch["v_f"], np.float32))
         speakers.append(np.asarray(batch["speaker"]))
     if not v_s:
-        raise ValueError("the corpus has no test clips with a face feature; run data_scripts.extract_features first")
+        raise ValueError("the corpus has no test clips with a face feature; run s2f corpus extract_features first")
     return np.concatenate(v_s), np.concatenate(v_f), np.concatenate(speakers)
 
 

@@ -59,10 +59,8 @@ def bootstrap(
     *arrays: np.ndarray,
     people: np.ndarray | None = None,
     times: int = 1000,
-    level: float = 0.95,
-    seed: int = 0,
 ) -> Interval:
-    """Percentile interval of ``statistic(*arrays)`` with people as the unit.
+    """95 % percentile interval of ``statistic(*arrays)`` with people as the unit.
 
     Parameters
     ----------
@@ -71,8 +69,8 @@ def bootstrap(
     *arrays : np.ndarray, first axis of the same length N
     people : np.ndarray, shape (N,), optional
         Who is heard in each row; without it every row is another person.
-    times, level, seed
-        Number of resampled corpora, coverage in (0, 1), seed of the draws.
+    times : int
+        Number of resampled corpora.
 
     Notes
     -----
@@ -88,20 +86,16 @@ def bootstrap(
     """
     if not arrays:
         raise ValueError("bootstrap needs at least one array to resample")
-    if not 0 < level < 1:
-        raise ValueError(f"level should lie between 0 and 1, got {level}")
     arrays = tuple(np.asarray(a) for a in arrays)
     n = len(arrays[0])
     for i, a in enumerate(arrays):
         if len(a) != n:
             raise ValueError(f"array {i} has {len(a)} rows, the first has {n}; they should be as many")
-    rows = draws(n, people, times, seed)
-    values = np.array([statistic(*(a[r] for a in arrays)) for r in rows], dtype=float)
+    values = np.array([statistic(*(a[r] for a in arrays)) for r in draws(n, people, times)], dtype=float)
     values = values[np.isfinite(values)]
     if not len(values):
         raise ValueError("the statistic was NaN on every resampled corpus; is one class empty?")
-    tail = 100 * (1 - level) / 2
-    low, high = np.percentile(values, [tail, 100 - tail])
+    low, high = np.percentile(values, [2.5, 97.5])
     units = n if people is None else len(np.unique(people))
     return Interval(float(statistic(*arrays)), float(low), float(high), units)
 

@@ -112,11 +112,6 @@ def constant(counts: np.ndarray, within: int = 0) -> float:
     return float(max(rows[max(0, i - within) : i + within + 1].sum() for i in range(len(rows))) / rows.sum())
 
 
-def within_one_decade(reference: np.ndarray, predicted: np.ndarray) -> float:
-    """Share of clips whose age decade is right or the neighbouring one."""
-    return float((np.abs(decade(reference) - decade(predicted)) <= 10).mean())
-
-
 def summary(reference: Sequence, predicted: Sequence) -> dict[str, float]:
     """Agreement with interval, balanced accuracy, constant guess, N: the row a reader needs."""
     reference, predicted = np.asarray(reference), np.asarray(predicted)

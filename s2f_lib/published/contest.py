@@ -14,7 +14,7 @@ import numpy as np
 
 from s2f_lib import io, metrics
 from s2f_lib.published import matching, own_encoder
-from s2f_lib.published.distances import centred_cosine, rank_histogram
+from s2f_lib.published.comparisons import centred_cosine, rank_histogram
 from s2f_lib.published.findings import Findings
 from s2f_lib.published.heads import Average, ContrastiveHead, Head, KernelHead, LikelihoodHead, RidgeHead
 

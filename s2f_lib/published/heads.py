@@ -169,15 +169,15 @@ class KernelHead(LikelihoodHead):
         As in `LikelihoodHead`.
     width : float
         Of the kernel, in units of the median distance between training voices.
-    landmarks : int
-        Training voices that every voice is compared with.
     """
 
-    def __init__(self, alpha: float = 300.0, shrink: float = 0.6, width: float = 1.0, landmarks: int = 300):
+    LANDMARKS = 300  # training voices that every voice is compared with, at most
+
+    def __init__(self, alpha: float = 300.0, shrink: float = 0.6, width: float = 1.0):
         super().__init__(alpha, shrink, "one")
         if not width > 0:
             raise ValueError(f"width should be above 0, got {width}")
-        self.width, self.landmarks = width, landmarks
+        self.width = width
 
     def fit(self, voice: np.ndarray, face: np.ndarray) -> KernelHead:
         """Learn from pairs (N, V), (N, F)."""
@@ -186,7 +186,7 @@ class KernelHead(LikelihoodHead):
 
         voice = np.asarray(voice, float)
         distance = self.width * np.median(pdist(voice[:500]))
-        count = min(self.landmarks, len(voice))
+        count = min(self.LANDMARKS, len(voice))
         self.curved = Nystroem(gamma=0.5 / distance**2, n_components=count, random_state=0).fit(voice)
         return super().fit(self.curved.transform(voice), face)
 
@@ -211,13 +211,11 @@ class ContrastiveHead(_Linear):
         Ridge penalty of the start.
     steps : int
         Of Adam; few, because a few hundred pairs are soon known by heart.
-    temperature : float
-        Divides the cosines.
     """
 
-    def __init__(self, alpha: float = 3000.0, steps: int = 40, temperature: float = 0.1):
+    def __init__(self, alpha: float = 3000.0, steps: int = 40):
         super().__init__(alpha, "one")
-        self.steps, self.temperature = steps, temperature
+        self.steps = steps
 
     def fit(self, voice: np.ndarray, face: np.ndarray) -> ContrastiveHead:
         """Learn from pairs (N, V), (N, F)."""
@@ -233,7 +231,7 @@ class ContrastiveHead(_Linear):
         optimiser = torch.optim.Adam(groups)
         for _ in range(self.steps):
             optimiser.zero_grad()
-            info_nce(x @ maps[0], y @ maps[1], self.temperature).mean().backward()
+            info_nce(x @ maps[0], y @ maps[1]).mean().backward()
             optimiser.step()
         self.voice_map, self.face_map = (part.detach().double().numpy() for part in maps)
         return self

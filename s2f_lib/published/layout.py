@@ -83,10 +83,6 @@ class Part:
         """Kinds of picture that every clip has."""
         return tuple(kind for kind in KINDS if all(kind in clip.pictures for clip in self.clips))
 
-    def head(self, limit: int | None) -> Part:
-        """The first ``limit`` clips, for a quick look; all of them for None."""
-        return Part(self.name, self.folder, self.clips[:limit], self.left_out)
-
     def report(self) -> str:
         """One line: how many clips, how many were expected, what is missing."""
         expected = PARTS[self.name].clips

@@ -9,25 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from s2f_lib import io
-from s2f_lib.published import (
-    agreement,
-    contest,
-    distances,
-    findings,
-    layout,
-    own_encoder,
-    paper,
-    pictures,
-    shapes,
-    voices,
-)
+from s2f_lib.published import comparisons, contest, findings, layout, own_encoder, paper, pictures, voices
 
 CURVE = (50, 100, 200, 400, 800)
 
 
-def measure_part(folder: str | Path, part: str, limit: int | None = None, progress: bool = True) -> findings.Findings:
+def measure_part(folder: str | Path, part: str, progress: bool = True) -> findings.Findings:
     """Measure the authors' pictures of one part: labels, ages, craniofacial table, similarity, exaggeration."""
-    opened = layout.open_part(folder, part).head(limit)
+    opened = layout.open_part(folder, part)
     speakers = np.array([clip.speaker for clip in opened])
     kinds = {kind: pictures.pictures(opened, kind, progress) for kind in opened.kinds}
     named = np.array([clip.label or "" for clip in opened])
@@ -38,9 +27,9 @@ def measure_part(folder: str | Path, part: str, limit: int | None = None, progre
     for kind, measured in kinds.items():
         found.add("faces", int(measured.ok.sum()), experiment="counts", picture=kind)
         found.add("unreadable", int((measured.status == "unreadable").sum()), experiment="counts", picture=kind)
-    agreement.measure(kinds, speakers, found, named if all(named) else None)
-    shapes.measure(kinds, found)
-    distances.measure(kinds, speakers, found)
+    comparisons.measure_labels(kinds, speakers, found, named if all(named) else None)
+    comparisons.measure_shapes(kinds, found)
+    comparisons.measure_distances(kinds, speakers, found)
     return found
 
 
@@ -54,21 +43,19 @@ def add_published(found: findings.Findings) -> None:
             found.add("within_one_decade" if near else "agreement", row[kind], **of, picture=kind)
         found.add("within_one_decade_constant" if near else "agreement_constant", row["constant"], **of)
     of = {"experiment": "printed ranks", "gallery": paper.GALLERY}
-    for k in paper.RECALL_TABLE_3:
+    for k in paper.RETRIEVAL[6, "cosine"]:
         found.add("top_percent", paper.in_gallery(paper.TRUE_RANKS).top_percent(k), **of, k=k)
         found.add("recall_at", paper.in_gallery(paper.TRUE_RANKS).recall(k), **of, k=k)
         found.add("recall_at", paper.recall_in_smaller_gallery(paper.TRUE_RANKS, k), **of | {"gallery": 100}, k=k)
     found.add("median_rank", float(np.median(paper.TRUE_RANKS)), **of)
 
 
-def pairs_of(
-    folder: str | Path, part: str, limit: int | None = None, progress: bool = True, own: bool = False
-) -> contest.Pairs:
+def pairs_of(folder: str | Path, part: str, progress: bool = True, own: bool = False) -> contest.Pairs:
     """Voice feature, true face and the authors' picture of every clip where all three could be measured.
 
     With ``own``, also what our own voice encoder needs: its hidden feature, and the sound itself.
     """
-    opened = layout.open_part(folder, part).head(limit)
+    opened = layout.open_part(folder, part)
     true, theirs = (pictures.pictures(opened, kind, progress) for kind in ("true", "s2f_07"))
     heard = voices.voices(opened, progress)
     whole = true.ok & theirs.ok & heard.ok

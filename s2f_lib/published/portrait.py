@@ -90,11 +90,11 @@ def load(path: str | Path | None = None) -> tuple[LikelihoodHead, Reference]:
 
 
 @functools.cache
-def synthetic_reference(people_count: int = SYNTHETIC_PEOPLE) -> Reference:
+def synthetic_reference() -> Reference:
     """Mean and spread of the recogniser's features of synthetic people, a tenth of a second each."""
     from s2f_lib import config, faces, hub, people
 
-    population = people.sample(people_count, seed=config.SEEDS["test"])
+    population = people.sample(SYNTHETIC_PEOPLE, seed=config.SEEDS["test"])
     images = people.render_many(population, items=[0], size=160, kind="wild", workers=1)[:, 0]
     return Reference.of(hub.load("dlib")(faces.to_tensor(images)).v_f.numpy())
 

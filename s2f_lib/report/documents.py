@@ -12,9 +12,10 @@ results: the list of pages, and the modules of a page of the reference.
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -96,3 +97,17 @@ def refresh(check: bool = False) -> list[Path]:
                 with atomic_write(path, "w") as file:
                     file.write(after)
     return changed
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``s2f report``: judge the claims anew and refresh every table of README and book; status 1 if some are stale."""
+    parser = argparse.ArgumentParser(prog="s2f report", description=main.__doc__.split(": ")[1])
+    parser.add_argument("--check", action="store_true", help="change nothing; status 1 if something is stale")
+    check = parser.parse_args(arguments).check
+    stale = scorecard.is_stale()
+    if stale and not check:
+        scorecard.write()
+    changed = [str(path.relative_to(ROOT)) for path in refresh(check=check)]
+    for name in ["results/scorecard.json"] * stale + changed:
+        print(f"{'stale' if check else 'refreshed'}: {name}")
+    return int(check and bool(stale or changed))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 PAPER_CLIPS = 3 * 1_700_000  # the published schedule: 3 epochs over 1.7 M pairs
 CARD = (800e12, 3e12)  # FLOP/s of bf16 products and bytes/s of a copy: about an H100's, where none was measured
 LINKS = {"links of 450 GB/s between cards": 450e9, "a bus of 50 GB/s": 50e9, "a network of 100 Gbit/s": 12.5e9}
+CARDS, CLIPS = 8, (256, 32)  # clips on each: a step that grows with the cards, or one that is shared out
 COMMAND = "python -m benchmarks.gpu_training"
 SPEED = (  # what is said of results/gpu_training.json: measure, conditions, words
     ("rate", {"what": "clips", "step": None}, "{:.0f} clips/s"),
@@ -72,8 +73,8 @@ def curve(record: Record | None, run: str = "paper") -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index").sort_index().rename_axis("clips heard")
 
 
-def scaling(record: Record | None, cards: int = 8, clips: tuple[int, ...] = (256, 32)) -> pd.DataFrame:
-    """How many times one card several cards are, over different links (pandas.DataFrame, one row per link).
+def scaling(record: Record | None) -> pd.DataFrame:
+    """How many times one card `CARDS` cards are, over different links (pandas.DataFrame, one row per link).
 
     By arithmetic: a ring all-reduce of float32 gradients, at worst beside the step and at best behind it.
 
@@ -81,21 +82,18 @@ def scaling(record: Record | None, cards: int = 8, clips: tuple[int, ...] = (256
     ----------
     record : Record or None
         ``gpu_training``, whose rate gives the step; without it the step is the counted floor.
-    cards : int
-    clips : tuple of int
-        Clips on each card: a step that is shared out, or one that grows with the cards.
     """
     import pandas as pd
 
-    steps = {n: roofline(preset("paper"), n, *CARD) for n in clips}
+    steps = {n: roofline(preset("paper"), n, *CARD) for n in CLIPS}
     if record is not None:
         rate = record.value("rate", what="clips", preset="paper", step=None)
-        steps = {n: n / rate for n in clips}
+        steps = {n: n / rate for n in CLIPS}
     rows = {}
     for link, speed in LINKS.items():
-        exchange = allreduce_seconds(PAPER_PARAMETERS, cards, speed)
+        exchange = allreduce_seconds(PAPER_PARAMETERS, CARDS, speed)
         rows[link] = {"exchange (ms)": round(1e3 * exchange, 1)}
         for n, step in steps.items():
             low, high = efficiency(step, exchange)
-            rows[link][f"{n} clips a card"] = f"{cards * low:.1f} to {cards * high:.1f} times"
+            rows[link][f"{n} clips a card"] = f"{CARDS * low:.1f} to {CARDS * high:.1f} times"
     return pd.DataFrame(rows).T

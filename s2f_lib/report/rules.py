@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from s2f_lib.io import Record
-from s2f_lib.report.paper import RETRIEVAL
+from s2f_lib.published.paper import RETRIEVAL
 
 VERDICTS = ("holds", "partly", "no", "void", "not tested")
 LATER = "not measured yet"

@@ -1,4 +1,4 @@
-"""What a trained voice encoder listens to: parts of the sound taken away, and one property of a voice turned."""
+"""What a trained voice encoder listens to: parts of the sound taken away, and labels read off along a line."""
 
 from __future__ import annotations
 
@@ -80,38 +80,3 @@ def linear_probe(v_f: np.ndarray, label: Sequence[float], strength: float = 1.0)
     direction = x.T @ weights
     slope = np.polyfit(x @ direction, y, 1)[0] if np.ptp(x @ direction) else 1.0
     return LinearProbe(direction * slope, float(label.mean() - mean @ direction * slope))
-
-
-def sweep_voice(encoder, person, cause: str, values: Sequence, items: int = 4) -> np.ndarray:
-    """v_s of one person with one property of the voice (or of the body) at each of several values.
-
-    Parameters
-    ----------
-    encoder : VoiceEncoder
-    person : people.Person
-    cause : str
-        A voice parameter ("f0", "vtl" ...) or anything else that `people.vary` knows.
-    values : sequence
-    items : int
-        Clips per value; their v_s are averaged.
-
-    Returns
-    -------
-    np.ndarray, shape (len(values), D)
-    """
-    from s2f_lib import people
-    from s2f_lib.people.speech import speak
-
-    rows = []
-    for value in values:
-        changed = people.vary(person, **{cause: value})
-        clips = np.stack([speak(changed, item, sentences="test") for item in range(items)])
-        with torch.no_grad():
-            rows.append(encoder(torch.from_numpy(clips)).mean(dim=0).numpy())
-    return np.stack(rows)
-
-
-def binned_mean(x: np.ndarray, y: np.ndarray, bins: int = 8) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of y in bins of x that hold equally many; the truth to compare a sweep with. Two arrays (bins,)."""
-    parts = np.array_split(np.argsort(x), bins)
-    return np.array([x[p].mean() for p in parts]), np.array([y[p].mean() for p in parts])

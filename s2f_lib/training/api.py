@@ -126,7 +126,7 @@ def layers_for(source, loss: LossConfig) -> dict:
     if made_by is None:
         raise ValueError(
             "the clips do not say which recogniser made their features, so this loss cannot have its layers; pack "
-            "them again (data_scripts.build_shards --overwrite), or take a loss that needs none, e.g. --loss normalized"
+            "them again (s2f corpus build_shards --overwrite), or take a loss that needs none, e.g. --loss normalized"
         )
     name, decoder = made_by["name"], f"decoder-{made_by['name']}" if loss.weight_decoder else None
     if decoder and decoder not in {entry["name"] for entry in hub.available()}:
@@ -139,7 +139,7 @@ def layers_for(source, loss: LossConfig) -> dict:
     if was != now:
         raise ValueError(
             f"the features come from {name} with SHA-256 {was:.12}, the hub has {now:.12}; "
-            "extract them again (data_scripts.extract_features --overwrite), or put those weights back"
+            "extract them again (s2f corpus extract_features --overwrite), or put those weights back"
         )
     return frozen_layers(recogniser, decoder)
 

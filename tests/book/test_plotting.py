@@ -89,5 +89,5 @@ def test_only_the_style_function_changes_settings():
 
 
 def test_colours_that_meet_in_one_figure_differ():
-    for names in (("voice", "face", "perfect listener", "demographics", "mean feature"), ("female", "male"), "ABCD"):
+    for names in (("voice", "face", "oracle", "demographics", "mean feature"), ("female", "male"), "ABCD"):
         assert len({plotting.COLORS[name] for name in names}) == len(names)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import data, tables
+from s2f_lib.evaluate import data, study
 from s2f_lib.faces.decoder import Decoded
 from s2f_lib.faces.recogniser import FaceFeatures
 from s2f_lib.people import population
@@ -137,4 +137,4 @@ class Spectrum(torch.nn.Module):
 @pytest.fixture(scope="session")
 def small_study(stand_ins):
     """56 test people through the stand-ins."""
-    return tables.evaluation(*stand_ins, 56, train_n=56, workers=1)
+    return study.evaluation(*stand_ins, 56, train_n=56, workers=1)

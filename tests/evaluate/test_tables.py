@@ -7,22 +7,22 @@ import pytest
 
 from s2f_lib import cli, io
 from s2f_lib.audio import degrade
-from s2f_lib.evaluate import data, synthetic, tables
-from s2f_lib.evaluate import main as evaluation
+from s2f_lib.evaluate import command, data, study
+from s2f_lib.evaluate import rows as record_rows
 
 ROWS = [{"measure": "angle", "value": 1.0}]
 
 
 def test_baselines_are_ordered(small_study):
-    table = tables.similarity_table(small_study)["angle_deg"]
+    table = study.similarity_table(small_study)["angle_deg"]
     assert table["mean feature"] < table["random pair"]
     assert table["another picture"] < table["random pair"]
     assert table["voice, 6 s"] < table["random pair"]
-    assert (tables.similarity_table(small_study)["n"] == 56).all()
+    assert (study.similarity_table(small_study)["n"] == 56).all()
 
 
 def test_retrieval_table_says_chance_and_n(small_study):
-    table = tables.retrieval_table(small_study)
+    table = study.retrieval_table(small_study)
     assert table.loc["chance", "top10_percent"] == pytest.approx(5 / 56)
     assert table.loc["chance", "match_1_2"] == 0.5
     assert table.loc["mean feature (cosine)", "top10_percent"] == pytest.approx(5 / 56, abs=0.005)
@@ -30,19 +30,19 @@ def test_retrieval_table_says_chance_and_n(small_study):
 
 
 def test_within_tables_compare_inside_groups_only(small_study):
-    table = tables.within_table(small_study)
+    table = study.within_table(small_study)
     assert table.loc[("everybody", "voice"), "faces"] == 56
     assert table.loc[("same sex", "voice"), "faces"] == 28
 
 
 def test_the_record_has_only_finite_numbers_and_ordered_intervals(small_study, stand_ins, tmp_path):
-    rows = synthetic.run(small_study, stand_ins[1], degraded=8)
+    rows = record_rows.run(small_study, stand_ins[1], degraded=8)
     path = io.write_record(tmp_path / "r.json", rows=rows, command="c", n=56, seconds=1)  # refuses what is not finite
     found = io.read_record(path)
     assert len(found.rows) > 150
     assert all(row["low"] <= row["value"] <= row["high"] for row in found.rows if "low" in row)
     voice = {"experiment": "retrieval", "metric": "cosine", "predictor": "voice", "seconds": 6}
-    ranks = tables.retrieval_ranks(small_study)
+    ranks = study.retrieval_ranks(small_study)
     assert found.value("top_percent", k=10, within=None, **voice) == pytest.approx(ranks.top_percent(10))
     assert found.value("median_rank", within=None, **voice) == pytest.approx(ranks.median())
     assert found.value("match", k=2, within=None, experiment="retrieval", predictor="chance") == 0.5
@@ -99,8 +99,8 @@ def test_command_explains_missing_weights(capsys):
 
 
 def test_record_goes_where_it_is_asked(tmp_path):
-    options = evaluation.parser().parse_args(["--out", str(tmp_path / "evaluation_small.json")])
-    path = evaluation.write(options, 5, ROWS, "", 1.0)
+    options = command.parser().parse_args(["--out", str(tmp_path / "evaluation_small.json")])
+    path = command.write(options, 5, ROWS, "", 1.0)
     record = json.loads(path.read_text())
     assert path.parent == tmp_path
     assert record["command"].startswith("s2f evaluate --corpus synthetic")
@@ -108,8 +108,8 @@ def test_record_goes_where_it_is_asked(tmp_path):
 
 
 def command_and_seeds(tmp_path, *typed):
-    options = evaluation.parser().parse_args([*typed, "--out", str(tmp_path / "evaluation_small.json")])
-    record = json.loads(evaluation.write(options, 5, ROWS, "", 1.0).read_text())
+    options = command.parser().parse_args([*typed, "--out", str(tmp_path / "evaluation_small.json")])
+    record = json.loads(command.write(options, 5, ROWS, "", 1.0).read_text())
     return record["command"].removesuffix(" --out results/evaluation_small.json"), record["seeds"]
 
 
@@ -177,7 +177,7 @@ def test_probes_without_speech_hold_nothing_of_the_clip():
 
 
 def test_durations_are_heard_at_their_own_length(small_study, stand_ins):
-    table = tables.duration_table(small_study, stand_ins[1], 8, seconds=(2.0, 6.0, 9.0))
+    table = study.duration_table(small_study, stand_ins[1], 8, seconds=(2.0, 6.0, 9.0))
     assert table.index.tolist() == [2.0, 6.0, 9.0]
     assert (table["n"] == 8).all()
     assert (table["angle_low"] <= table["angle_deg"]).all()

@@ -23,9 +23,8 @@ def test_constant_guess():
     assert row["balanced"] == pytest.approx(0.25)
 
 
-def test_decades_and_neighbours():
+def test_decades():
     assert labels.decade(np.array([18.0, 20.0, 39.9, 85.0, 99.0])).tolist() == [10, 20, 30, 80, 80]
-    assert labels.within_one_decade(np.array([35.0, 35.0, 35.0]), np.array([44.0, 51.0, 20.0])) == pytest.approx(2 / 3)
 
 
 def test_an_empty_class_is_named():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from s2f_lib.published import distances, paper, shapes
+from s2f_lib.published import comparisons, paper
 from s2f_lib.published.pictures import Pictures
 
 
@@ -58,33 +58,33 @@ def made_up_pictures(n=200, seed=0, shift=0.0, found=None):
 
 def test_craniofacial_table_finds_equal_faces_equal_and_strangers_not():
     faces = made_up_pictures()
-    same = shapes.table(faces, faces)
+    same = comparisons.shape_table(faces, faces)
     assert len(same) == 13
     assert same["pooled"].to_numpy() == pytest.approx(1)
-    other = shapes.table(made_up_pictures(seed=1), faces)
+    other = comparisons.shape_table(made_up_pictures(seed=1), faces)
     assert other["pooled"].abs().max() < 0.3
     assert (other["holm_pooled"] > 0.01).all()
 
 
 def test_pictures_without_a_face_are_left_out_and_counted():
     missing = np.arange(200) >= 20
-    table = shapes.table(made_up_pictures(), made_up_pictures(found=missing))
+    table = comparisons.shape_table(made_up_pictures(), made_up_pictures(found=missing))
     assert set(table["n"]) == {180}
 
 
 def test_measures_and_published_values_have_the_same_names():
     from s2f_lib.metrics import face_measures
 
-    assert {shapes.key_of(name) for name in face_measures.MEASURES} == set(paper.CRANIOFACIAL)
-    assert set(shapes.INDICES) < set(face_measures.MEASURES)
+    assert {comparisons.key_of(name) for name in face_measures.MEASURES} == set(paper.CRANIOFACIAL)
+    assert set(comparisons.INDICES) < set(face_measures.MEASURES)
 
 
 def test_rank_histogram_sums_up_to_top_percent():
-    found = distances.matching.ranks(np.eye(200) + np.random.default_rng(0).random((200, 200)), np.arange(200))
-    curve = np.cumsum(distances.rank_histogram(found)) / 200
+    found = comparisons.matching.ranks(np.eye(200) + np.random.default_rng(0).random((200, 200)), np.arange(200))
+    curve = np.cumsum(comparisons.rank_histogram(found)) / 200
     assert curve[9] == pytest.approx(found.top_percent(10), abs=1e-9)
 
 
 def test_centred_cosine_ignores_a_common_shift():
     a, b = np.random.default_rng(0).standard_normal((2, 50, 8))
-    np.testing.assert_allclose(distances.centred_cosine(a, b), distances.centred_cosine(a + 100, b - 7), atol=1e-9)
+    np.testing.assert_allclose(comparisons.centred_cosine(a, b), comparisons.centred_cosine(a + 100, b - 7), atol=1e-9)

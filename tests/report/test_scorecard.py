@@ -5,7 +5,8 @@ import json
 import pytest
 
 from s2f_lib import io
-from s2f_lib.report import claims, paper, rules, scorecard
+from s2f_lib.published import paper
+from s2f_lib.report import claims, rules, scorecard
 
 
 def numbers(value, low=None, high=None):

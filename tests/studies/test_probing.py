@@ -53,25 +53,3 @@ def test_an_axis_reads_an_unsure_answer_as_the_mean_of_the_faces_it_may_be():
     axis = probing.linear_probe(v_f, male)
     assert axis.read(v_f.mean(axis=0)) == pytest.approx(0.5)
     assert axis.read(v_f[:9].mean(axis=0)) == pytest.approx(axis.read(v_f[:9]).mean())
-
-
-def test_a_sweep_changes_only_the_cause():
-    from s2f_lib import people
-
-    person = people.sample(8, seed=4000)[0]
-
-    def pitch_of(sound):
-        spectrum = torch.fft.rfft(sound.float()).abs()[:, 300:3000]  # 50 to 500 Hz
-        return spectrum.argmax(dim=1, keepdim=True).float()
-
-    low, high = probing.sweep_voice(pitch_of, person, "f0", [100.0, 200.0], items=1)
-    assert high > low
-    same, again = probing.sweep_voice(pitch_of, person, "f0", [150.0, 150.0], items=1)
-    assert np.array_equal(same, again)
-
-
-def test_bins_hold_equally_many():
-    x = np.array([3.0, 1.0, 2.0, 4.0])
-    centre, mean = probing.binned_mean(x, 10 * x, bins=2)
-    assert centre.tolist() == [1.5, 3.5]
-    assert mean.tolist() == [15.0, 35.0]

@@ -65,7 +65,7 @@ def people_explorer(people: Mapping[str, Frame], filters: Mapping[str, Sequence[
 
 
 def person_frame(
-    label: str, pictures: Mapping[str, Any], waveform: np.ndarray | None = None, caption: str = "", seconds: float = 3.0
+    label: str, pictures: Mapping[str, Any], waveform: np.ndarray | None = None, seconds: float = 3.0
 ) -> Frame:
     """One person's pictures side by side, each made picture with its mark, and the voice below.
 
@@ -88,15 +88,10 @@ def person_frame(
         tiles.append(np.asarray(tile))
     alt = f"{label}: {', '.join(pictures)}; computer-made faces that identify nobody"
     piece = None if waveform is None else waveform[: round(seconds * 16_000)]
-    return Frame(label, np.concatenate(tiles, axis=1), alt, caption or plotting.FACE_NOTE, piece)
+    return Frame(label, np.concatenate(tiles, axis=1), alt, plotting.FACE_NOTE, piece)
 
 
-def voice_laboratory(
-    person: Any,
-    to_face: Callable[[np.ndarray], np.ndarray],
-    *,
-    controls: Mapping[str, tuple[float, float, float, str]] | None = None,
-):
+def voice_laboratory(person: Any, to_face: Callable[[np.ndarray], np.ndarray]):
     """Change one cause of a voice at a time; the voice is synthesised again and the decoded face follows.
 
     Needs a kernel (JupyterLab, Colab); the static book shows frames of the same sliders instead.
@@ -107,8 +102,6 @@ def voice_laboratory(
         Whose voice is changed, through ``person.intervene``: what the change causes downstream follows.
     to_face : callable
         From a waveform (96,000,) to a face (H, W, 3): voice encoder, then decoder.
-    controls : mapping, optional
-        Name of a cause to (lowest, highest, step, unit).
 
     Returns
     -------
@@ -120,7 +113,6 @@ def voice_laboratory(
     from s2f_lib import people
     from s2f_lib.people.causes import LANGUAGES
 
-    controls = dict(controls or VOICE_CONTROLS)
     sliders = {
         name: ipywidgets.FloatSlider(
             value=float(np.clip(_current(person, name), low, high)),
@@ -131,7 +123,7 @@ def voice_laboratory(
             style={"description_width": "130px"},
             layout={"width": "min(460px, 98%)"},
         )
-        for name, (low, high, step, unit) in controls.items()
+        for name, (low, high, step, unit) in VOICE_CONTROLS.items()
     }
     language = ipywidgets.Dropdown(
         options=[(LANGUAGE_NAMES[code], code) for code in LANGUAGES],
@@ -161,7 +153,7 @@ def voice_laboratory(
 
 
 def laboratory_frames(
-    person: Any, to_face: Callable[[np.ndarray], np.ndarray], causes: Mapping[str, Sequence[Any]], unit: str = ""
+    person: Any, to_face: Callable[[np.ndarray], np.ndarray], causes: Mapping[str, Sequence[Any]]
 ) -> dict[str, list[Frame]]:
     """Frames for `frame_tabs`: the person with one cause at each of the given values, heard and decoded.
 
@@ -172,7 +164,7 @@ def laboratory_frames(
 
     tabs: dict[str, list[Frame]] = {}
     for cause, values in causes.items():
-        step_unit = VOICE_CONTROLS.get(cause, (0, 0, 0, unit))[3]
+        step_unit = VOICE_CONTROLS.get(cause, ("",))[-1]
         title = _title(cause, step_unit)
         tabs[title] = []
         for value in values:

@@ -12,59 +12,55 @@ from pathlib import Path
 from s2f_lib import hub, io
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import command, data
+from s2f_lib.evaluate import data
 from s2f_lib.io import row
-from s2f_lib.metrics import labels
-from s2f_lib.metrics.inference import Interval
+from s2f_lib.metrics import labels, retrieval, similarity
 from s2f_lib.studies.ethics import experiments, predictions
 from s2f_lib.studies.ethics.experiments import RARE, WORLDS, Context
 
 COMMAND = "s2f study ethics --out results/ethics.json"  # with default options
-LISTENERS = {"light": "ridge baseline", "perfect": "oracle"}  # who stands in for an encoder, in the words of the record
 
 
-def run(stage: Context, encoder) -> list[dict]:
+def run(context: Context, encoder) -> list[dict]:
     """Every experiment, as rows of ``results/ethics.json``."""
     rows = [
         row("r", value, experiment="shortcut", attribute="skin", test=test, predictor="ridge baseline")
-        for test, value in experiments.shortcut(stage).items()
+        for test, value in experiments.shortcut(context).items()
     ]
-    for by, predictor in LISTENERS.items():
-        for world, found in experiments.worlds(stage, by=by).items():
-            rows += [_follows(name, value, world, predictor) for name, value in found.items()]
+    for predictor in ("ridge baseline", "oracle"):
+        for world, found in experiments.worlds(context, by=predictor).items():
+            of = {"experiment": "worlds", "world": world, "predictor": predictor}
+            rows += [row("sex_right" if key == "sex" else "r", found[key], **of, attribute=key) for key in found]
         for world in ("confounded", "physiology"):
             of = {"experiment": "language switch", "world": world, "predictor": predictor}
-            found = experiments.language_switch(stage, world, by=by)
+            found = experiments.language_switch(context, world, by=predictor)
             rows += [row("effect", value, **of, attribute=name) for name, value in found.items()]
-    rows += _rare(stage)
+    rows += _rare(context)
     v_s = data.voice_features(
         encoder,
-        stage.test("physiology"),
+        context.test("physiology"),
         changes=(None, degrade.first_seconds(3.0)),
-        workers=stage.workers,
-        progress=stage.progress,
+        workers=context.workers,
+        progress=context.progress,
     )[:, 0]
-    rows += experiments.identity(stage, v_s)
-    for by, table in experiments.errors_by_group(stage, v_s).items():
+    rows += experiments.identity(context, v_s)
+    people, v_f = context.test("physiology").table(), context.test_v_f
+    right = ((context.draw(v_s)["male"].to_numpy() > 0.5) == (people["sex"].to_numpy() == "male")).astype(float)
+    errors = labels.errors(people, similarity.angle_deg(v_s, v_f), right, retrieval.rank(v_s, v_f).hit_percent(10))
+    for by, table in errors.items():
         rows += labels.group_rows(table, by)
     for world in WORLDS:
         of = {"experiment": "body", "world": world, "predictor": "ridge baseline"}
-        rows += [row("r", value, **of, attribute=name) for name, value in experiments.body(stage, world).items()]
+        rows += [row("r", value, **of, attribute=name) for name, value in experiments.body(context, world).items()]
     of = {"experiment": "style", "predictor": "ridge baseline"}
-    rows += [row("auc", experiments.style(stage, world), **of, world=world) for world in ("style", "physiology")]
+    rows += [row("auc", experiments.style(context, world), **of, world=world) for world in ("style", "physiology")]
     came_true = predictions.check(io.Record(rows)).items()
     return rows + [row("came_true", int(true), experiment="predictions", prediction=key) for key, true in came_true]
 
 
-def _follows(name: str, value: Interval, world: str, predictor: str) -> dict:
-    """A row of the worlds: how one attribute of the drawn face follows the true one."""
-    of = {"experiment": "worlds", "attribute": name, "world": world, "predictor": predictor}
-    return row("sex_right" if name == "sex" else "r", value, **of)
-
-
-def _rare(stage: Context) -> list[dict]:
+def _rare(context: Context) -> list[dict]:
     rows = []
-    for corpus, found in experiments.rare_group(stage).iterrows():
+    for corpus, found in experiments.rare_group(context).iterrows():
         of = {"experiment": "rare group", "corpus": corpus}
         for group, column in ((RARE, "group"), ("others", "others")):
             rows.append(row("skin_error", found[f"skin_error_{column}"], **of, group=group))
@@ -77,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     """The options of the command."""
     p = argparse.ArgumentParser(prog="s2f study ethics", description=__doc__.split("\n\n")[0])
     p.add_argument("--people", type=int, default=1000, help="test people, default 1000")
-    p.add_argument("--train-people", type=int, default=1500, help="people the listeners learn from, default 1500")
+    p.add_argument("--train-people", type=int, default=1500, help="people the models learn from, default 1500")
     p.add_argument("--weights", default="voice-encoder-synthetic", help="encoder: a name of the hub or a file")
     p.add_argument("--out", default="results/ethics.json", help="record to write")
     p.add_argument("--workers", type=int, default=2, help="processes that render and speak, default 2")
@@ -90,10 +86,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     started = time.time()
     networks = [hub.load(name) for name in ("synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic")]
-    encoder = command.load_encoder(options.weights)
+    encoder = data.load_encoder(options.weights)
     io.refuse_uncommitted(Path(options.out))
-    stage = Context(*networks, options.train_people, options.people, options.workers, not options.quiet)
-    rows = run(stage, encoder)
+    context = Context(*networks, options.train_people, options.people, options.workers, not options.quiet)
+    rows = run(context, encoder)
     path = io.write_record(
         Path(options.out),
         command=f"{io.command_of(parser(), options)} --out results/{Path(options.out).name}",
@@ -102,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
         seeds=[SEEDS["voice"], SEEDS["test"]],
         seconds=time.time() - started,
         notes=(
-            f"Ridge baseline: {stage.light_train} training, {stage.light_test} test people per world; oracle: "
+            f"Ridge baseline: {context.ridge_train} training, {context.ridge_test} test people per world; oracle: "
             f"{options.train_people} training people; errors by group and identity: shipped voice encoder, world "
             "physiology."
         ),

@@ -22,33 +22,19 @@ ATTRIBUTES = ("skin", "hair", "nose", "jaw", "age")
 MEASURED = {"nose": "nose width", "jaw": "jaw width"}  # measures of s2f_lib.metrics.face_measures
 
 
-def drawn_attributes(pictures: np.ndarray, landmarks: np.ndarray, reader) -> pd.DataFrame:
+def attributes(pictures: np.ndarray, landmarks: np.ndarray, labels: pd.DataFrame) -> pd.DataFrame:
     """Attributes of canonical faces: ``skin``, ``hair`` (lightness), ``nose``, ``jaw`` (widths), ``age``, ``male``.
 
     Parameters
     ----------
     pictures : np.ndarray, shape (N, S, S, 3), uint8
     landmarks : np.ndarray, shape (N, 68, 2), in [0, 1] of the picture
-    reader : s2f_lib.faces.attributes.AttributeNet
+    labels : pandas.DataFrame
+        ``age`` and ``male`` (0 to 1), as assigned or as read off the faces.
     """
-    from s2f_lib.metrics.face_measures import craniofacial as measure
-
-    table = appearance.read(reader, pictures)[["skin", "hair", "age", "male"]]
-    measures = measure(landmarks)
-    return table.assign(**{name: measures[long] for name, long in MEASURED.items()})
-
-
-def true_attributes(pictures: np.ndarray, landmarks: np.ndarray, people: pd.DataFrame) -> pd.DataFrame:
-    """The same of the true canonical faces; age and sex as assigned."""
-    import pandas as pd
-
-    from s2f_lib.metrics.face_measures import craniofacial as measure
-
-    measures = measure(landmarks)
+    measures = metrics.face_measures.craniofacial(landmarks)
     columns = appearance.skin_and_hair(pictures) | {name: measures[long] for name, long in MEASURED.items()}
-    columns["age"] = people["age"].to_numpy(float)
-    columns["male"] = (people["sex"].to_numpy() == "male").astype(float)
-    return pd.DataFrame(columns)
+    return labels[["age", "male"]].assign(**columns)
 
 
 def attribute_correlations(drawn: pd.DataFrame, true: pd.DataFrame, times: int = 300) -> dict[str, Interval]:

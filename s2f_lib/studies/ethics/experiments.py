@@ -1,6 +1,6 @@
 """The ethics experiments on synthetic people: worlds, language, rare groups, identity, shortcut, body and style.
 
-Two listeners stand in for encoders trained in each world: the *perfect* one reads the true voice parameters and the
+Two models stand in for encoders trained in each world: the *oracle* reads the true voice parameters and the
 language, the *ridge baseline* hears clips. Both predict v_f; the frozen decoder draws. Errors
 by group and the identity numbers are those of the shipped voice encoder.
 `s2f_lib.studies.ethics.audit` records them all.
@@ -8,6 +8,7 @@ by group and the identity numbers are those of the shipped voice encoder.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ import numpy as np
 from s2f_lib import metrics
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import baselines, data
+from s2f_lib.evaluate import appearance, baselines, data
 from s2f_lib.io import row
 from s2f_lib.metrics.inference import Interval
 from s2f_lib.studies.ethics import effects
@@ -38,14 +39,14 @@ class Context:
 
     recogniser: object
     decoder: object
-    reader: object
+    classifier: object
     train_n: int = 1500
     test_n: int = 1000
     workers: int = 2
     progress: bool = False
-    boosted: int = 12  # components that the perfect listener boosts
-    light_train: int = 1000  # of the training people, how many the light listener hears
-    light_test: int = 500  # of the test people
+    boosted: int = 12  # components that the oracle boosts
+    ridge_train: int = 1000  # of the training people, how many the ridge baseline hears
+    ridge_test: int = 500  # of the test people
 
     def train(self, world: str) -> Population:
         """People to learn from."""
@@ -82,25 +83,28 @@ class Context:
     @cached_property
     def truth(self) -> pd.DataFrame:
         """Attributes of those faces."""
-        return effects.true_attributes(*self.canonical, self.test("physiology").table())
+        people = self.test("physiology").table()
+        people["male"] = (people["sex"] == "male").astype(float)
+        return effects.attributes(*self.canonical, people)
 
     def draw(self, v: np.ndarray) -> pd.DataFrame:
         """Attributes of the faces that the decoder draws for features (N, D)."""
-        return effects.drawn_attributes(*data.decode(self.decoder, v), self.reader)
+        pictures, landmarks = data.decode(self.decoder, v)
+        return effects.attributes(pictures, landmarks, appearance.read(self.classifier, pictures))
 
-    def perfect(self, world: str) -> baselines.Oracle:
-        """The perfect listener of a world."""
+    def oracle(self, world: str) -> baselines.Oracle:
+        """The oracle of a world."""
         model = baselines.Oracle(boosted_components=self.boosted)
         return model.fit(self.train(world).table(), self.train_v_f)
 
     def heard(self, world: str, which: str = "train", changes=(None,), **options) -> np.ndarray:
         """Sound statistics of the first training or test people, (n, changes, K)."""
-        population = self.train(world)[: self.light_train] if which == "train" else self.test(world)[: self.light_test]
+        population = self.train(world)[: self.ridge_train] if which == "train" else self.test(world)[: self.ridge_test]
         options |= {"sentences": which, "changes": changes, "workers": self.workers, "progress": self.progress}
         return baselines.clip_features(population, **options)
 
-    def light(self, world: str) -> baselines.RidgeBaseline:
-        """The light listener of a world."""
+    def ridge(self, world: str) -> baselines.RidgeBaseline:
+        """The ridge baseline of a world."""
         heard = self.heard(world)[:, 0]
         return baselines.RidgeBaseline().fit(heard, self.train_v_f[: len(heard)])
 
@@ -109,35 +113,37 @@ class Context:
         return effects.attribute_correlations(self.draw(v), self.truth.iloc[: len(v)].reset_index(drop=True))
 
 
-def worlds(stage: Context, by: str = "light") -> dict[str, dict[str, Interval]]:
-    """Which attributes of the drawn face follow the voice in which world; ``by`` "light" or "perfect" listener."""
+def worlds(
+    context: Context, names: Sequence[str] = WORLDS, by: str = "ridge baseline"
+) -> dict[str, dict[str, Interval]]:
+    """Which attributes of the drawn face follow the voice in which world; ``by`` "ridge baseline" or "oracle"."""
     out = {}
-    for world in WORLDS:
-        if by == "perfect":
-            v = stage.perfect(world).predict(stage.test(world).table())
+    for world in names:
+        if by == "oracle":
+            v = context.oracle(world).predict(context.test(world).table())
         else:
-            v = stage.light(world).predict(stage.heard(world, "test")[:, 0])
-        out[world] = stage.follow(v)
+            v = context.ridge(world).predict(context.heard(world, "test")[:, 0])
+        out[world] = context.follow(v)
     return out
 
 
-def language_switch(stage: Context, world: str, by: str = "light") -> dict[str, Interval]:
+def language_switch(context: Context, world: str, by: str = "ridge baseline") -> dict[str, Interval]:
     """The first 200 test people speak a language of group A, then one of group D: how far does each attribute move?
 
     1 is the mean difference of the true faces of the two groups; attributes in which they differ little are left out.
     """
-    people = stage.test(world)[: min(200, stage.test_n)]
-    if by == "perfect":
-        model = stage.perfect(world)
+    people = context.test(world)[: min(200, context.test_n)]
+    if by == "oracle":
+        model = context.oracle(world)
         said = [model.predict(people.table().assign(language=language)) for language in SWITCH]
     else:
-        model = stage.light(world)
-        options = {"workers": stage.workers, "progress": stage.progress}
+        model = context.ridge(world)
+        options = {"workers": context.workers, "progress": context.progress}
         said = [
             model.predict(baselines.clip_features(people, language=language, **options)[:, 0]) for language in SWITCH
         ]
-    before, after = (stage.draw(v) for v in said)
-    group, truth = stage.test(world).group, stage.truth
+    before, after = (context.draw(v) for v in said)
+    group, truth = context.test(world).group, context.truth
     out = {}
     for name in ("skin", "hair", "nose"):
         values = truth[name].to_numpy()
@@ -146,15 +152,15 @@ def language_switch(stage: Context, world: str, by: str = "light") -> dict[str, 
     return out
 
 
-def rare_group(stage: Context) -> pd.DataFrame:
-    """One group whole, at 5 %, absent, and at 5 % with balanced sampling; the perfect listener of the confounded world.
+def rare_group(context: Context) -> pd.DataFrame:
+    """One group whole, at 5 %, absent, and at 5 % with balanced sampling; the oracle of the confounded world.
 
     Rows: those corpora. Columns: mean error of skin lightness and angle to the true feature, for the group and for
     the others.
     """
     import pandas as pd
 
-    table, people = (who("confounded").table() for who in (stage.train, stage.test))
+    table, people = (who("confounded").table() for who in (context.train, context.test))
     groups = table["group"].to_numpy(str)
     corpora = {
         "all": np.arange(len(table)),
@@ -166,9 +172,9 @@ def rare_group(stage: Context) -> pd.DataFrame:
     rows = {}
     for name, kept in corpora.items():
         model = baselines.Oracle(boosted_components=0)
-        v = model.fit(table.iloc[kept].reset_index(drop=True), stage.train_v_f[kept]).predict(people)
-        angle = metrics.similarity.angle_deg(v, stage.test_v_f)
-        error = np.abs(stage.draw(v)["skin"].to_numpy() - stage.truth["skin"].to_numpy())
+        v = model.fit(table.iloc[kept].reset_index(drop=True), context.train_v_f[kept]).predict(people)
+        angle = metrics.similarity.angle_deg(v, context.test_v_f)
+        error = np.abs(context.draw(v)["skin"].to_numpy() - context.truth["skin"].to_numpy())
         rows[name] = {
             "skin_error_group": error[inside].mean(),
             "skin_error_others": error[~inside].mean(),
@@ -179,20 +185,20 @@ def rare_group(stage: Context) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def identity(stage: Context, v_s: np.ndarray) -> list[dict]:
+def identity(context: Context, v_s: np.ndarray) -> list[dict]:
     """What the shipped encoder's feature (of the test people) gives an attacker, as rows of the record."""
-    people = stage.test("physiology").table()
-    train = stage.train("physiology").table()
-    told = baselines.DemographicsOnly().fit(train, stage.train_v_f).predict(people)
-    heard = baselines.DemographicsOnly(("sex", "decade")).fit(train, stage.train_v_f).predict(people)
+    people = context.test("physiology").table()
+    train = context.train("physiology").table()
+    told = baselines.DemographicsOnly().fit(train, context.train_v_f).predict(people)
+    heard = baselines.DemographicsOnly(("sex", "decade")).fit(train, context.train_v_f).predict(people)
     decades = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
     cell = np.array([" ".join(x) for x in zip(people["sex"], decades, people["group"], strict=True)])
     cell = np.unique(cell, return_inverse=True)[1]
     predicted = {"voice": v_s, "told": told, "heard": heard}
-    top = {name: metrics.retrieval.rank(v, stage.test_v_f).hit_percent(10) for name, v in predicted.items()}
-    alike = metrics.retrieval.rank(v_s, stage.test_v_f, groups=cell)
+    top = {name: metrics.retrieval.rank(v, context.test_v_f).hit_percent(10) for name, v in predicted.items()}
+    alike = metrics.retrieval.rank(v_s, context.test_v_f, groups=cell)
     alike = alike.where(alike.size >= 2)
-    cosine = metrics.similarity.cosines(v_s, stage.test_v_f)
+    cosine = metrics.similarity.cosines(v_s, context.test_v_f)
     of = {"experiment": "identity", "predictor": "voice"}
     alone = {"within": "sex, decade and group"}
     mean, auc_of = metrics.inference.mean_interval, metrics.verification.auc_of_people
@@ -201,12 +207,12 @@ def identity(stage: Context, v_s: np.ndarray) -> list[dict]:
         row("top_percent_gain", mean(top["voice"] - top["told"]), **of, against="demographics", k=10),
         row("top_percent_gain", mean(top["voice"] - top["heard"]), **of, against="sex and decade", k=10),
         row("match", mean(alike.match(2)), **of, **alone, k=2),
-        row("recall_at", mean(metrics.retrieval.rank(v_s, stage.test_v_f).hit(1)), **of, k=1),
+        row("recall_at", mean(metrics.retrieval.rank(v_s, context.test_v_f).hit(1)), **of, k=1),
         row("auc", auc, **of, **alone),
     ]
 
 
-def shortcut(stage: Context, link: float = 0.9) -> dict[str, Interval]:
+def shortcut(context: Context, link: float = 0.9) -> dict[str, Interval]:
     """Train where the recording betrays the group, and test where the link holds, is broken, and is reversed.
 
     Groups C and D are recorded by telephone with probability ``link``, A and B with 1 - ``link``; the fair corpus
@@ -214,15 +220,15 @@ def shortcut(stage: Context, link: float = 0.9) -> dict[str, Interval]:
     """
     line = (None, degrade.telephone())
     rng = np.random.default_rng(0)
-    heard = {which: stage.heard("physiology", which, line) for which in ("train", "test")}
+    heard = {which: context.heard("physiology", which, line) for which in ("train", "test")}
 
     def recorded(which: str, probability: float) -> np.ndarray:
         n = len(heard[which])
-        group = (stage.train("physiology") if which == "train" else stage.test("physiology")).group[:n]
+        group = (context.train("physiology") if which == "train" else context.test("physiology")).group[:n]
         telephone = rng.random(n) < np.where(np.isin(group, ("C", "D")), probability, 1 - probability)
         return heard[which][np.arange(n), telephone.astype(int)]
 
-    v_f = stage.train_v_f[: len(heard["train"])]
+    v_f = context.train_v_f[: len(heard["train"])]
     betrayed = baselines.RidgeBaseline().fit(recorded("train", link), v_f)
     fair = baselines.RidgeBaseline().fit(recorded("train", 0.5), v_f)
     tests = {
@@ -233,15 +239,15 @@ def shortcut(stage: Context, link: float = 0.9) -> dict[str, Interval]:
     }
     out = {}
     for name, (model, probability) in tests.items():
-        out[name] = stage.follow(model.predict(recorded("test", probability)))["skin"]
+        out[name] = context.follow(model.predict(recorded("test", probability)))["skin"]
     return out
 
 
-def body(stage: Context, world: str) -> dict[str, Interval]:
+def body(context: Context, world: str) -> dict[str, Interval]:
     """How well the body itself is heard: r within sex of tract length, height, jaw and lower face (scores), age."""
     columns = {"tract length": "voice_vtl", "height": "height_cm", "jaw score": "jaw", "lower face": "lower_face"}
-    heard, heard_test = stage.heard(world)[:, 0], stage.heard(world, "test")[:, 0]
-    train, test = stage.train(world).table()[: len(heard)], stage.test(world).table()[: len(heard_test)]
+    heard, heard_test = context.heard(world)[:, 0], context.heard(world, "test")[:, 0]
+    train, test = context.train(world).table()[: len(heard)], context.test(world).table()[: len(heard_test)]
     target = train[list(columns.values())].to_numpy(float)
     centre, spread = target.mean(axis=0), target.std(axis=0)
     guess = baselines.RidgeBaseline(components=0).fit(heard, (target - centre) / spread).predict(heard_test)
@@ -254,26 +260,18 @@ def body(stage: Context, world: str) -> dict[str, Interval]:
     return out
 
 
-def style(stage: Context, world: str) -> Interval:
+def style(context: Context, world: str) -> Interval:
     """Does the predicted feature carry the subculture's glasses? AUC of a probe that was fitted on true features."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=1e-3, max_iter=300))
-    probe.fit(stage.train_v_f, stage.train(world).style)
-    v = stage.light(world).predict(stage.heard(world, "test")[:, 0])
-    score, member = probe.decision_function(v), stage.test(world).style[: len(v)]
+    probe.fit(context.train_v_f, context.train(world).style)
+    v = context.ridge(world).predict(context.heard(world, "test")[:, 0])
+    score, member = probe.decision_function(v), context.test(world).style[: len(v)]
 
     def auc(score: np.ndarray, member: np.ndarray) -> float:
         return metrics.verification.auc(score[member == 1], score[member == 0])
 
     return metrics.inference.bootstrap(auc, score, member, times=300)
-
-
-def errors_by_group(stage: Context, v_s: np.ndarray) -> dict[str, pd.DataFrame]:
-    """Of the shipped encoder: angle and share of right sex labels by sex, decade, group, language and crossings."""
-    people = stage.test("physiology").table()
-    right = ((stage.draw(v_s)["male"].to_numpy() > 0.5) == (people["sex"].to_numpy() == "male")).astype(float)
-    top = metrics.retrieval.rank(v_s, stage.test_v_f).hit_percent(10)
-    return metrics.labels.errors(people, metrics.similarity.angle_deg(v_s, stage.test_v_f), right, top)

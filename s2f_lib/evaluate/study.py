@@ -1,6 +1,6 @@
 """The paper's evaluation on synthetic people, one table per function.
 
-Pages and the record (`s2f_lib.evaluate.synthetic`) call the same functions, so they cannot disagree about how a
+Pages and the record (`s2f_lib.evaluate.rows`) call the same functions, so they cannot disagree about how a
 number was made.
 """
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from s2f_lib import metrics
 from s2f_lib.audio import degrade
+from s2f_lib.config import SEEDS
 from s2f_lib.evaluate import appearance, baselines, data
 
 if TYPE_CHECKING:
@@ -21,22 +22,12 @@ if TYPE_CHECKING:
 
     from s2f_lib.evaluate.data import EvaluationData
 
-PREDICTORS = (
-    "voice",
-    "mean feature",
-    "random pair",
-    "sex alone",
-    "sex and decade",
-    "demographics",
-    "perfect listener",
-    "another picture",
-)
 KINDS = ("reference", "F2F", "S2F")
 
 
 @dataclass(frozen=True)
-class Study:
-    """One evaluation: the material, the frozen decoder and the frozen reader of attributes.
+class Evaluation:
+    """One evaluation: the material, the frozen decoder and the frozen attribute classifier.
 
     Faces, labels and measures are worked out when they are first asked for.
     """
@@ -44,7 +35,7 @@ class Study:
     material: EvaluationData
     recogniser: object
     decoder: object
-    reader: object
+    classifier: object
     population: object  # the test people, for true canonical faces
     workers: int = 2
 
@@ -53,23 +44,22 @@ class Study:
 
     @cached_property
     def predictions(self) -> dict[str, np.ndarray]:
-        """v_s and what stands in for it, each (N, D): see `PREDICTORS`."""
+        """v_s after six and after three seconds, and what stands in for it, by name; each (N, D)."""
         m = self.material
+        models = {
+            "sex alone": baselines.DemographicsOnly(("sex",)),
+            "sex and decade": baselines.DemographicsOnly(("sex", "decade")),
+            "demographics": baselines.DemographicsOnly(),
+            "oracle": baselines.Oracle(),
+        }
         return {
             "voice": m.v_s,
+            "voice, 3 s": m.v_s_short,
             "mean feature": metrics.similarity.mean_feature(m.train_v_f, len(m)),
             "random pair": m.v_f[metrics.similarity.mismatched(len(m))],
-            "sex alone": self._told(("sex",)),
-            "sex and decade": self._told(("sex", "decade")),
-            "demographics": self._told(baselines.KEYS),
-            "perfect listener": baselines.Oracle().fit(m.train_people, m.train_v_f).predict(m.people),
+            **{name: model.fit(m.train_people, m.train_v_f).predict(m.people) for name, model in models.items()},
             "another picture": m.v_f_other,
         }
-
-    def _told(self, keys: tuple[str, ...]) -> np.ndarray:
-        """Features predicted from labels, (N, D)."""
-        m = self.material
-        return baselines.DemographicsOnly(keys).fit(m.train_people, m.train_v_f).predict(m.people)
 
     @cached_property
     def faces(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -88,8 +78,8 @@ class Study:
 
     @cached_property
     def labels(self) -> dict[str, pd.DataFrame]:
-        """What the reader says about reference, F2F and S2F faces."""
-        return {name: appearance.read(self.reader, pictures) for name, (pictures, _) in self.faces.items()}
+        """What the classifier says about reference, F2F and S2F faces."""
+        return {name: appearance.read(self.classifier, pictures) for name, (pictures, _) in self.faces.items()}
 
     @cached_property
     def measures(self) -> dict[str, dict[str, np.ndarray]]:
@@ -99,24 +89,21 @@ class Study:
         return {name: measure(points) for name, (_, points) in self.faces.items()}
 
 
-def similarity_table(study: Study) -> pd.DataFrame:
+def similarity_table(evaluation: Evaluation) -> pd.DataFrame:
     """Table 2 of the paper with the baselines: angle, L2, L1 for 6 s, 3 s, and every stand-in."""
-    m, p = study.material, study.predictions
-    rows = {"voice, 6 s": p["voice"], "voice, 3 s": m.v_s_short}
-    rows |= {name: p[name] for name in PREDICTORS[1:]}
-    return metrics.similarity.table(rows, m.v_f)
+    named = {"voice": "voice, 6 s"}
+    rows = {named.get(name, name): predicted for name, predicted in evaluation.predictions.items()}
+    return metrics.similarity.table(rows, evaluation.material.v_f)
 
 
 def retrieval_ranks(
-    study: Study, predictor: str = "voice", metric: str = "cosine", **options
+    evaluation: Evaluation, predictor: str = "voice", metric: str = "cosine", **options
 ) -> metrics.retrieval.Ranks:
     """Ranks of a predictor in the gallery of true features."""
-    m = study.material
-    queries = m.v_s_short if predictor == "voice, 3 s" else study.predictions[predictor]
-    return metrics.retrieval.rank(queries, m.v_f, metric=metric, **options)
+    return metrics.retrieval.rank(evaluation.predictions[predictor], evaluation.material.v_f, metric=metric, **options)
 
 
-def retrieval_table(study: Study) -> pd.DataFrame:
+def retrieval_table(evaluation: Evaluation) -> pd.DataFrame:
     """Table 3 of the paper with baselines: shares in the first 1, 2, 5, 10 % of N, R@5 of N, median rank, matching."""
     import pandas as pd
 
@@ -129,23 +116,23 @@ def retrieval_table(study: Study) -> pd.DataFrame:
         ("sex alone", "cosine"),
         ("sex and decade", "cosine"),
         ("demographics", "cosine"),
-        ("perfect listener", "cosine"),
+        ("oracle", "cosine"),
         ("mean feature", "cosine"),
         ("another picture", "cosine"),
     ):
-        numbers = metrics.retrieval.summary(retrieval_ranks(study, name, metric))
+        numbers = metrics.retrieval.summary(retrieval_ranks(evaluation, name, metric))
         label = {"voice": "voice, 6 s"}.get(name, name)
         rows[f"{label} ({metric})"] = {key: row["value"] for key, row in numbers.items()}
     table = pd.DataFrame.from_dict(rows, orient="index")
     table.loc["chance"] = {key: row["chance"] for key, row in numbers.items()}
-    return table.assign(n=len(study.material))
+    return table.assign(n=len(evaluation.material))
 
 
-def within_table(study: Study) -> pd.DataFrame:
+def within_table(evaluation: Evaluation) -> pd.DataFrame:
     """Retrieval among people who share something: what is left when sex, group, decade, language are no help."""
     import pandas as pd
 
-    people = study.material.people
+    people = evaluation.material.people
     decades = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
     text = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
     galleries = {
@@ -156,8 +143,8 @@ def within_table(study: Study) -> pd.DataFrame:
     }
     rows = {}
     for gallery, groups in galleries.items():
-        for name in ("voice", "sex and decade", "demographics", "perfect listener"):
-            ranks = retrieval_ranks(study, name, groups=groups)
+        for name in ("voice", "sex and decade", "demographics", "oracle"):
+            ranks = retrieval_ranks(evaluation, name, groups=groups)
             kept = ranks.where(ranks.size >= 5)
             if len(kept) < 2:  # too few people for galleries of this kind
                 continue
@@ -174,11 +161,11 @@ def within_table(study: Study) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def gallery_table(study: Study) -> pd.DataFrame:
+def gallery_table(evaluation: Evaluation) -> pd.DataFrame:
     """Other galleries and other queries: features of F2F pictures, and features taken from the S2F picture itself."""
     import pandas as pd
 
-    m, drawn = study.material, study.redrawn
+    m, drawn = evaluation.material, evaluation.redrawn
     rows = {}
     for name, queries, gallery in (
         ("v_s among v_f", m.v_s, m.v_f),
@@ -193,44 +180,34 @@ def gallery_table(study: Study) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def attribute_table(study: Study) -> pd.DataFrame:
+def attribute_table(evaluation: Evaluation) -> pd.DataFrame:
     """Agreement of sex, group, decade on true faces, F2F, S2F, and F2F against S2F, beside the constant guess."""
     import pandas as pd
 
-    people, labels = study.material.people, study.labels
-    truth = {"sex": people["sex"], "group": people["group"], "decade": _decades(people["age"])}
+    said = {"assigned": evaluation.material.people} | evaluation.labels
     rows = {}
-    for what, assigned in truth.items():
-        said = {kind: _decades(t["age"]) if what == "decade" else t[what] for kind, t in labels.items()}
-        for kind in KINDS:
-            rows[what, f"assigned x {kind}"] = metrics.labels.summary(assigned.to_numpy(), said[kind].to_numpy())
-        rows[what, "F2F x S2F"] = metrics.labels.summary(said["F2F"].to_numpy(), said["S2F"].to_numpy())
-    table = pd.DataFrame.from_dict(rows, orient="index")
-    near = {}
-    for kind in KINDS:
-        near["decade", f"assigned x {kind}"] = metrics.labels.within_one_decade(people["age"], labels[kind]["age"])
-    near["decade", "F2F x S2F"] = metrics.labels.within_one_decade(labels["F2F"]["age"], labels["S2F"]["age"])
-    table["within_one"] = pd.Series(near)
-    return table
+    for what in ("sex", "group", "decade"):
+        read = {
+            who: metrics.labels.decade(table["age"].to_numpy(float)) if what == "decade" else table[what].to_numpy()
+            for who, table in said.items()
+        }
+        for a, b in (*(("assigned", kind) for kind in KINDS), ("F2F", "S2F")):
+            near = (np.abs(read[a] - read[b]) <= 10).mean() if what == "decade" else np.nan
+            rows[what, f"{a} x {b}"] = metrics.labels.summary(read[a], read[b]) | {"within_one": float(near)}
+    return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _decades(age: pd.Series) -> pd.Series:
-    import pandas as pd
-
-    return pd.Series(metrics.labels.decade(age.to_numpy(float)), index=age.index)
-
-
-def error_by_group(study: Study) -> dict[str, pd.DataFrame]:
+def error_by_group(evaluation: Evaluation) -> dict[str, pd.DataFrame]:
     """Angle to the true feature and share of right sex labels on S2F faces, by sex, decade, group and language."""
-    m = study.material
+    m = evaluation.material
     angle = metrics.similarity.angle_deg(m.v_s, m.v_f)
-    right = (study.labels["S2F"]["sex"].to_numpy() == m.people["sex"].to_numpy()).astype(float)
-    return metrics.labels.errors(m.people, angle, right, retrieval_ranks(study).hit_percent(10))
+    right = (evaluation.labels["S2F"]["sex"].to_numpy() == m.people["sex"].to_numpy()).astype(float)
+    return metrics.labels.errors(m.people, angle, right, retrieval_ranks(evaluation).hit_percent(10))
 
 
-def craniofacial_tables(study: Study) -> dict[str, pd.DataFrame]:
+def craniofacial_tables(evaluation: Evaluation) -> dict[str, pd.DataFrame]:
     """S2F measures against F2F (the paper's question), S2F against truth, F2F against truth (the decoder's ceiling)."""
-    people, x = study.material.people, study.measures
+    people, x = evaluation.material.people, evaluation.measures
     return {
         "S2F x F2F": metrics.craniofacial.correlations(x["S2F"], x["F2F"], people),
         "S2F x truth": metrics.craniofacial.correlations(x["S2F"], x["reference"], people),
@@ -238,11 +215,11 @@ def craniofacial_tables(study: Study) -> dict[str, pd.DataFrame]:
     }
 
 
-def purity_table(study: Study, untrained: np.ndarray | None = None, times: int = 200) -> pd.DataFrame:
+def purity_table(evaluation: Evaluation, untrained: np.ndarray | None = None, times: int = 200) -> pd.DataFrame:
     """Neighbour purity of v_f, v_s and, when given, features of an untrained encoder, against shuffled labels."""
     import pandas as pd
 
-    m = study.material
+    m = evaluation.material
     spaces = {"v_f": m.v_f, "v_s": m.v_s} | ({} if untrained is None else {"untrained": untrained})
     labels = {k: m.people[k].to_numpy(str) for k in ("sex", "group", "language")}
     labels["decade"] = metrics.labels.decade(m.people["age"].to_numpy(float)).astype(str)
@@ -254,22 +231,22 @@ def purity_table(study: Study, untrained: np.ndarray | None = None, times: int =
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def consistency(study: Study) -> dict[str, metrics.inference.Interval]:
+def consistency(evaluation: Evaluation) -> dict[str, metrics.inference.Interval]:
     """Angle between v_s of two clips of one person (other sentences, other room), and of two people."""
-    m = study.material
+    m = evaluation.material
     same = metrics.similarity.angle_deg(m.v_s, m.v_s_other)
     other = metrics.similarity.angle_deg(m.v_s, m.v_s_other[metrics.similarity.mismatched(len(m))])
     return {"same person": metrics.inference.mean_interval(same), "two people": metrics.inference.mean_interval(other)}
 
 
-def degradation_table(study: Study, encoder, n: int = 150) -> pd.DataFrame:
+def degradation_table(evaluation: Evaluation, encoder, n: int = 150) -> pd.DataFrame:
     """Angle, top-10 % and distance from the average prediction for the first ``n`` test people under each change."""
     import pandas as pd
 
     changes = (None, *degrade.standard_set())
-    m, n = study.material, min(n, len(study))
-    some = study.population[:n]
-    heard = data.voice_features(encoder, some, changes=changes, workers=study.workers)
+    m, n = evaluation.material, min(n, len(evaluation))
+    some = evaluation.population[:n]
+    heard = data.voice_features(encoder, some, changes=changes, workers=evaluation.workers)
     average = m.v_s.mean(axis=0, keepdims=True).repeat(n, axis=0)
     rows = {}
     for i, change in enumerate(changes):
@@ -284,19 +261,19 @@ def degradation_table(study: Study, encoder, n: int = 150) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def duration_table(study: Study, encoder, n: int = 100, seconds=(1.0, 2.0, 3.0, 6.0, 12.0)) -> pd.DataFrame:
+def duration_table(evaluation: Evaluation, encoder, n: int = 100, seconds=(1.0, 2.0, 3.0, 6.0, 12.0)) -> pd.DataFrame:
     """Figure 6 of the paper: angle and top-10 % of the first ``n`` test people when only so much speech is heard.
 
     Up to six seconds are repeated to six, as in the paper; longer speech is heard at its own length. Rows: seconds.
     """
     import pandas as pd
 
-    m, n = study.material, min(n, len(study))
+    m, n = evaluation.material, min(n, len(evaluation))
     longest = data.voice_features(
         encoder,
-        study.population[:n],
+        evaluation.population[:n],
         changes=[degrade.truncate(s) for s in seconds],
-        workers=study.workers,
+        workers=evaluation.workers,
         seconds=float(max(seconds)),
     )
     rows = {}
@@ -310,12 +287,12 @@ def duration_table(study: Study, encoder, n: int = 100, seconds=(1.0, 2.0, 3.0, 
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("seconds")
 
 
-def evidence(study: Study, within: str | None = None) -> dict[str, float]:
+def evidence(evaluation: Evaluation, within: str | None = None) -> dict[str, float]:
     """AUC, equal error rate and Cllr of the cosine as evidence that voice and face belong together.
 
     The calibration is fitted on even rows and used on odd ones; ``within`` ("sex") compares inside that group only.
     """
-    m = study.material
+    m = evaluation.material
     groups = None if within is None else m.people[within].to_numpy(str)
     half = [slice(0, None, 2), slice(1, None, 2)]
     parts = [metrics.verification.pair_scores(m.v_s[h], m.v_f[h], None if groups is None else groups[h]) for h in half]
@@ -330,12 +307,17 @@ def evidence(study: Study, within: str | None = None) -> dict[str, float]:
 
 
 def evaluation(
-    recogniser, encoder, decoder, reader, n: int = 1000, world: str = "physiology", seed: int | None = None, **options
-) -> Study:
+    recogniser,
+    encoder,
+    decoder,
+    classifier,
+    n: int = 1000,
+    world: str = "physiology",
+    seed: int = SEEDS["test"],
+    **options,
+) -> Evaluation:
     """Gather the material for ``n`` test people of a world and wrap it with the frozen networks."""
     from s2f_lib import people
-    from s2f_lib.config import SEEDS
 
-    seed = SEEDS["test"] if seed is None else seed
     m = data.prepare(recogniser, encoder, n, seed=seed, world=world, **options)
-    return Study(m, recogniser, decoder, reader, people.sample(n, world, seed), options.get("workers", 2))
+    return Evaluation(m, recogniser, decoder, classifier, people.sample(n, world, seed), options.get("workers", 2))

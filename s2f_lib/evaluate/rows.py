@@ -11,101 +11,97 @@ from typing import Any
 
 import numpy as np
 
-from s2f_lib.evaluate import tables
-from s2f_lib.evaluate.tables import Study
+from s2f_lib.evaluate import study
+from s2f_lib.evaluate.study import Evaluation
 from s2f_lib.io import row
 from s2f_lib.metrics import craniofacial, inference, labels, retrieval, similarity
 
 Rows = Iterator[dict[str, Any]]
+VOICE = {"predictor": "voice", "seconds": 6}
 NAMES = {
-    "voice": {"predictor": "voice", "seconds": 6},
-    "voice, 6 s": {"predictor": "voice", "seconds": 6},
+    "voice": VOICE,
+    "voice, 6 s": VOICE,
     "voice, 3 s": {"predictor": "voice", "seconds": 3},
-    "perfect listener": {"predictor": "oracle"},
 }
-RANKED = ("voice", "voice, 3 s", "sex alone", "sex and decade", "demographics", "perfect listener")
+RANKED = ("voice", "voice, 3 s", "sex alone", "sex and decade", "demographics", "oracle")
 
 
-def run(study: Study, encoder, untrained: np.ndarray | None = None, degraded: int = 150) -> list[dict]:
+def run(evaluation: Evaluation, encoder, untrained: np.ndarray | None = None, degraded: int = 150) -> list[dict]:
     """Every row of the record; ``degraded`` people get degraded clips."""
     return [
-        *similarity_rows(study),
-        *retrieval_rows(study),
-        *label_rows(study),
-        *craniofacial_rows(study),
-        *map_rows(study, untrained),
-        *consistency_rows(study),
-        *corruption_rows(study, encoder, degraded),
+        *similarity_rows(evaluation),
+        *retrieval_rows(evaluation),
+        *label_rows(evaluation),
+        *craniofacial_rows(evaluation),
+        *map_rows(evaluation, untrained),
+        *consistency_rows(evaluation),
+        *corruption_rows(evaluation, encoder, degraded),
         *(
             row(name, value, experiment="evidence", within=within)
             for within in (None, "sex")
-            for name, value in tables.evidence(study, within).items()
+            for name, value in study.evidence(evaluation, within).items()
         ),
     ]
 
 
-def _who(name: str) -> dict[str, Any]:
-    return NAMES.get(name, {"predictor": name})
-
-
-def similarity_rows(study: Study) -> Rows:
+def similarity_rows(evaluation: Evaluation) -> Rows:
     """Angles of the voice and the baselines, and how much nearer six seconds are."""
     of = {"experiment": "similarity"}
-    for name, found in tables.similarity_table(study).iterrows():
+    for name, found in study.similarity_table(evaluation).iterrows():
         ends = {"low": found["low"], "high": found["high"]}
-        yield row("angle", found["angle_deg"], **of, **_who(name)) | ends
-    m = study.material
-    own = similarity.angle_deg(m.v_s, m.v_f)
-    for name, other in (("voice, 3 s", m.v_s_short), ("sex alone", study.predictions["sex alone"])):
-        gain = inference.mean_interval(similarity.angle_deg(other, m.v_f) - own)
-        yield row("angle_gain", gain, **of, **_who("voice"), against=name)
+        yield row("angle", found["angle_deg"], **of, **NAMES.get(name, {"predictor": name})) | ends
+    v_f, found = evaluation.material.v_f, evaluation.predictions
+    for name in ("voice, 3 s", "sex alone"):
+        gain = similarity.angle_deg(found[name], v_f) - similarity.angle_deg(found["voice"], v_f)
+        gain = inference.mean_interval(gain)
+        yield row("angle_gain", gain, **of, **VOICE, against=name)
 
 
-def retrieval_rows(study: Study) -> Rows:
+def retrieval_rows(evaluation: Evaluation) -> Rows:
     """Retrieval by every predictor, among everybody and among people who share something; other distances; gains."""
-    people = study.material.people
+    people = evaluation.material.people
     sex = people["sex"].to_numpy(str)
     decade = labels.decade(people["age"].to_numpy(float)).astype(str)
     of = {"experiment": "retrieval", "metric": "cosine"}
     for within, groups in ((None, None), ("sex", sex), ("sex and decade", np.char.add(sex, decade))):
         for name in RANKED:
-            ranks = tables.retrieval_ranks(study, name, groups=groups)
+            ranks = study.retrieval_ranks(evaluation, name, groups=groups)
             ranks = ranks.where(ranks.size >= 5)  # a lineup needs a few faces
-            yield from retrieval.rows(ranks, **of, **_who(name), within=within)
+            yield from retrieval.rows(ranks, **of, **NAMES.get(name, {"predictor": name}), within=within)
         yield from retrieval.chance_rows(ranks, **of, predictor="chance", within=within)
     for metric in ("l2", "l1"):
-        ranks = tables.retrieval_ranks(study, metric=metric)
-        yield from retrieval.rows(ranks, experiment="retrieval", metric=metric, **_who("voice"))
-    for name, found in tables.gallery_table(study).iterrows():
+        ranks = study.retrieval_ranks(evaluation, metric=metric)
+        yield from retrieval.rows(ranks, experiment="retrieval", metric=metric, **VOICE)
+    for name, found in study.gallery_table(evaluation).iterrows():
         queries, gallery = name.split(" among ")
         where = {"experiment": "gallery", "queries": queries, "gallery": gallery}
         yield row("top_percent", found["top10_percent"], **where, k=10)
         yield row("recall_at", found["recall_at_5"], **where, k=5)
         yield row("match", found["match_1_2"], **where, k=2)
-    own = tables.retrieval_ranks(study).hit_percent(10)
+    own = study.retrieval_ranks(evaluation).hit_percent(10)
     for name in ("demographics", "sex and decade", "sex alone", "voice, 3 s"):
-        gain = inference.mean_interval(own - tables.retrieval_ranks(study, name).hit_percent(10))
-        yield row("top_percent_gain", gain, **of, **_who("voice"), against=name, k=10)
+        gain = inference.mean_interval(own - study.retrieval_ranks(evaluation, name).hit_percent(10))
+        yield row("top_percent_gain", gain, **of, **VOICE, against=name, k=10)
 
 
-def label_rows(study: Study) -> Rows:
+def label_rows(evaluation: Evaluation) -> Rows:
     """Agreement of labels, and the angle and right sex labels by group."""
-    for (label, pair), found in tables.attribute_table(study).iterrows():
+    for (label, pair), found in study.attribute_table(evaluation).iterrows():
         of = {"experiment": "labels", "label": label, "pair": pair}
         yield row("agreement", found["agreement"], **of) | {"low": found["low"], "high": found["high"]}
         yield row("balanced_accuracy", found["balanced"], **of)
         yield row("agreement_constant", found["constant"], **of)
         if np.isfinite(found["within_one"]):
             yield row("within_one_decade", found["within_one"], **of)
-    for by, table in tables.error_by_group(study).items():
+    for by, table in study.error_by_group(evaluation).items():
         yield from labels.group_rows(table, by)
 
 
-def craniofacial_rows(study: Study) -> Rows:
+def craniofacial_rows(evaluation: Evaluation) -> Rows:
     """Correlations of face measures, their medians, and how many are significant."""
     from s2f_lib.metrics.face_measures import EXTRA
 
-    for pair, table in tables.craniofacial_tables(study).items():
+    for pair, table in study.craniofacial_tables(evaluation).items():
         of = {"experiment": "craniofacial", "pair": pair}
         for measure, found in table.iterrows():
             for how in ("pooled", "female", "male", "adjusted"):
@@ -117,21 +113,21 @@ def craniofacial_rows(study: Study) -> Rows:
         yield row("largest_random_r", float(table["random"].abs().max()), **of)
 
 
-def map_rows(study: Study, untrained: np.ndarray | None) -> Rows:
+def map_rows(evaluation: Evaluation, untrained: np.ndarray | None) -> Rows:
     """Do neighbours share labels? Of v_f, v_s and an untrained encoder, against shuffled labels."""
-    for (space, label), found in tables.purity_table(study, untrained).iterrows():
+    for (space, label), found in study.purity_table(evaluation, untrained).iterrows():
         of = {"experiment": "map", "space": space, "label": label}
         yield row("purity", found["value"], **of)
         yield row("purity_shuffled", found["chance"], **of)
         yield row("p", found["p"], **of)
 
 
-def consistency_rows(study: Study) -> Rows:
+def consistency_rows(evaluation: Evaluation) -> Rows:
     """Angles between the predictions of two clips: of one person, of two people, of two of one sex and decade."""
     of = {"experiment": "consistency"}
-    for pair, value in tables.consistency(study).items():
+    for pair, value in study.consistency(evaluation).items():
         yield row("clip_angle", value, **of, pair=pair)
-    m = study.material
+    m = evaluation.material
     decade = labels.decade(m.people["age"].to_numpy(float)).astype(str)
     cell = np.char.add(m.people["sex"].to_numpy(str), decade)
     order = np.lexsort((np.arange(len(cell)), cell))
@@ -143,9 +139,9 @@ def consistency_rows(study: Study) -> Rows:
     yield row("clip_angle", angle, **of, pair="two people", within="sex and decade") | {"n": int(some.sum())}
 
 
-def corruption_rows(study: Study, encoder, degraded: int) -> Rows:
+def corruption_rows(evaluation: Evaluation, encoder, degraded: int) -> Rows:
     """Angle, retrieval and distance from the average prediction under each corruption."""
-    for name, found in tables.degradation_table(study, encoder, degraded).iterrows():
+    for name, found in study.degradation_table(evaluation, encoder, degraded).iterrows():
         of = {"experiment": "corruptions", "corruption": name, "n": int(found["n"])}
         yield row("top_percent", found["top10_percent"], **of, k=10)
         yield row("angle", found["angle_deg"], **of)
