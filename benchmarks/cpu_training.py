@@ -50,7 +50,7 @@ def main() -> None:
         f"interval = quartiles of the pairs. 6 s clips, {options.threads} threads. Headroom: the rate of the data "
         "pipeline alone over that of training. bf16 pays on processors that have it (AVX512-BF16, AMX).",
     )
-    print(io.read_record(path).table.to_string())
+    print(io.read_record(path).select().to_string())
     print(f"→ {path}")
 
 

@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
         device=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         notes=f"{options.people} training speakers, one clip and one picture each; seconds are those of training.",
     )
-    print(io.read_record(path).table.to_string())
+    print(io.read_record(path).select().to_string())
     print(f"→ {path}")
 
 

@@ -65,7 +65,7 @@ def main() -> None:
         "Per core: processor times of one core each. Error before compression, on sound in [-1, 1]; "
         "after it, |x| ** 0.3 magnifies rounding of values near zero.",
     )
-    print(io.read_record("spectrogram").table.to_string())
+    print(io.read_record("spectrogram").select().to_string())
 
 
 def _with_librosa(clip: np.ndarray) -> np.ndarray:

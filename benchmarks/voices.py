@@ -217,6 +217,12 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+def command_of(options: argparse.Namespace) -> str:
+    """What to type, without the place where somebody keeps Kokoro."""
+    typed = argparse.Namespace(**vars(options) | {"kokoro": Path("FOLDER") if options.kokoro else None})
+    return io.command_of(parser(), typed)
+
+
 def main() -> None:
     """Measure and write the record."""
     options = parser().parse_args()
@@ -233,7 +239,7 @@ def main() -> None:
     rows = measure(corpora, authors)
     missing = {"espeak", "kokoro", "published"} - corpora.keys()
     path = io.write_record(
-        "voices", command=io.command_of(parser(), options), n=sum(len(v.female) for v in corpora.values()), rows=rows,
+        "voices", command=command_of(options), n=sum(len(v.female) for v in corpora.values()), rows=rows,
         seeds=[config.SEEDS["test"]], seconds=time.perf_counter() - begun,
         notes="Sex and age as the frozen classifier reads them on the face drawn from the voice; the truth of "
         "published clips is a classifier's label of the photograph, that of the others is assigned. The threshold on "

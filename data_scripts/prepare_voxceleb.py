@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from data_scripts import _common
-from s2f_lib.corpus import manifest, voxceleb, workers
+from s2f_lib.corpus import manifest, storage, voxceleb
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     target = options.out / "manifest.csv"
     if target.exists() and not options.overwrite:
         raise ValueError(f"{target} is there already; --overwrite makes it anew")
-    with workers.lock(options.out):
+    with storage.lock(options.out):
         manifest.write(target, rows)
     return _common.ending("listed", rows, options.out)
 

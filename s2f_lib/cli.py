@@ -41,14 +41,17 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "train": ("train a voice encoder", "s2f_lib.training.train:main"),
         "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.command:main"),
         "study ablation": (
-            "the losses against each other, over seeds and rates",
-            "s2f_lib.studies.ablation.summary:command",
-        ),
-        "study fair-ablation": (
-            "the same by a committed design: a search for each, then test people",
-            "s2f_lib.studies.ablation.fair:main",
+            "losses against each other by a committed design: a search for each, then test people",
+            "s2f_lib.studies.ablation.study:main",
         ),
         "study ethics": ("the audit: what the model takes from where", "s2f_lib.studies.ethics.audit:main"),
+    },
+    "Enter the benchmark": {
+        "benchmark make": ("test clips, faces and trials from a seed", "s2f_lib.neighbours.benchmark:make_main"),
+        "benchmark score": (
+            "the table of your scores, beside the baselines",
+            "s2f_lib.neighbours.benchmark:score_main",
+        ),
     },
     "The paper's published examples": {
         "published fetch": ("fetch them (network)", "data_scripts.fetch_published_examples:main"),

@@ -1,12 +1,13 @@
-"""Video in: the picture at a time, in bounded memory; its sound is read by `s2f_lib.audio.load`.
+"""Pictures in, of a file or of a video at a time, in bounded memory; sound is read by `s2f_lib.audio.load`.
 
-Everything goes through PyAV, which brings its own decoders; no system ffmpeg is needed. Only the wanted seconds are
-decoded, however long the video is. What the file says about itself is not trusted: pictures larger than
+Videos go through PyAV, which brings its own decoders; no system ffmpeg is needed. Only the wanted seconds are decoded,
+however long the video is. What the file says about itself is not trusted: pictures larger than
 `MAX_PIXELS` are refused before they are decoded.
 """
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import numpy as np
 
 from s2f_lib.audio.container import MediaError, decode, first_stream, open_container
 
-__all__ = ["MediaError", "VideoInfo", "probe", "read_frames"]
+__all__ = ["MediaError", "VideoInfo", "probe", "read_frames", "read_picture"]
 
 SLACK = 0.25  # s; how much may be missing at the end of a stream before we say so
 MAX_PIXELS = 8192 * 4608  # per picture; more is refused as a decompression bomb
@@ -65,10 +66,37 @@ def read_frames(video: str | Path, times: Sequence[float]) -> list[np.ndarray]:
     return [found[time] for time in times]
 
 
+def read_picture(data: bytes) -> np.ndarray:
+    """A JPEG or PNG file as upright RGB, (height, width, 3) uint8; 16 bits of grey are scaled.
+
+    Raises
+    ------
+    MediaError
+        If it is damaged, or has more than `MAX_PIXELS`.
+    """
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as picture:
+            _refuse_giants("the picture", picture.width, picture.height)
+            picture = ImageOps.exif_transpose(picture)
+            if not picture.mode.startswith("I"):
+                return np.asarray(picture.convert("RGB"))
+    except Image.DecompressionBombError as error:  # Pillow has a limit of its own
+        raise MediaError(f"the picture is refused as too large: {error}") from error
+    except MediaError:
+        raise
+    except (OSError, SyntaxError, ValueError, TypeError, OverflowError) as error:  # what Pillow makes of damage
+        raise MediaError(f"the picture is damaged: {str(error).partition(' <')[0]}") from error
+    grey = np.asarray(picture).astype(np.int64)  # Pillow would cut it at 255
+    grey = (grey // 257 if grey.max(initial=0) > 255 else grey).clip(0, 255).astype(np.uint8)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
+
 def _refuse_giants(video: str | Path, width: int, height: int) -> None:
     """A small file can hold a picture that fills the memory."""
     if width * height > MAX_PIXELS:
-        raise MediaError(f"{video}: pictures of {width} x {height} pixels are refused as too large")
+        raise MediaError(f"{video}: {width} x {height} pixels are refused as too large")
 
 
 def _shown_at(frames: Iterator[tuple[float, object]], wanted: list[float]) -> Iterator[tuple[float, object]]:

@@ -170,7 +170,7 @@ def test_what_is_no_video_is_named(tmp_path, name, content, message):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no video at"):
+    with pytest.raises(FileNotFoundError, match="no file"):
         media.read_frames(tmp_path / "none.mp4", [0.5])
 
 

@@ -56,7 +56,7 @@ def test_rows_are_selected_by_their_conditions(results):
     assert made.select(measure="top_percent", within=None)["k"].tolist() == [10, 1]
     assert made.select(measure="top_percent", k=[1, 5])["value"].tolist() == [0.038]
     assert "within" not in made.select(measure="angle").columns
-    assert len(made.table) == 4
+    assert len(made.select()) == 4
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from s2f_lib.audio.clip import AudioError, check_rate, scaled
 __all__ = ["FORMATS", "MediaError", "blocks", "decode", "first_stream", "open_container"]
 
 FORMATS = (
-    "mov,mp4,m4a,3gp,matroska,webm,avi,flv,mpegts,mpeg,asf,ogg,aac,mp3,wav,flac,amr,amrnb,amrwb,wv,aiff,au,caf,w64"
+    "mov,mp4,m4a,3gp,matroska,webm,avi,flv,mpegts,mpeg,asf,ogg,aac,mp3,wav,flac,amr,amrnb,amrwb,wv,aiff,au,caf,w64,"
+    "ac3,eac3,dts,tta,ape"
 )
 MAX_DURATION = 3600.0  # s, read into memory at once
 JITTER = 0.003  # s; Matroska rounds times to milliseconds, and such a gap is none
@@ -33,7 +34,7 @@ def open_container(video: str | Path) -> Iterator:
 
     video = Path(video)
     if not video.is_file():
-        raise FileNotFoundError(f"no video at {video}")
+        raise FileNotFoundError(f"there is no file {video}")
     if video.stat().st_size == 0:
         raise MediaError(f"{video} is empty (0 bytes)")
     options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}

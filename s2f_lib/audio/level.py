@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from s2f_lib.audio.clip import CLIP_SECONDS, SAMPLE_RATE, AudioError, fit_to_clip
-from s2f_lib.audio.recording import Mixer, load
+from s2f_lib.audio.clip import CLIP_SECONDS, SAMPLE_RATE, AudioError, fit_to_clip, to_mono
+from s2f_lib.audio.recording import blocks, read
 
 __all__ = ["NoSpeech", "Speech", "leveled", "load_speech"]
 
 PIECE = 0.05  # s
+SHORTEST = 0.5  # s; less is a click, and no speech
 BAND = (100.0, 4000.0)  # Hz
 USUAL_DB = -25.0  # of full scale: the median level of the synthetic voices
 SILENT_DB = -90.0  # a recording whose loudest piece is below this is silent; the rounding of 16 bits is at -98
@@ -65,24 +66,32 @@ def load_speech(path: str | Path, start: float | None = None) -> Speech:
     FileNotFoundError, AudioError
         See `load`.
     NoSpeech
-        If it is silent, or nothing but a steady noise; the message says at which level.
+        If it is silent, nothing but a steady noise (the message says at which level), or too short.
 
     See Also
     --------
     leveled : the same for a waveform.
     """
-    path, mixer = Path(path), Mixer(Path(path))
-    first, levels = start or 0.0, _levels(mixer, start)
-    if mixer.cancelled:
-        levels = _levels(Mixer(path, mixer.loudest), start)
-    if start is None:
-        first = _loudest_start(levels)
-    waveform = load(path, first, first + CLIP_SECONDS)
+    path = Path(path)
+    levels = _levels(path, start)
+    first = _loudest_start(levels) if start is None else start
+    waveform, channel = read(path, first, first + CLIP_SECONDS)
     end = first + len(waveform) / SAMPLE_RATE
     sound, level = leveled(waveform, path.name)
+    if end - first < SHORTEST:
+        raise NoSpeech("too short", f"{path.name} holds {end - first:.2f} s of sound; {SHORTEST} s are needed")
     if _steady(waveform):
         raise NoSpeech("no speech", f"{path.name} holds no speech but a steady noise, at {level:.0f} dB of full scale")
-    return Speech(fit_to_clip(sound), first, end, level, tuple(_notes(mixer, levels, first, end, level)))
+    notes = []
+    if first > 0:
+        before = levels[: round(first / PIECE)]
+        quiet = "; before them it is silent" if len(before) and before.max() < SILENT_DB else ""
+        notes.append(f"seconds {first:.1f} to {end:.1f} are used, the loudest that hold speech{quiet}")
+    if channel is not None:
+        notes.append(f"its channels cancel each other, their sum is silent; channel {channel + 1} alone is used")
+    if level < USUAL_DB - 20:
+        notes.append(f"it is quiet, at {level:.0f} dB of full scale, and was raised to the usual {USUAL_DB:.0f}")
+    return Speech(fit_to_clip(sound), first, end, level, tuple(notes))
 
 
 def leveled(waveform: np.ndarray, name: str = "the recording") -> tuple[np.ndarray, float]:
@@ -109,22 +118,19 @@ def leveled(waveform: np.ndarray, name: str = "the recording") -> tuple[np.ndarr
     return (sound * np.float32(gain)).astype(np.float32), level
 
 
-def _levels(mixer: Mixer, start: float | None) -> np.ndarray:
+def _levels(path: Path, start: float | None) -> np.ndarray:
     """Level of every piece of 50 ms of the part that is looked at, dB."""
     found, rest, done = [], np.zeros(0, np.float32), 0
-    wanted = SEARCHED if start is None else CLIP_SECONDS
-    rate = SAMPLE_RATE
-    for rate, block in mixer.blocks(start or 0.0):
-        rest, done = np.concatenate([rest, block]), done + len(block)
-        whole = len(rest) // round(PIECE * rate) * round(PIECE * rate)
+    rate, wanted = SAMPLE_RATE, SEARCHED if start is None else CLIP_SECONDS
+    for rate, block in blocks(path, start or 0.0):
+        rest, done = np.concatenate([rest, to_mono(block)]), done + block.shape[1]
         if len(rest) > rate:
+            whole = len(rest) // round(PIECE * rate) * round(PIECE * rate)
             found.append(_piece_levels(rest[:whole], rate))
             rest = rest[whole:]
         if done >= wanted * rate:
             break
-    if len(rest) or not found:
-        found.append(_piece_levels(rest, rate))
-    return np.concatenate(found)
+    return np.concatenate([*found, _piece_levels(rest, rate)] if len(rest) or not found else found)
 
 
 def _piece_levels(waveform: np.ndarray, rate: int) -> np.ndarray:
@@ -165,20 +171,6 @@ def _steady(waveform: np.ndarray) -> bool:
     power = np.square(np.abs(np.fft.rfft(pieces, 2 * size)))
     correlation = np.fft.irfft(power)[:, : size // 2] / np.maximum(np.square(pieces).sum(axis=1, keepdims=True), EPS)
     return float(np.median(correlation[:, 40:320].max(axis=1))) < PERIODIC
-
-
-def _notes(mixer: Mixer, levels: np.ndarray, first: float, end: float, level: float) -> list[str]:
-    """What was done to a recording that its owner may not expect."""
-    notes = []
-    if first > 0:
-        before = levels[: round(first / PIECE)]
-        quiet = "; before them it is silent" if len(before) and before.max() < SILENT_DB else ""
-        notes.append(f"seconds {first:.1f} to {end:.1f} are used, the loudest that hold speech{quiet}")
-    if mixer.cancelled:
-        notes.append(f"its channels cancel each other, their sum is silent; channel {mixer.loudest + 1} alone is used")
-    if level < USUAL_DB - 20:
-        notes.append(f"it is quiet, at {level:.0f} dB of full scale, and was raised to the usual {USUAL_DB:.0f}")
-    return notes
 
 
 def _told(db: float) -> str:

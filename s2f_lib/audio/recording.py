@@ -6,8 +6,8 @@ is read in blocks to its end, or to the wanted second; what it says about its ow
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from s2f_lib.audio import container
 from s2f_lib.audio.clip import SAMPLE_RATE, AudioError, cancels, check, check_rate, resample
 from s2f_lib.audio.container import MAX_DURATION, MediaError
 
-__all__ = ["Mixer", "load", "write"]
+__all__ = ["blocks", "load", "read", "write"]
 
 BLOCK = 1 << 16  # samples per channel, read at a time
 
@@ -52,84 +52,54 @@ def load(path: str | Path, start: float = 0.0, end: float | None = None) -> np.n
     --------
     s2f_lib.audio.load_speech : the six seconds to give to the voice encoder, at their usual level.
     """
-    if not start >= 0 or (end is not None and not start < end <= start + MAX_DURATION):
+    return read(path, start, end)[0]
+
+
+def read(path: str | Path, start: float = 0.0, end: float | None = None) -> tuple[np.ndarray, int | None]:
+    """The same, and the number of the channel that was taken because the others cancel it; None if all are averaged."""
+    if end is not None and not start < end <= start + MAX_DURATION:
         told = f"got {start} s to {end} s; at most {MAX_DURATION:.0f} s are read at once"
         raise AudioError(f"the part to read must have 0 <= start < end, {told}")
-    mixer = Mixer(Path(path))
-    samples, rate = _joined(mixer, start, end)
-    if mixer.cancelled:
-        samples, rate = _joined(Mixer(Path(path), mixer.loudest), start, end)
-    return check(resample(samples, rate), str(path))
+    path, channel = Path(path), None
+    samples, rate, powers = _mono(path, start, end)
+    if cancels(powers, float(np.dot(samples, samples))):
+        channel = int(np.argmax(powers))
+        samples, rate, _ = _mono(path, start, end, channel)
+    return check(resample(samples, rate), str(path)), channel
 
 
-def _joined(mixer: Mixer, start: float, end: float | None) -> tuple[np.ndarray, int]:
-    """All of a part at its own rate, (samples,)."""
-    pieces, length, rate = [], 0, SAMPLE_RATE
+def _mono(
+    path: Path, start: float, end: float | None, channel: int | None = None
+) -> tuple[np.ndarray, int, np.ndarray]:
+    """A part as one channel, or the average of all: (samples,), its rate, and the sum of squares of each channel."""
+    pieces, length, rate, powers = [], 0, SAMPLE_RATE, np.zeros(0)
     wanted = MAX_DURATION if end is None else end - start
-    for rate, block in mixer.blocks(start):
-        pieces.append(block)
-        length += len(block)
+    for rate, block in blocks(path, start):
+        block = block[:, : round(wanted * rate) - length] if end is not None else block
+        pieces.append(block.mean(axis=0) if channel is None else block[min(channel, len(block) - 1)])
+        squares = np.einsum("cn,cn->c", block, block, dtype=np.float64)
+        powers = powers + squares if len(powers) == len(squares) else squares
+        length += block.shape[1]
         if end is None and length > MAX_DURATION * rate:
-            raise AudioError(f"{mixer.path} is longer than {MAX_DURATION:.0f} s; give start and end")
-        if length >= round(wanted * rate):
+            raise AudioError(f"{path} is longer than {MAX_DURATION:.0f} s; give start and end")
+        if end is not None and length >= round(wanted * rate):
             break
     if not length:
-        raise AudioError(f"{mixer.path} holds no sound (0 samples)" + (f": nothing at {start:g} s" if start else ""))
-    return np.concatenate(pieces)[: round(wanted * rate)], rate
+        raise AudioError(f"{path} holds no sound (0 samples)" + (f": nothing at {start:g} s" if start else ""))
+    return np.concatenate(pieces), rate, powers
 
 
-@dataclass
-class Mixer:
-    """Reads a recording in mono blocks, and learns on the way whether its channels cancel each other.
-
-    Attributes
-    ----------
-    path : Path
-    channel : int or None
-        The only channel to take; None averages all.
-    """
-
-    path: Path
-    channel: int | None = None
-    _powers: np.ndarray | None = field(default=None, repr=False)  # of each channel, summed over all blocks
-    _mixed: float = field(default=0.0, repr=False)  # of the average
-
-    def blocks(self, start: float = 0.0) -> Iterator[tuple[int, np.ndarray]]:
-        """(sample rate, (samples,) float32) from a second on, at most `BLOCK` samples at a time."""
-        for rate, block in _blocks(self.path, start):
-            if self.channel is not None:
-                yield rate, block[min(self.channel, len(block) - 1)]
-                continue
-            mono = block.mean(axis=0)
-            powers = np.einsum("cn,cn->c", block, block, dtype=np.float64)
-            if self._powers is None or len(self._powers) != len(powers):
-                self._powers, self._mixed = np.zeros(len(powers)), 0.0
-            self._powers += powers
-            self._mixed += float(np.dot(mono, mono))
-            yield rate, mono
-
-    @property
-    def cancelled(self) -> bool:
-        """Whether averaging the channels that were read so far took most of the sound away."""
-        return self._powers is not None and cancels(self._powers, self._mixed)
-
-    @property
-    def loudest(self) -> int:
-        """Number of the loudest channel."""
-        return int(np.argmax(self._powers))
-
-
-def _blocks(path: Path, start: float) -> Iterator[tuple[int, np.ndarray]]:
+def blocks(path: Path, start: float = 0.0) -> Iterator[tuple[int, np.ndarray]]:
     """(rate, (channels, samples) float32): by libsndfile, or by PyAV where it cannot give a single sample."""
     import soundfile
 
-    if not path.is_file():
-        raise FileNotFoundError(f"no recording at {path}")
-    if path.stat().st_size == 0:
-        raise AudioError(f"{path} is empty (0 bytes)")
-    blocks, reason = _by_soundfile(path, start), "no samples"
+    if not path.is_file():  # a pipe would never be opened
+        raise FileNotFoundError(f"there is no file {path}")
+    if not 0 <= start < math.inf:
+        raise AudioError(f"the part to read must begin at 0 s or later, got {start} s")
+    read, reason = _by_soundfile(path, start), "no samples"
     try:
-        first = next(blocks, None)
+        first = next(read, None)
     except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:
         first, reason = None, str(getattr(error, "error_string", error))
     if first is None:
@@ -141,7 +111,7 @@ def _blocks(path: Path, start: float) -> Iterator[tuple[int, np.ndarray]]:
         return
     yield first
     try:
-        yield from blocks
+        yield from read
     except soundfile.LibsndfileError as error:
         raise AudioError(f"{path} cannot be read as sound: {error.error_string}") from error
 

@@ -7,6 +7,7 @@ speakers; like the paper's authors we treat every video as a person of its own.
 from __future__ import annotations
 
 import io as bytes_io
+import logging
 import math
 import re
 import time
@@ -15,9 +16,9 @@ from pathlib import Path
 
 from s2f_lib import io
 from s2f_lib.audio.container import FORMATS
-from s2f_lib.corpus.manifest import Row, safe_name, unique
-from s2f_lib.corpus.remote import Lost, RemoteFile, reason_of_status
-from s2f_lib.corpus.steps import Step, attempt, short
+from s2f_lib.corpus.manifest import Row, new, safe_name, unique
+from s2f_lib.corpus.remote import RemoteFile, reason_of_status
+from s2f_lib.corpus.steps import Lost, Step, attempt, short
 
 __all__ = ["BYTES_PER_SECOND", "VideoList", "by_video", "download_step", "read_list"]
 
@@ -102,31 +103,22 @@ def _lines(file) -> Iterator[str]:
 
 def _row(number: int, values: list[str]) -> Row:
     """One line of the list as a row of a manifest."""
-    empty = {"speaker_id": "", "video_id": "", "split": "", "start": "", "end": "", "x": "", "y": ""}
     try:
         if len(values) != 5:
             raise ValueError(f"{len(values)} values, 5 are wanted")
-        video, (start, end, x, y) = safe_name(values[0].strip(), "video id"), map(float, values[1:])
+        if not all(re.fullmatch(r"[0-9.eE+-]+", value) for value in values[1:]):  # float() takes 1_0 for 10
+            raise ValueError(f"{', '.join(values[1:])}: numbers are wanted")
+        video, (start, end, x, y) = safe_name(values[0], "video id"), map(float, values[1:])
         if not (0 <= start < end <= start + MAX_CLIP_SECONDS and math.isfinite(end)):
             raise ValueError(f"a clip from {start} s to {end} s")
         if not (0 <= x <= 1 and 0 <= y <= 1):
             raise ValueError(f"a face at ({x}, {y}), wanted is 0 to 1")
     except ValueError as error:
-        told = {"clip_id": f"row{number}", "status": "failed", "reason": "wrong row", "detail": str(error)[:160]}
-        return empty | told
+        empty = {"start": "", "end": "", "x": "", "y": ""}
+        told = {"status": "failed", "reason": "wrong row", "detail": str(error)[:160]}
+        return new(f"row{number}", **empty, **told)
     clip = safe_name(f"{video}_{round(start * 1000):08d}_{round(end * 1000):08d}", "clip")
-    return {
-        "clip_id": clip,
-        "speaker_id": video,
-        "video_id": video,
-        "split": "",
-        "status": "ok",
-        "reason": "",
-        "start": start,
-        "end": end,
-        "x": x,
-        "y": y,
-    }
+    return new(clip, video, video, start=start, end=end, x=x, y=y)
 
 
 def download_step(
@@ -184,7 +176,20 @@ def _fetch_all(folder: str, settings: dict, rows: list[Row]) -> tuple[bool, list
     import yt_dlp
 
     video = str(rows[0]["video_id"])
-    with yt_dlp.YoutubeDL(_options(settings)) as client:
+    cookies = None if settings["cookies"] is None else bytes_io.StringIO(settings["cookies"])
+    options = {
+        "quiet": True,
+        "noprogress": True,
+        "logger": logging.Logger("yt-dlp", logging.CRITICAL + 1),  # what it has to say is in its error
+        "format": FORMAT,
+        "noplaylist": True,
+        "socket_timeout": settings["timeout"],
+        "retries": settings["retries"],
+        "extractor_retries": settings["retries"],
+        "cookiefile": cookies,
+        "cachedir": False,
+    }
+    with yt_dlp.YoutubeDL(options) as client:
         try:
             sources = _resolve(client, settings["address"].format(video_id=video), video)
         except Lost as lost:
@@ -206,23 +211,6 @@ def _fetch_all(folder: str, settings: dict, rows: list[Row]) -> tuple[bool, list
                 source.close()
 
 
-def _options(settings: dict) -> dict:
-    """Of yt-dlp."""
-    return {
-        "quiet": True,
-        "no_warnings": True,
-        "noprogress": True,
-        "logger": _Silent(),
-        "format": FORMAT,
-        "noplaylist": True,
-        "socket_timeout": settings["timeout"],
-        "retries": settings["retries"],
-        "extractor_retries": settings["retries"],
-        "cookiefile": None if settings["cookies"] is None else bytes_io.StringIO(settings["cookies"]),
-        "cachedir": False,
-    }
-
-
 def _resolve(client, address: str, video: str) -> list[RemoteFile]:
     """A video's streams (one, or picture and sound), by yt-dlp; downloads nothing yet."""
     import yt_dlp
@@ -238,15 +226,6 @@ def _resolve(client, address: str, video: str) -> list[RemoteFile]:
     if not all(str(stream.get("url")).startswith(("http://", "https://")) for stream in streams):
         raise Lost("not a video", "a stream that is not over HTTP")
     return [RemoteFile(client, stream["url"], stream.get("http_headers") or {}) for stream in streams]
-
-
-class _Silent:
-    """yt-dlp says what it has to say through its error; nothing goes to the terminal."""
-
-    def debug(self, message: str) -> None:
-        """Drop it."""
-
-    info = warning = error = debug
 
 
 def _why(message: str, cause: BaseException | None = None, video: str = "") -> str:

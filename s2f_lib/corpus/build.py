@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from s2f_lib.corpus import manifest, splits, storage, workers
@@ -13,7 +12,7 @@ from s2f_lib.corpus.manifest import Row
 from s2f_lib.corpus.shards import decode, write_shard
 from s2f_lib.corpus.steps import inside
 
-__all__ = ["CLIPS_PER_SHARD", "build"]
+__all__ = ["CLIPS_PER_SHARD", "build", "finish"]
 
 CLIPS_PER_SHARD = 1000  # about 150 MB
 FILES = {
@@ -71,15 +70,17 @@ def build(
     rows = [{**row, "split": split_of.get(row["speaker_id"], "")} for row in rows]
     shards = list(_plan([row for row in rows if row["status"] == "ok"], clips_per_shard))
     made_by = _recogniser(features)
-    with workers.lock(out) if isinstance(out, Path) else contextlib.nullcontext():
-        _prepare(out, shards, sound, made_by, overwrite)
+    plan = [sound, *([name, [row["clip_id"] for row in clips]] for name, clips in shards)]
+    made_from = {"plan": hashlib.sha256(json.dumps(plan).encode()).hexdigest()} | made_by
+    with storage.claimed(out, "plan.json", made_from, ("splits.json", "shards/*.tar"), overwrite):
         roots = [str(Path(folder).resolve()) for folder in (pairs, features) if folder]
         missing = [(name, clips) for name, clips in shards if not (out / "shards" / name).exists()]
         tasks = [(str(out), roots, name, clips, sound) for name, clips in missing]
         for _ in workers.run(_write, tasks, jobs=jobs, scheduler=scheduler, progress=progress, unit="shard"):
             pass
-        workers.remove_partial(out)
-        _finish(out, rows, speakers_of, shards, (about or {}) | made_by)
+        sizes = [(name, len(clips)) for name, clips in shards]
+        if not finish(out, rows, speakers_of, sizes, {"kind": "downloaded"} | (about or {}) | made_by):
+            raise RuntimeError(f"not all shards are seen at {out}; all machines must see the same place")
     return rows
 
 
@@ -101,29 +102,6 @@ def _recogniser(features: str | Path | None) -> dict:
     if "recogniser" not in settings:
         return {}
     return {"recogniser": {"name": settings["recogniser"], "checksum": settings["checksum"]}}
-
-
-def _prepare(out: storage.Location, shards: list, sound: str, made_by: dict, overwrite: bool) -> None:
-    """Check that what is there belongs to the same plan and has features of the same recogniser."""
-    plan = [sound, *([name, [row["clip_id"] for row in clips]] for name, clips in shards)]
-    plan = {"plan": hashlib.sha256(json.dumps(plan).encode()).hexdigest()} | made_by
-    note = out / "plan.json"
-    if overwrite:
-        workers.remove(out, ("plan.json", "corpus.json", "manifest.csv", "splits.json", "shards/*.tar"))
-    workers.remove_partial(out)
-    found = json.loads(note.read_text()) if note.exists() else plan
-    if found["plan"] != plan["plan"]:
-        raise ValueError(f"{out} holds shards of other clips; choose another folder or --overwrite")
-    if found != plan:
-        was, now = _told(found), _told(plan)
-        raise ValueError(f"{out} holds shards with features of {was}, not {now}; choose another folder or --overwrite")
-    with storage.atomic_write(note, "w") as file:
-        json.dump(plan, file)
-
-
-def _told(plan: dict) -> str:
-    """The recogniser of a plan, for a message."""
-    return "{name} {checksum:.12}".format(**plan["recogniser"]) if "recogniser" in plan else "an unknown recogniser"
 
 
 def _write(task: tuple) -> str:
@@ -149,15 +127,23 @@ def _sample(roots: list[str], row: Row, sound: str) -> dict[str, object]:
     return sample | {"json": {key: row[key] for key in KEPT if row.get(key)}}
 
 
-def _finish(out: storage.Location, rows: list[Row], speakers_of: dict, shards: list, about: dict) -> None:
-    made = []
-    for name, clips in shards:
-        path = out / "shards" / name
-        if not path.exists():
-            raise RuntimeError(f"{path} was written, but is not seen from here; all machines must see the same place")
-        made.append({"name": name, "split": name.split("-")[0], "clips": len(clips), **storage.measure(path)})
-    splits.save(out / "splits.json", speakers_of)
-    manifest.write(out / "manifest.csv", rows)
-    with storage.atomic_write(out / "corpus.json", "w") as file:
-        json.dump({"kind": "downloaded", **about, "shards": made}, file, indent=1)
+def finish(
+    folder: storage.Location, rows: list[Row], speakers_of: dict, shards: Iterable[tuple[str, int]], about: dict
+) -> bool:
+    """Write splits and manifest and, when every shard (name, number of clips) is there, ``corpus.json``.
+
+    Gives whether they are all there.
+    """
+    splits.save(folder / "splits.json", speakers_of)
+    manifest.write(folder / "manifest.csv", rows)
+    paths = {name: (folder / "shards" / name, clips) for name, clips in shards}
+    if not all(path.exists() for path, _ in paths.values()):
+        return False
+    made = [
+        {"name": name, "split": name.split("-")[0], "clips": clips, **storage.measure(path)}
+        for name, (path, clips) in paths.items()
+    ]
+    with storage.atomic_write(folder / "corpus.json", "w") as file:
+        json.dump({**about, "shards": made}, file, indent=1)
         file.write("\n")
+    return True

@@ -14,8 +14,8 @@ import numpy as np
 
 from s2f_lib import audio, io, media
 from s2f_lib.corpus.manifest import Row, safe_name
-from s2f_lib.corpus.shards import decode, encode
-from s2f_lib.corpus.steps import Step, attempt, inside
+from s2f_lib.corpus.shards import encode
+from s2f_lib.corpus.steps import Lost, Step, attempt, inside
 
 __all__ = ["crop_step", "frame_times", "in_batches"]
 
@@ -31,14 +31,6 @@ WORDS = {
     "too_small": "face too small",
     "rotated": "face turned",
 }
-
-
-class NoFace(ValueError):
-    """No usable face; `reason` is the short word for the manifest."""
-
-    def __init__(self, reason: str, detail: str):
-        super().__init__(detail)
-        self.reason = reason
 
 
 def crop_step(root: str | Path, *, size: int = 224, margin: float = 0.4, method: str = "hog") -> Step:
@@ -77,7 +69,7 @@ def _crop(folder: Path, settings: dict, row: Row) -> Row:
     source = inside(root, str(row.get("video") or row["sound"]))
     sound = audio.load(source, start, end)
     if len(sound) < MIN_SECONDS * audio.SAMPLE_RATE:
-        raise NoFace("too short", f"{len(sound) / audio.SAMPLE_RATE:.2f} s of sound")
+        raise Lost("too short", f"{len(sound) / audio.SAMPLE_RATE:.2f} s of sound")
     if row.get("picture"):
         face, time = _from_picture(inside(root, str(row["picture"])), settings), ""
     else:
@@ -113,7 +105,7 @@ def _from_video(video: Path, row: Row, settings: dict, span: tuple) -> tuple[np.
         if choice.status == "ok":
             return faces.crop(frame, choice.box, margin=settings["margin"], size=settings["size"]), round(time, 3)
         first = first or choice
-    raise NoFace(WORDS.get(first.status, first.status), first.reason)
+    raise Lost(WORDS.get(first.status, first.status), first.reason)
 
 
 def _from_picture(path: Path, settings: dict) -> np.ndarray:
@@ -121,16 +113,16 @@ def _from_picture(path: Path, settings: dict) -> np.ndarray:
     from s2f_lib import faces
 
     if path.stat().st_size > MAX_PICTURE_BYTES:
-        raise NoFace("picture too large", f"{path.stat().st_size >> 20} MB")
+        raise Lost("picture too large", f"{path.stat().st_size >> 20} MB")
     try:
-        picture = decode("jpg", path.read_bytes())
-    except (OSError, SyntaxError) as error:
-        raise NoFace("picture damaged", str(error)) from error
+        picture = media.read_picture(path.read_bytes())
+    except media.MediaError as error:
+        raise Lost("picture damaged", str(error)) from error
     if min(picture.shape[:2]) < MIN_PICTURE_SIDE:
-        raise NoFace("picture too small", f"{picture.shape[1]} x {picture.shape[0]} pixels")
+        raise Lost("picture too small", f"{picture.shape[1]} x {picture.shape[0]} pixels")
     choice = faces.choose_face(picture, method=settings["method"])
     if choice.status != "ok":
-        raise NoFace(WORDS.get(choice.status, choice.status), choice.reason)
+        raise Lost(WORDS.get(choice.status, choice.status), choice.reason)
     return faces.crop(picture, choice.box, margin=settings["margin"], size=settings["size"])
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from s2f_lib import io
+from s2f_lib import io, media
 from s2f_lib.corpus.manifest import Row, safe_name
-from s2f_lib.corpus.shards import decode, encode
+from s2f_lib.corpus.shards import encode
 from s2f_lib.corpus.steps import Step, inside
 
 __all__ = ["feature_step"]
@@ -39,7 +39,7 @@ def _extract(task: tuple) -> list[Row]:
     if network.checksum != settings["checksum"]:
         raise RuntimeError(f"the weights of {network.name} are not those this step began with; see s2f_lib.hub")
     names = [safe_name(str(row["clip_id"])) for row in rows]
-    pictures = [decode("jpg", inside(settings["pairs"], f"pairs/{name}.jpg").read_bytes()) for name in names]
+    pictures = [media.read_picture(inside(settings["pairs"], f"pairs/{name}.jpg").read_bytes()) for name in names]
     v_f, logits = faces.extract(network, np.stack(pictures))
     for place, name in enumerate(names):
         _write(Path(folder) / "features" / f"{name}.v_f.npy", v_f[place])

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from s2f_lib import io
 from s2f_lib.corpus import manifest, splits, storage
 
@@ -87,19 +89,13 @@ class Corpus:
         """Table (pandas.DataFrame): speakers, clips, hours and megabytes of each split."""
         import pandas as pd
 
-        speakers, clips, seconds = ({name: value() for name in splits.SPLITS} for value in (set, int, float))
-        for row in self.manifest:
-            if row["status"] == "ok" and row["split"] in speakers:
-                speakers[row["split"]].add(row["speaker_id"])
-                clips[row["split"]] += 1
-                seconds[row["split"]] += float(row.get("seconds") or 6.0)
-        rows = {}
-        for name in splits.SPLITS:
-            size = sum(shard["bytes"] for shard in self._shards(name))
-            hours = round(seconds[name] / 3600, 2)
-            rows[name] = {"speakers": len(speakers[name]), "clips": clips[name], "hours": hours}
-            rows[name]["MB"] = round(size / 1e6, 1)
-        return pd.DataFrame(rows).T
+        good = (row for row in self.manifest if row["status"] == "ok")
+        told = ((row["split"], row["speaker_id"], float(row.get("seconds") or 6.0)) for row in good)
+        splits_of = pd.DataFrame(told, columns=["split", "speaker", "seconds"]).groupby("split")
+        table = splits_of.agg(speakers=("speaker", "nunique"), clips=("speaker", "size"), hours=("seconds", "sum"))
+        table = table.reindex(splits.SPLITS, fill_value=0)
+        sizes = [sum(shard["bytes"] for shard in self._shards(name)) for name in splits.SPLITS]
+        return table.assign(hours=(table["hours"] / 3600).round(2), MB=np.round(np.divide(sizes, 1e6), 1))
 
     def _shards(self, split: str) -> list[dict]:
         if split not in splits.SPLITS:

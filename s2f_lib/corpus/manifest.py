@@ -10,14 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from s2f_lib.corpus import storage
 
-__all__ = ["COLUMNS", "STATUSES", "Table", "count", "read", "safe_name", "summary_line", "unique", "write"]
+__all__ = ["COLUMNS", "STATUSES", "Table", "new", "read", "safe_name", "summary_line", "unique", "write"]
 
 Row = dict[str, object]
 
 COLUMNS = ("clip_id", "speaker_id", "video_id", "split", "status", "reason")  # always there, in this order
 STATUSES = ("ok", "skipped", "failed", "waiting")  # made / left out, for good / error / not had yet
-FORMULA = re.compile(r"[=+@\t\r]|'[=+@\t\r]")
-QUOTED = re.compile(r"''?[=+@\t\r]")
+FORMULA = re.compile(r"'*(?:[=+@\t\r]|-.*[^\w.-])", re.DOTALL)  # an id or a number may begin with "-"
 NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 
 
@@ -47,11 +46,18 @@ def safe_name(text: str, what: str = "name") -> str:
     return text
 
 
+def new(clip_id: str, speaker_id: str = "", video_id: str = "", **more: object) -> Row:
+    """A row in the usual order: "ok", in no split, unless `more` says something else."""
+    usual = {"clip_id": clip_id, "speaker_id": speaker_id, "video_id": video_id}
+    return usual | {"split": "", "status": "ok", "reason": ""} | more
+
+
 def write(path: storage.PathLike, rows: Iterable[Mapping[str, object]]) -> storage.Location:
     """Write rows as CSV, whole or not at all; further columns follow the usual ones in order of appearance.
 
     A list or a `Table` is gone through twice and never held in memory. Text that a spreadsheet would take for a formula
-    (it begins with "=", "+" or "@") is written with a quote before it, which `read` takes off again.
+    ("=", "+" or "@" at its beginning, or "-" where it is neither an id nor a number) is written with a quote before it,
+    which `read` takes off again.
 
     Raises
     ------
@@ -96,7 +102,7 @@ class Table:
         return sum(1 for _ in self)
 
     def __iter__(self) -> Iterator[dict[str, str]]:
-        with self.path.open("r", encoding="utf-8", newline="") as file:
+        with self.path.open("r", encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file)
             try:
                 missing = [column for column in COLUMNS if column not in (table.fieldnames or ())]
@@ -106,7 +112,9 @@ class Table:
                     if None in row or None in row.values():
                         raise ValueError(f"{self.path}, line {number}: {len(table.fieldnames)} values are wanted")
                     safe_name(row["clip_id"], f"{self.path}, line {number}: clip_id")
-                    yield {key: value[1:] if QUOTED.match(value) else value for key, value in row.items()}
+                    yield {
+                        key: value.removeprefix("'") if FORMULA.match(value) else value for key, value in row.items()
+                    }
             except (csv.Error, UnicodeDecodeError) as error:
                 raise ValueError(f"{self.path} is no manifest, or a damaged one: {error}") from error
 
@@ -128,11 +136,6 @@ def unique(rows: Iterable[Row]) -> Iterator[Row]:
         yield row
 
 
-def count(rows: Iterable[Mapping[str, str]]) -> Counter:
-    """Clips by (status, reason)."""
-    return Counter((row["status"], row["reason"]) for row in rows)
-
-
 def summary_line(verb: str, rows: Iterable[Mapping[str, str]]) -> str:
     """The last line of a command, whose numbers add up.
 
@@ -140,7 +143,7 @@ def summary_line(verb: str, rows: Iterable[Mapping[str, str]]) -> str:
     >>> summary_line("cropped", rows)
     'cropped 2 of 4 clips; skipped 2: 2 no face'
     """
-    counts = count(rows)
+    counts = Counter((row["status"], row["reason"]) for row in rows)
     total = sum(counts.values())
     line = f"{verb} {sum(n for (status, _), n in counts.items() if status == 'ok')} of {total} clips"
     for status in STATUSES[1:]:

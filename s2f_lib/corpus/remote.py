@@ -7,13 +7,15 @@ went wrong has its true name.
 
 from __future__ import annotations
 
+import functools
 import os
-import re
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 
-__all__ = ["Lost", "RemoteFile", "reason_of_status"]
+from s2f_lib.corpus.steps import Lost
+from s2f_lib.io import DownloadError, Interrupted, read_head
+
+__all__ = ["RemoteFile", "reason_of_status"]
 
 BLOCK = 1 << 18  # bytes that are kept together
 KEPT = 128  # blocks
@@ -21,16 +23,6 @@ CHUNK = 8 << 20  # bytes of one request; some hosts slow down those who ask for 
 MAX_FETCHED = 1 << 29  # bytes fetched for the clips of one video
 MAX_DURATION = 900.0  # s for the clips of one video, however steadily the bytes drip
 REFUSED = (401, 402, 403, 407, 423, 425, 426, 429, 451)
-SETTLED = ("gone", "no picture", "no sound", "too short")  # reasons that do not pass
-
-
-class Lost(ValueError):
-    """A clip that cannot be had; `reason` is the short word for the manifest, `status` says whether it may pass."""
-
-    def __init__(self, reason: str, detail: str):
-        super().__init__(detail)
-        self.reason = reason
-        self.status = "skipped" if reason in SETTLED else "waiting" if reason.startswith("host ") else "failed"
 
 
 def reason_of_status(status: int) -> str:
@@ -62,7 +54,7 @@ class RemoteFile:
         self.size: int | None = None
         self._version: str | None = None
         self._position = self._fetched = 0
-        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+        self._block = functools.lru_cache(KEPT)(self._fetch)
         self._answer, self._next, self._end = None, 0, None  # an open answer, its next byte and the one behind its last
         self._began = time.monotonic()
 
@@ -92,21 +84,11 @@ class RemoteFile:
             self._answer.close()
         self._answer = None
 
-    def _block(self, number: int) -> bytes:
-        if self.size is not None and number * BLOCK >= self.size:
-            return b""
-        if number not in self._blocks:
-            self._blocks[number] = self._fetch(number * BLOCK)
-            while len(self._blocks) > KEPT:
-                self._blocks.popitem(last=False)
-        self._blocks.move_to_end(number)
-        return self._blocks[number]
-
-    def _fetch(self, first: int) -> bytes:
-        """The block that begins at a byte."""
+    def _fetch(self, number: int) -> bytes:
+        """A block of the file; none behind its end."""
         from yt_dlp.networking.exceptions import RequestError
 
-        data = b""
+        data, first = b"", number * BLOCK
         while len(data) < BLOCK and (self.size is None or first + len(data) < self.size):
             try:
                 if self._answer is None or self._next != first + len(data):
@@ -138,27 +120,13 @@ class RemoteFile:
         self.close()
         wanted = {"Range": f"bytes={first}-{first + CHUNK - 1}", "Accept-Encoding": "identity"}
         self._answer = answer = self.client.urlopen(Request(self.url, headers={**self.headers, **wanted}))
-        if "html" in (answer.headers.get("Content-Type") or ""):
-            raise Lost("host error", "the host sent a page in place of the video")
-        if (answer.headers.get("Content-Encoding") or "identity") != "identity":
-            raise Lost("host error", "the host sent an encoded answer that nobody asked for")
-        version = answer.headers.get("ETag") or answer.headers.get("Last-Modified")
-        if self._version not in (None, version):
-            raise Lost("host error", "the video changed while it was read")
-        self._version = version
-        length = answer.headers.get("Content-Length") or ""
-        if answer.status == 206:
-            span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", answer.headers.get("Content-Range") or "")
-            if not span or int(span[1]) != first:
-                raise Lost("host error", f"another piece than the one from byte {first} on")
-            self._next, self._end = first, int(span[2]) + 1
-            total = int(span[3]) if span[3] != "*" else None
-        else:  # the host knows no ranges: all of it, from its beginning
-            self._next, total = 0, int(length) if length.isdigit() else None
-            self._end = total
-        if self.size not in (None, total):
-            raise Lost("host error", f"the video has {total} bytes now and had {self.size}")
-        self.size = total
+        try:
+            head = read_head(self.url, answer.status, answer.headers, first)
+        except (DownloadError, Interrupted) as error:
+            raise Lost("host error", str(error)) from error
+        if self._version not in (None, head.version) or self.size not in (None, head.total):
+            raise Lost("host error", f"the video changed while it was read; it has {head.total} bytes now")
+        self._next, self._end, self.size, self._version = head.first, head.end, head.total, head.version
         while self._next < first:
             piece = answer.read(min(BLOCK, first - self._next))
             if not piece:

@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import io as bytes_io
 import json
-import math
 import os
 import tarfile
 import wave
@@ -19,6 +18,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from s2f_lib import media
 from s2f_lib.audio import SAMPLE_RATE
 from s2f_lib.corpus import storage
 from s2f_lib.corpus.manifest import safe_name
@@ -27,7 +27,6 @@ __all__ = ["Shard", "ShardError", "decode", "encode", "read_samples", "write_sha
 
 MAX_MEMBER = 64 << 20  # bytes of one member; more is refused
 BLOCK = 512  # bytes of a tar file
-MAX_PIXELS = 4096 * 4096  # of a picture in a shard
 
 Sample = Mapping[str, object]
 
@@ -151,28 +150,17 @@ def _members(file: BinaryIO, path: object) -> Iterator[tuple[str, int, int]]:
         if len(header) < BLOCK:
             what = "is no tar file" if place == 0 else "ends in the middle of its members"
             raise ShardError(f"{path} {what}; the shard is damaged")
-        if not _sums_up(header):
-            raise ShardError(f"{path} is no tar file, or a damaged one: no header at byte {place}")
-        name, prefix = (
-            field.partition(b"\0")[0].decode("utf-8", "replace") for field in (header[:100], header[345:500])
-        )
-        name = f"{prefix}/{name}" if header[257:263] == b"ustar\0" and prefix else name
-        digits = header[124:136].strip(b"\0 ")
-        size = int(digits, 8) if digits.isdigit() and not digits.strip(b"01234567") else -1
-        if header[156:157] not in (b"0", b"\0") or not 0 <= size <= MAX_MEMBER:
+        try:
+            member = tarfile.TarInfo.frombuf(header, "utf-8", "replace")
+        except tarfile.HeaderError as error:
+            raise ShardError(f"{path} is no tar file, or a damaged one: {error} at byte {place}") from error
+        name, size = member.name, member.size
+        if member.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or not 0 <= size <= MAX_MEMBER:
             raise ShardError(f"{path}: {name[:80]!r} is no plain file of at most {MAX_MEMBER >> 20} MB")
         if place + BLOCK + size > total:
             raise ShardError(f"{path} ends in the middle of {name[:80]}; the shard is damaged")
         yield name, place + BLOCK, size
         place += BLOCK + -(-size // BLOCK) * BLOCK
-
-
-def _sums_up(header: bytes) -> bool:
-    """Whether a tar header has the sum that it says."""
-    told = header[148:156].strip(b"\0 ")
-    if not told.isdigit() or told.strip(b"01234567"):
-        return False
-    return int(told, 8) == sum(header) - sum(header[148:156]) + 8 * ord(" ")
 
 
 def encode(ending: str, value: object) -> bytes:
@@ -207,12 +195,12 @@ def encode(ending: str, value: object) -> bytes:
 
 
 def decode(ending: str, data: bytes) -> object:
-    """Turn the bytes of a member into a value; never unpickles, and refuses giant pictures.
+    """Turn the bytes of a member into a value; never unpickles.
 
     Raises
     ------
     ValueError
-        If the sound is not mono at 16 kHz, or the picture larger than `MAX_PIXELS`.
+        If the sound is not mono at 16 kHz, or the picture damaged or too large, see `s2f_lib.media.read_picture`.
     """
     kind, buffer = ending.rpartition(".")[2], bytes_io.BytesIO(data)
     if kind == "wav":
@@ -228,45 +216,15 @@ def decode(ending: str, data: bytes) -> object:
             raise ValueError(f"expected mono sound at 16 kHz, got {rate} Hz, shape {samples.shape}")
         return samples
     if kind in ("jpg", "jpeg", "png"):
-        from PIL import Image, ImageOps
-
-        try:
-            with Image.open(buffer, formats=("JPEG", "PNG")) as picture:
-                if picture.width * picture.height > MAX_PIXELS:
-                    raise ValueError(f"a picture of {picture.width} x {picture.height} pixels is refused as too large")
-                return _rgb(ImageOps.exif_transpose(picture))
-        except Image.DecompressionBombError as error:  # Pillow has a limit of its own, and an error that is no OSError
-            raise ValueError(f"a picture is refused as too large: {error}") from error
+        return media.read_picture(data)
     if kind == "npy":
-        return _array(buffer, len(data))
+        array = np.lib.format.read_array(buffer, allow_pickle=False)
+        if buffer.read(1):
+            raise ValueError(f"more follows than the {array.shape} of {array.dtype} of its head")
+        return array
     if kind == "json":
         return json.loads(data)
     return data
-
-
-def _rgb(picture) -> np.ndarray:
-    """(H, W, 3) uint8; 16 bits of grey are scaled, where Pillow alone would cut them at 255."""
-    if picture.mode.startswith("I"):
-        grey = np.asarray(picture).astype(np.int64)
-        grey = (grey // 257 if grey.max(initial=0) > 255 else grey).clip(0, 255).astype(np.uint8)
-        return np.repeat(grey[:, :, None], 3, axis=2)
-    return np.asarray(picture.convert("RGB"))
-
-
-def _array(buffer: BinaryIO, length: int) -> np.ndarray:
-    """An array of numpy's format, if it is as long as its head says; nothing is set aside for one that is not."""
-    if buffer.read(6) != b"\x93NUMPY":
-        raise ValueError("it is no array of numpy's format; a pickle is never loaded")
-    buffer.seek(0)
-    version = np.lib.format.read_magic(buffer)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, kind = read(buffer)
-    if kind.hasobject:
-        raise ValueError("it holds Python objects (pickle), which are never loaded")
-    if math.prod(shape) * kind.itemsize != length - buffer.tell():
-        raise ValueError(f"its head says {shape} of {kind}, {length - buffer.tell()} bytes follow")
-    buffer.seek(0)
-    return np.load(buffer, allow_pickle=False)
 
 
 def _int16(value: object) -> np.ndarray:

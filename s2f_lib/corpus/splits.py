@@ -61,7 +61,7 @@ def make(
 def save(path: storage.PathLike, speakers_of: Mapping[str, Iterable[str]]) -> storage.Location:
     """Write splits as JSON: split -> sorted speaker ids."""
     speakers_of = {name: sorted(speakers_of.get(name, ())) for name in SPLITS}
-    _disjoint(speakers_of, "speaker")
+    _disjoint(speakers_of)
     with storage.atomic_write(path, "w") as file:
         json.dump(speakers_of, file, indent=0)
         file.write("\n")
@@ -76,13 +76,13 @@ def load(path: storage.PathLike) -> dict[str, list[str]]:
     speakers_of = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(speakers_of, dict) or set(speakers_of) != set(SPLITS):
         raise ValueError(f"{path} must hold exactly the splits {', '.join(SPLITS)}")
-    _disjoint(speakers_of, "speaker")
+    _disjoint(speakers_of)
     return speakers_of
 
 
 def check(speakers_of: Mapping[str, Iterable[str]], clips: Iterable[Mapping[str, str]]) -> None:
     """Raise ValueError if a speaker or a video is in two splits, or a speaker in none."""
-    _disjoint(speakers_of, "speaker")
+    _disjoint(speakers_of)
     split_of = {speaker: name for name, members in speakers_of.items() for speaker in members}
     videos: dict[str, set] = defaultdict(set)
     for clip in clips:
@@ -97,12 +97,12 @@ def check(speakers_of: Mapping[str, Iterable[str]], clips: Iterable[Mapping[str,
         )
 
 
-def _disjoint(speakers_of: Mapping[str, Iterable[str]], what: str) -> None:
+def _disjoint(speakers_of: Mapping[str, Iterable[str]]) -> None:
     seen: dict[str, str] = {}
     for name, members in speakers_of.items():
         for member in members:
             if member in seen:
-                raise ValueError(f"{what} {member!r} is in {seen[member]} and in {name}; every one has one place")
+                raise ValueError(f"speaker {member!r} is in {seen[member]} and in {name}; every one has one place")
             seen[member] = name
 
 

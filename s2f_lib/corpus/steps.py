@@ -9,6 +9,7 @@ the next call.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import json
@@ -20,15 +21,25 @@ from pathlib import Path
 
 from s2f_lib import io
 from s2f_lib.audio import AudioError
-from s2f_lib.corpus import manifest, workers
+from s2f_lib.corpus import manifest, storage, workers
 from s2f_lib.corpus.manifest import Row
 
-__all__ = ["Step", "Stopped", "attempt", "inside", "run"]
+__all__ = ["Lost", "Step", "Stopped", "attempt", "inside", "run"]
 
 FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE)
 AGAIN = ("waiting", "failed")  # tried again by the next call
 HOST = "host "  # begins reasons that pass; older journals call such clips "skipped"
+UNSETTLED = ("damaged", "not a video")  # reasons that may have been a mistake
 WINDOW = 10_000  # clips among which those of one group are looked for
+
+
+class Lost(ValueError):
+    """A clip that cannot be had; `reason` is the short word for the manifest, `status` says whether it may pass."""
+
+    def __init__(self, reason: str, detail: str):
+        super().__init__(detail)
+        self.reason = reason
+        self.status = "waiting" if reason.startswith(HOST) else "failed" if reason in UNSETTLED else "skipped"
 
 
 class Stopped(RuntimeError):
@@ -94,19 +105,18 @@ def run(
         If the host refused `step.patience` groups in a row.
     """
     folder, rows = Path(folder), list(rows) if iter(rows) is rows else rows
-    stopped = None
-    with workers.lock(folder):
-        _prepare(step, folder, overwrite)
-        try:
-            with Journal(folder / "journal.jsonl") as journal:
-                todo = (row for row in rows if row["status"] == "ok" and not journal.settled(row["clip_id"]))
-                tasks = _tasks(step, folder, itertools.islice(todo, limit), group)
-                options = {"jobs": jobs, "scheduler": scheduler, "progress": progress}
-                stopped = _work(step, tasks, journal, options)
-                workers.remove_partial(folder)
-                manifest.write(folder / "manifest.csv", _Final(step, rows, journal))
-        except OSError as error:
-            raise io.explain(error, folder) from error
+    made_from = {"step": step.name, "settings": dict(step.settings)}
+    try:
+        with (
+            storage.claimed(folder, "step.json", made_from, ("journal.jsonl", *step.outputs), overwrite, step.options),
+            Journal(folder / "journal.jsonl") as journal,
+        ):
+            todo = (row for row in rows if row["status"] == "ok" and not journal.settled(row["clip_id"]))
+            tasks = _tasks(step, folder, itertools.islice(todo, limit), group)
+            stopped = _work(step, tasks, journal, {"jobs": jobs, "scheduler": scheduler, "progress": progress})
+            manifest.write(folder / "manifest.csv", _Final(step, rows, journal))
+    except OSError as error:
+        raise io.explain(error, folder) from error
     if stopped:
         raise Stopped(stopped)
     return manifest.Table(folder / "manifest.csv")
@@ -212,27 +222,6 @@ def inside(root: str | Path, name: str) -> Path:
     return path
 
 
-def _prepare(step: Step, folder: Path, overwrite: bool) -> None:
-    """Take possession of the folder, or check that it is ours."""
-    note = folder / "step.json"
-    wanted = json.loads(json.dumps({"step": step.name, "settings": dict(step.settings)}))
-    if overwrite:
-        workers.remove(folder, ("step.json", "journal.jsonl", "manifest.csv", "corpus.json", *step.outputs))
-    if note.exists():
-        found = json.loads(note.read_text(encoding="utf-8"))
-        known = {key: value for key, value in found.get("settings", {}).items() if key not in step.options}
-        if (found.get("step"), known) != (step.name, wanted["settings"]):
-            raise ValueError(
-                f"{folder} holds {found.get('step')!r} with the settings {known}, not {step.name!r} "
-                f"with {wanted['settings']}; choose another folder or --overwrite"
-            )
-    elif (folder / "manifest.csv").exists():
-        raise ValueError(f"{folder} holds something else already (manifest.csv); choose another folder")
-    workers.remove_partial(folder)
-    with io.atomic_write(note, "w") as file:
-        json.dump(wanted, file, indent=1)
-
-
 class Journal:
     """What became of each clip that was tried, on the disk; in memory is only where its last line begins."""
 
@@ -248,8 +237,8 @@ class Journal:
             if not line.endswith(b"\n"):
                 self.file.truncate(begin)  # a kill cut it in half
                 break
-            row = json.loads(line)
-            self._note(row, begin)
+            with contextlib.suppress(ValueError, KeyError, TypeError):  # a damaged line: its clip is tried again
+                self._note(json.loads(line), begin)
             begin += len(line)
         return self
 

@@ -8,20 +8,33 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, BinaryIO
 
 from s2f_lib import io
 
-__all__ = ["Address", "Location", "PathLike", "atomic_write", "local", "measure", "resolve"]
+__all__ = [
+    "Address",
+    "Location",
+    "PathLike",
+    "atomic_write",
+    "claimed",
+    "local",
+    "lock",
+    "measure",
+    "remove",
+    "resolve",
+]
 
+PARTIAL = (".*.partial*", "*/.*.partial*")  # half-written files that a killed run left
 COLLAPSED = re.compile(r"[a-z][a-z0-9+.:]+:/[^/]")  # what pathlib makes of an address
 
 
@@ -56,11 +69,6 @@ class Address:
         """Whether there is a file or folder."""
         system, name = self._reach()
         return system.exists(name)
-
-    def is_file(self) -> bool:
-        """Whether there is a file."""
-        system, name = self._reach()
-        return system.isfile(name)
 
     def glob(self, pattern: str) -> Iterator[Address]:
         """Files whose names match, sorted."""
@@ -164,3 +172,57 @@ def measure(path: PathLike) -> dict[str, object]:
     with resolve(path).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return {"bytes": file.seek(0, os.SEEK_END), "sha256": digest}
+
+
+def lock(folder: Path) -> contextlib.AbstractContextManager:
+    """Keep a second run out of a folder (`io.BusyError`); the lock goes with this process, however it ends."""
+    return io.locked(folder / "manifest.csv", wait=False, busy="another run is at work in this folder")
+
+
+def remove(folder: PathLike, patterns: Sequence[str]) -> None:
+    """Delete files (never folders, never through links) that match; what is not there is no error."""
+    for pattern in patterns:
+        for path in list(resolve(folder).glob(pattern)):
+            if isinstance(path, Address) or path.is_file() or path.is_symlink():
+                path.unlink()
+
+
+@contextlib.contextmanager
+def claimed(
+    folder: Location,
+    note: str,
+    made_from: dict,
+    outputs: Sequence[str] = (),
+    overwrite: bool = False,
+    passing: Container[str] = (),
+) -> Iterator[None]:
+    """Work alone in a folder that is empty, or that holds what was made from the same; at an address nothing is locked.
+
+    Half-written files go when the work begins, and again when it is done: workers of a run that was killed may outlive
+    it for a moment. What all was `made_from` stays in the file `note`; names in `passing` decide nothing, although
+    older versions noted them. With `overwrite` the manifest and what matches `outputs` is deleted first.
+
+    Raises
+    ------
+    ValueError, io.BusyError
+        If the folder holds something else, or another run is at work in it.
+    """
+    wanted, path = json.loads(json.dumps(made_from)), folder / note
+    with lock(folder) if isinstance(folder, Path) else contextlib.nullcontext():
+        if overwrite:
+            remove(folder, (note, "manifest.csv", "corpus.json", *outputs))
+        if path.exists():
+            found = {key: value for key, value in _flat(json.loads(path.read_text())).items() if key not in passing}
+            if told := io.differences(found, _flat(wanted)):
+                raise ValueError(f"{folder} holds something else ({told}); choose another folder or --overwrite")
+        elif (folder / "manifest.csv").exists():
+            raise ValueError(f"{folder} holds something else already (manifest.csv); choose another folder")
+        remove(folder, PARTIAL)
+        with atomic_write(path, "w") as file:
+            json.dump(wanted, file, indent=1)
+        yield
+        remove(folder, PARTIAL)
+
+
+def _flat(note: dict) -> dict:
+    return {key: value for key, value in note.items() if key != "settings"} | note.get("settings", {})

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import json
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from s2f_lib import config, io
-from s2f_lib.corpus import manifest, shards, splits, workers
+from s2f_lib import config
+from s2f_lib.corpus import build, manifest, shards, splits, storage, workers
 
 __all__ = ["SyntheticConfig", "make", "plan"]
 
 PEOPLE_PER_SHARD = 16
+ABOUT = {"kind": "synthetic", "about": "computer-made people; no picture or voice identifies anybody"}
+SAID = "train speakers say other sentences than validation and test speakers"
 
 
 @dataclass(frozen=True)
@@ -108,16 +109,24 @@ def make(
     folder = Path(folder)
     population = _population(settings.people, settings.world, settings.seed)
     speakers_of, plans = plan(settings)
-    with workers.lock(folder):
-        _prepare(folder, settings, overwrite)
+    made_from = {name: value for name, value in config.to_dict(settings).items() if name != "wear" or value}
+    with storage.claimed(folder, "settings.json", made_from, ("splits.json", "shards/*.tar"), overwrite):
         missing = [shard for shard in plans if not (folder / "shards" / shard.name).exists()]
         if limit is not None:
             missing = missing[: -(-limit // (PEOPLE_PER_SHARD * settings.clips))]
         tasks = [(str(folder), settings, shard) for shard in missing]
         for _ in workers.run(_make_shard, tasks, jobs=jobs, progress=progress, unit="shard"):
             pass
-        workers.remove_partial(folder)
-        return _finish(folder, settings, population, speakers_of, plans)
+        rows = []
+        for shard in plans:
+            lost = {} if (folder / "shards" / shard.name).exists() else {"status": "waiting", "reason": "not made yet"}
+            each = itertools.product(shard.people, range(settings.clips))
+            rows += [_row(settings, shard, population[index], clip) | lost for index, clip in each]
+        sizes = [(shard.name, len(shard.people) * settings.clips) for shard in plans]
+        build.finish(
+            folder, rows, speakers_of, sizes, ABOUT | {"settings": config.to_dict(settings), "sentences": SAID}
+        )
+    return rows
 
 
 @functools.lru_cache(maxsize=2)
@@ -126,25 +135,6 @@ def _population(count: int, world: str, seed: int):
     from s2f_lib import people
 
     return people.sample(count, world=world, seed=seed)
-
-
-def _prepare(folder: Path, settings: SyntheticConfig, overwrite: bool) -> None:
-    """Make the folder, or check that what it holds has these settings."""
-    note = folder / "settings.json"
-    if overwrite:
-        workers.remove(folder, ("corpus.json", "manifest.csv", "splits.json", "settings.json", "shards/*.tar"))
-    if note.exists():
-        found = config.load(SyntheticConfig, note)
-        if found != settings:
-            fields = [
-                f.name for f in dataclasses.fields(settings) if getattr(found, f.name) != getattr(settings, f.name)
-            ]
-            told = ", ".join(f"{name} {getattr(found, name)}, not {getattr(settings, name)}" for name in fields)
-            raise ValueError(f"{folder} holds another corpus ({told}); choose another folder or --overwrite")
-    elif (folder / "corpus.json").exists():
-        raise ValueError(f"{folder} holds a corpus of another kind; choose another folder")
-    workers.remove_partial(folder)
-    config.save(settings, note)
 
 
 def _make_shard(task: tuple[str, SyntheticConfig, ShardPlan]) -> str:
@@ -181,23 +171,12 @@ def _pictures(settings: SyntheticConfig, clip: int) -> list[int]:
 def _row(settings: SyntheticConfig, shard: ShardPlan, person, clip: int) -> dict:
     """What the manifest and the clip's JSON say about a clip."""
     index = int(person.id)
-    row = {
-        "clip_id": _clip(index, clip),
-        "speaker_id": _speaker(index),
-        "video_id": f"{_speaker(index)}v{clip}",
-        "split": shard.split,
-        "status": "ok",
-        "reason": "",
-        "seconds": 6.0,
-        "sex": str(person.sex),
-        "age": round(float(person.age), 2),
-        "group": str(person.group),
-        "language": str(person.language),
-        "world": settings.world,
-        "seed": settings.seed,
-        "item": clip,
-        "sentences": _sentences(shard.split),
-    }
+    speaker = _speaker(index)
+    row = manifest.new(
+        _clip(index, clip), speaker, f"{speaker}v{clip}", split=shard.split, seconds=6.0, sex=str(person.sex),
+        age=round(float(person.age), 2), group=str(person.group), language=str(person.language), world=settings.world,
+        seed=settings.seed, item=clip, sentences=_sentences(shard.split),
+    )  # fmt: skip
     return row | {"wear": _wear(settings, person, clip)} if settings.wear else row
 
 
@@ -207,39 +186,6 @@ def _wear(settings: SyntheticConfig, person, clip: int) -> str:
 
     worn = (accessories.of_picture(person, item, settings.wear) for item in _pictures(settings, clip))
     return " ".join("+".join(names) or "none" for names in worn)
-
-
-def _finish(
-    folder: Path, settings: SyntheticConfig, population, speakers_of: dict, plans: list[ShardPlan]
-) -> list[dict]:
-    """Write manifest and splits, and corpus.json last, when every shard is there."""
-    rows, made = [], []
-    for shard in plans:
-        path = folder / "shards" / shard.name
-        there = path.exists()
-        for index in shard.people:
-            for clip in range(settings.clips):
-                row = _row(settings, shard, population[index], clip)
-                rows.append(row if there else row | {"status": "waiting", "reason": "not made yet"})
-        if there:
-            clips, size = len(shard.people) * settings.clips, path.stat().st_size
-            made.append({"name": shard.name, "split": shard.split, "clips": clips, "bytes": size})
-    splits.save(folder / "splits.json", speakers_of)
-    manifest.write(folder / "manifest.csv", rows)
-    if len(made) == len(plans):
-        for shard in made:
-            shard["sha256"] = io.sha256(folder / "shards" / shard["name"])
-        about = {
-            "kind": "synthetic",
-            "about": "computer-made people; no picture or voice identifies anybody",
-            "settings": config.to_dict(settings),
-            "sentences": "train speakers say other sentences than validation and test speakers",
-            "shards": made,
-        }
-        with io.atomic_write(folder / "corpus.json", "w") as file:
-            json.dump(about, file, indent=1)
-            file.write("\n")
-    return rows
 
 
 def _sentences(split: str) -> str:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from s2f_lib.corpus.manifest import Row, safe_name, unique
+from s2f_lib.corpus.manifest import Row, new, safe_name, unique
 from s2f_lib.corpus.steps import inside, short
 
 __all__ = ["Speakers", "list_clips", "read_meta"]
@@ -106,13 +106,10 @@ def _rows(root: Path, kind: str, meta: dict[str, dict[str, str]]) -> Iterator[Ro
 def _row(root: Path, kind: str, file: Path, share: float, pictures: list[Path], about: dict) -> Row:
     """One utterance."""
     speaker, video = file.parent.parent.name, file.parent.name
-    row = {"speaker_id": speaker, "video_id": f"{speaker}-{video}", "split": "", "status": "ok", "reason": ""}
-    row |= {
-        "clip_id": f"{speaker}-{video}-{file.stem}",
-        "sex": about.get("sex", ""),
-        "country": about.get("country", ""),
-    }
-    row |= {"sound": file.relative_to(root).as_posix(), "video": "", "picture": ""}
+    row = new(
+        f"{speaker}-{video}-{file.stem}", speaker, f"{speaker}-{video}", sex=about.get("sex", ""),
+        country=about.get("country", ""), sound=file.relative_to(root).as_posix(), video="", picture="",
+    )  # fmt: skip
     try:
         for name in (speaker, video, file.stem, row["clip_id"]):
             safe_name(name)

@@ -10,18 +10,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
 from typing import Any
 
-from s2f_lib import io
-from s2f_lib.corpus import storage
+__all__ = ["WorkerDied", "run"]
 
-__all__ = ["WorkerDied", "lock", "remove", "remove_partial", "run"]
-
-AHEAD = 4  # tasks per process that wait in a queue; bounds the memory
+AHEAD = 4  # tasks per worker of Dask that wait in a queue; bounds the memory
 ATTEMPTS = 3  # of a Dask task whose worker died
 
 
@@ -70,7 +66,7 @@ def run(
     if jobs < 1:
         raise ValueError(f"jobs must be at least 1, got {jobs}")
     if scheduler is not None:
-        results = _on_dask(function, tasks, jobs, scheduler, isolated is not None)
+        results = _on_dask(function, tasks, jobs, scheduler, isolated)
     elif jobs == 1 and isolated is None:
         results = ((task, function(task)) for task in tasks)
     else:
@@ -87,58 +83,40 @@ def run(
 
 
 def _in_processes(function: Callable, tasks: Iterable, jobs: int, isolated: float | None) -> Iterator[tuple[Any, Any]]:
-    """A pool whose workers end with their parent, even if that is killed."""
-    call, pool, running, waiting = functools.partial(_call, function, isolated), _pool(jobs), {}, iter(tasks)
+    """Pools of one process each, so that a crash is that of one task; they end with their parent, even a killed one."""
+    call, waiting, running = functools.partial(_call, function, isolated), iter(tasks), {}
+    free = [_process() for _ in range(jobs)]
     try:
         while True:
-            for task in itertools.islice(waiting, jobs * AHEAD - len(running)):
-                running[pool.submit(call, task)] = task
+            for process, task in zip(free[:], waiting):  # in this order no task is lost
+                running[process.submit(call, task)] = task, process
+                free.remove(process)
             if not running:
                 return
-            suspects = []
             for future in wait(running, return_when=FIRST_COMPLETED).done:
-                task = running.pop(future)
-                if isinstance(future.exception(), BrokenProcessPool):
-                    suspects.append(task)
-                else:
-                    yield task, future.result()
-            if not suspects:
-                continue
-            if isolated is None:
-                raise WorkerDied(
-                    "a worker process was killed (out of memory?); what is complete is kept, run again to go on"
-                )
-            for future, task in running.items():  # the pool is broken: all of them have ended, most with it
-                if isinstance(future.exception(), BrokenProcessPool):
-                    suspects.append(task)
-                else:
-                    yield task, future.result()
-            running = {}
-            pool.shutdown()
-            for task in suspects:  # one of them broke it; each is tried once more, alone
-                yield task, _alone(call, task)
-            pool = _pool(jobs)
+                task, process = running.pop(future)
+                died = isinstance(future.exception(), BrokenProcessPool)
+                if died and isolated is None:
+                    raise WorkerDied(
+                        "a worker process was killed (out of memory?); what is complete is kept, run again to go on"
+                    )
+                free.append(_process() if died else process)
+                yield task, WorkerDied("the process that read it crashed or took too long") if died else future.result()
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        for process in (*free, *(process for _, process in running.values())):
+            process.shutdown(cancel_futures=True)
 
 
-def _pool(jobs: int) -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(jobs, initializer=_end_with, initargs=(os.getpid(),))
-
-
-def _alone(call: Callable, task: Any) -> Any:
-    with _pool(1) as pool:
-        try:
-            return pool.submit(call, task).result()
-        except BrokenProcessPool:
-            return WorkerDied("the process that read it crashed or took too long")
+def _process() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, initializer=_end_with, initargs=(os.getpid(),))
 
 
 def _call(function: Callable, seconds: float | None, task: Any) -> Any:
     """In a worker: the task, and the end of the process when its time is over, wherever it hangs."""
     if seconds is None or not hasattr(signal, "setitimer"):
         return function(task)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    if threading.current_thread() is threading.main_thread():  # a worker of Dask has its tasks in another thread
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         return function(task)
@@ -161,7 +139,7 @@ def _end_with(parent: int) -> None:
 
 
 def _on_dask(
-    function: Callable, tasks: Iterable, jobs: int, scheduler: str, isolated: bool
+    function: Callable, tasks: Iterable, jobs: int, scheduler: str, isolated: float | None
 ) -> Iterator[tuple[Any, Any]]:
     """The same on a Dask cluster; a task whose worker dies goes to another one."""
     try:
@@ -169,59 +147,31 @@ def _on_dask(
     except ImportError as error:
         raise ImportError("a Dask cluster needs dask and distributed; pip install 's2f-lib[data]'") from error
 
+    call, waiting, running = functools.partial(_call, function, isolated), iter(tasks), {}
     with contextlib.ExitStack() as stack:
-        cluster = None
-        if scheduler == "dask":
-            cluster = LocalCluster(
-                n_workers=jobs, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
-            )
-            scheduler = stack.enter_context(cluster)
+        here = scheduler == "dask"
+        if here:
+            options = {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
+            scheduler = stack.enter_context(LocalCluster(processes=True, **options))
         client = stack.enter_context(Client(scheduler, set_as_default=False))
-        if cluster is not None:  # the link opens a live view where bokeh is installed
+        if here:  # the link opens a live view where bokeh is installed
             print(f"Dask on this machine, dashboard at {client.dashboard_link}", file=sys.stderr)
-        ahead = max(jobs, sum(client.ncores().values())) * AHEAD
-        waiting, running = iter(tasks), {}
 
         def submit(count: int) -> list:
-            fresh = list(itertools.islice(waiting, count))
-            new = [client.submit(function, task, pure=False) for task in fresh]
-            running.update(zip((future.key for future in new), fresh, strict=True))
-            return new
+            new = {client.submit(call, task, pure=False): task for task in itertools.islice(waiting, count)}
+            running.update((future.key, task) for future, task in new.items())
+            return list(new)
 
-        pending = as_completed(submit(ahead), loop=client.loop)
+        pending = as_completed(submit(max(jobs, sum(client.ncores().values())) * AHEAD), loop=client.loop)
         for future in pending:
             task = running.pop(future.key)
             try:
                 result = future.result()
             except KilledWorker as error:
-                result = WorkerDied(f"it ended its worker {ATTEMPTS} times")
-                if not isolated:
-                    raise WorkerDied(
-                        f"a task killed its worker {ATTEMPTS} times: {error}; the rest is kept, run again"
-                    ) from error
+                result = WorkerDied(f"a task killed its worker {ATTEMPTS} times; the rest is kept, run again")
+                if isolated is None:
+                    raise result from error
             yield task, result
             future.release()
             for new in submit(1):
                 pending.add(new)
-
-
-def lock(folder: Path) -> contextlib.AbstractContextManager:
-    """Keep a second run out of a folder (`io.BusyError`); the lock goes with this process, however it ends."""
-    return io.locked(folder / "manifest.csv", wait=False, busy="another run is at work in this folder")
-
-
-def remove_partial(folder: storage.PathLike) -> None:
-    """Delete half-written files that a killed run left.
-
-    A run does so when it begins, and again when its tasks are done: workers of a run that was killed may outlive it for
-    a moment, and begin a file in it.
-    """
-    remove(folder, (".*.partial*", "*/.*.partial*"))
-
-
-def remove(folder: storage.PathLike, patterns: Sequence[str]) -> None:
-    """Delete files (never folders, never through links) that match; what is not there is no error."""
-    for pattern in patterns:
-        for path in list(storage.resolve(folder).glob(pattern)):
-            if path.is_file() or path.is_symlink():
-                path.unlink()

@@ -1,8 +1,8 @@
 """Files that are whole or absent: atomic writes, locks, the cache of arrays, checked downloads, and records of runs."""
 
 from s2f_lib.io import cache
-from s2f_lib.io.download import ChecksumError, DownloadError, download
-from s2f_lib.io.files import BusyError, atomic_path, atomic_write, cache_dir, explain, locked, sha256
+from s2f_lib.io.download import ChecksumError, DownloadError, Interrupted, download, read_head
+from s2f_lib.io.files import BusyError, atomic_path, atomic_write, cache_dir, differences, explain, locked, sha256
 from s2f_lib.io.records import (
     Record,
     command_of,
@@ -21,6 +21,7 @@ __all__ = [
     "BusyError",
     "ChecksumError",
     "DownloadError",
+    "Interrupted",
     "Record",
     "WeightFileError",
     "atomic_path",
@@ -30,9 +31,11 @@ __all__ = [
     "command_of",
     "current_commit",
     "describe_cpu",
+    "differences",
     "download",
     "explain",
     "locked",
+    "read_head",
     "read_record",
     "read_tensors",
     "refuse_uncommitted",

@@ -7,6 +7,7 @@ time makes them while others wait, and a damaged file is made anew.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -61,12 +62,12 @@ def array(kind: str, made_from: Any, make: Callable[[], np.ndarray], mmap: bool 
     See Also
     --------
     arrays : several arrays with names.
-    of_file : what was measured from a file.
     several : many arrays of one kind, of which the missing ones are made together.
     grow : a set that takes hours, and goes on where it was broken off.
     """
     mode = "r" if mmap else None
-    return _kept(location(kind, made_from), make, lambda path: np.load(path, mmap_mode=mode), _save)
+    save = functools.partial(np.save, allow_pickle=False)
+    return _kept(location(kind, made_from), make, lambda path: np.load(path, mmap_mode=mode), save)
 
 
 def arrays(kind: str, made_from: Any, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
@@ -75,10 +76,7 @@ def arrays(kind: str, made_from: Any, make: Callable[[], dict[str, np.ndarray]])
 
 
 def of_file(kind: str, path: str | Path, measure: Callable[[Path], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    """Named arrays that were measured from a file, kept by its checksum.
-
-    A renamed copy is found, a changed file measured again; a changed measurement needs another ``kind``.
-    """
+    """Named arrays that were measured from a file, kept by its checksum; a changed measurement needs another `kind`."""
     return arrays(kind, files.sha256(path), lambda: measure(path))
 
 
@@ -136,12 +134,12 @@ def grow(
         If the disk cannot hold all of it; nothing is left then.
     """
     folder = Path(folder)
-    if (found := _open(folder, made_from, count, rows)) is not None:
-        return found
-    with files.locked(folder, busy="another process is making these arrays"):
-        if (found := _open(folder, made_from, count, rows)) is None:
-            _fill(folder, made_from, count, rows, fill, every)
-            found = _open(folder, made_from, count, rows)
+    found = files.once(
+        folder,
+        lambda: _open(folder, made_from, count, rows),
+        lambda: _fill(folder, made_from, count, rows, fill, every),
+        "another process is making these arrays",
+    )
     if found is None:
         raise OSError(f"{folder} cannot be read back after it was written; is its disk in order?")
     return found
@@ -149,14 +147,13 @@ def grow(
 
 def _kept(path: Path, make: Callable, load: Callable, save: Callable) -> Any:
     """What a file holds, or what `make` gives, which is then kept in it."""
-    if (found := _read(path, load)) is None:
-        with files.locked(path, busy="another process is making it"):
-            if (found := _read(path, load)) is None:
-                made = make()
-                with files.atomic_write(path) as file:
-                    save(file, made)
-                found = load(path)
-    return found
+
+    def keep() -> None:
+        made = make()
+        with files.atomic_write(path) as file:
+            save(file, made)
+
+    return files.once(path, lambda: _read(path, load), keep, "another process is making it")
 
 
 def _read(path: Path, load: Callable) -> Any:
@@ -166,12 +163,8 @@ def _read(path: Path, load: Callable) -> Any:
     except FileNotFoundError:
         return None
     except UNREADABLE as error:
-        warnings.warn(f"{path} is damaged ({error}); it is made anew", stacklevel=5)
+        warnings.warn(f"{path} is damaged ({error}); it is made anew", stacklevel=6)
         return None
-
-
-def _save(file: Any, made: np.ndarray) -> None:
-    np.save(file, made, allow_pickle=False)
 
 
 def _load_all(path: Path) -> dict[str, np.ndarray]:
@@ -193,10 +186,7 @@ def _open(folder: Path, made_from: dict, count: int, rows: dict) -> dict[str, np
     note = _note(folder)
     if not note:
         return None
-    found, wanted = note["made_from"], json.loads(json.dumps(made_from))
-    if found != wanted:
-        keys = [key for key in (*wanted, *found) if found.get(key) != wanted.get(key)]
-        told = "; ".join(f"{key} {found.get(key)!r} instead of {wanted.get(key)!r}" for key in dict.fromkeys(keys))
+    if told := files.differences(note["made_from"], json.loads(json.dumps(made_from))):
         raise StaleCache(f"{folder} holds something else ({told}); give another folder, or delete it")
     if note["done"] < note["count"] or note["count"] < count:
         return None

@@ -10,12 +10,13 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from s2f_lib.io import files
 
-__all__ = ["ChecksumError", "DownloadError", "download"]
+__all__ = ["ChecksumError", "DownloadError", "Interrupted", "download", "read_head"]
 
 CHUNK = 1 << 16  # bytes per read
 LEAST = 1 << 10  # bytes that an attempt must bring to count as progress
@@ -31,8 +32,8 @@ class ChecksumError(DownloadError):
     """A file is complete but is not the expected one; it has been deleted."""
 
 
-class _Interrupted(Exception):
-    """The transfer stopped early and may be tried again, after some seconds if the server says so."""
+class Interrupted(Exception):
+    """A transfer stopped early and may be tried again, after some seconds if the server says so."""
 
     def __init__(self, reason: str, wait: float | None = None):
         super().__init__(reason)
@@ -92,13 +93,13 @@ def download(
     """
     path = Path(path)
     _check_url(url)
-    if path.exists():
-        return _verified(path, url, sha256, path)
-    with files.locked(path, busy="another process is downloading it"):
-        if path.exists():
-            return _verified(path, url, sha256, path)
-        part = path.with_name(path.name + ".part")
-        job = _Job(url, part, sha256 is not None, timeout)
+    part = path.with_name(path.name + ".part")
+    job = _Job(url, part, sha256 is not None, timeout)
+
+    def find() -> Path | None:
+        return _verified(path, url, sha256, path) if path.exists() else None
+
+    def fetch() -> None:
         try:
             _try_often(job, retries, wait)
         except DownloadError:
@@ -106,11 +107,56 @@ def download(
         except OSError as error:
             raise files.explain(error, path) from error
         job.note.unlink(missing_ok=True)
-        return _finish(part, path, url, sha256)
+        _finish(part, path, url, sha256)
+
+    return files.once(path, find, fetch, "another process is downloading it")
 
 
-@dataclass(frozen=True)
-class _Job:
+class Head(NamedTuple):
+    """What the head of an answer says: which bytes come, how large the file is, and which version of it that is."""
+
+    first: int
+    end: int | None  # behind the last byte; None where it is not said
+    total: int | None
+    version: str | None  # a strong ETag, or the date of the last change
+
+
+def read_head(url: str, status: int, headers: Mapping[str, str], asked: int) -> Head:
+    """Hold an answer against what was asked: the bytes of a file from `asked` on, as they are.
+
+    Raises
+    ------
+    Interrupted
+        If it is another piece.
+    DownloadError
+        If it is a page in place of the file, or packed although nobody asked for that, or nothing at all.
+    """
+    path = urllib.parse.urlsplit(url).path.lower()
+    if "html" in (headers.get("Content-Type") or "").lower() and not path.endswith((".html", ".htm")):
+        raise DownloadError(_html_message(url))
+    packed = (headers.get("Content-Encoding") or "identity").lower()
+    if packed != "identity" and not ("gzip" in packed and path.endswith((".gz", ".tgz"))):
+        raise DownloadError(f"{url}: the server sent the file packed ({packed}), which was not asked for; try later")
+    tag = headers.get("ETag") or "W/"
+    version = headers.get("Last-Modified") if tag.startswith("W/") else tag
+    if status == 206:
+        said = headers.get("Content-Range") or ""
+        span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", said.strip(), re.ASCII)
+        if span is None or int(span[1]) != asked:
+            raise Interrupted(f"the server sent another piece ({said!r}) than the one asked for (from byte {asked})")
+        return Head(asked, int(span[2]) + 1, _number(span[3]), version)
+    if status != 200:
+        raise DownloadError(f"{url}: the server answered {status} and sent no file")
+    length = _number(headers.get("Content-Length"))
+    return Head(0, length, length, version)
+
+
+def _number(text: str | None) -> int | None:
+    """A header's number, or None where it holds none."""
+    return int(text) if text and text.isascii() and text.isdigit() else None
+
+
+class _Job(NamedTuple):
     """What is fetched, and how."""
 
     url: str
@@ -138,7 +184,7 @@ def _try_often(job: _Job, retries: int, wait: float) -> None:
         before = job.have()
         try:
             return _fetch(job)
-        except _Interrupted as reason:
+        except Interrupted as reason:
             after = job.have()
             failures = 1 if after - before >= LEAST else failures + 1
             restarts += after < before
@@ -158,7 +204,7 @@ def _check_url(url: str) -> None:
 
 
 def _fetch(job: _Job) -> None:
-    """One attempt: ask for what is missing and append it; raises `_Interrupted` if that may be tried again."""
+    """One attempt: ask for what is missing and append it; raises `Interrupted` if that may be tried again."""
     known = _known(job)
     have = job.have() if known else 0
     if have and have == known.get("total"):
@@ -171,15 +217,21 @@ def _fetch(job: _Job) -> None:
     try:
         request = urllib.request.Request(job.url, headers=headers)
         with urllib.request.build_opener(_Redirects).open(request, timeout=job.timeout) as answer:
-            start, total = _span(answer, have, known, job)
-            _check_answer(answer, job)
+            head = read_head(job.url, answer.status, answer.headers, have)
+            about = {"version": head.version, "total": head.total}
+            if head.first:  # what the new answer does not say is as before
+                before = {name: known.get(name) for name in about}
+                about = {name: before[name] if value is None else value for name, value in about.items()}
+                if any(value not in (None, about[name]) for name, value in before.items()):
+                    job.forget()
+                    raise Interrupted("the file at the server has changed between two pieces; starting again", wait=0)
             with files.atomic_write(job.note, "w") as file:
-                json.dump({"url": job.url, "version": _version(answer) or known.get("version"), "total": total}, file)
-            _copy(answer, job, start, total)
+                json.dump({"url": job.url} | about, file)
+            _copy(answer, job, head.first, about["total"])
     except urllib.error.HTTPError as error:
         _judge_status(error, job)
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
-        raise _Interrupted(f"{type(error).__name__}: {getattr(error, 'reason', error)}") from error
+        raise Interrupted(f"{type(error).__name__}: {getattr(error, 'reason', error)}") from error
     except (ValueError, UnicodeError) as error:  # an address or a header that cannot be read
         raise DownloadError(f"{job.url}: the server's answer cannot be read ({error})") from error
 
@@ -194,54 +246,8 @@ def _known(job: _Job) -> dict:
     return known if usable else {}
 
 
-def _version(answer) -> str | None:
-    """What proves that two answers are of the same file: a strong ETag, or the date of its last change."""
-    tag = answer.headers.get("ETag")
-    return tag if tag and not tag.startswith("W/") else answer.headers.get("Last-Modified")
-
-
-def _span(answer, have: int, known: dict, job: _Job) -> tuple[int, int | None]:
-    """From which byte on the answer goes, and the size of the whole file if it is announced."""
-    length = _number(answer.headers.get("Content-Length", ""))
-    if answer.status == 200:
-        return 0, length
-    if answer.status != 206:
-        raise DownloadError(f"{job.url}: the server answered {answer.status} and sent no file")
-    said = answer.headers.get("Content-Range", "")
-    span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", said.strip(), re.ASCII)
-    if span is None or int(span[1]) != have:
-        raise _Interrupted(f"the server sent another piece ({said!r}) than the one asked for (from byte {have})")
-    total = known.get("total") if span[3] == "*" else int(span[3])
-    changed = known.get("total") not in (None, total) or (
-        known.get("version") and _version(answer) not in (None, known["version"])
-    )
-    if have and changed:
-        job.forget()
-        raise _Interrupted("the file at the server has changed between two pieces; starting again", wait=0)
-    return have, total
-
-
-def _number(text: str) -> int | None:
-    """A header's number, or None where it holds none."""
-    return int(text) if text.isascii() and text.isdigit() else None
-
-
-def _check_answer(answer, job: _Job) -> None:
-    """Refuse what cannot be the file, before reading it."""
-    path = urllib.parse.urlsplit(job.url).path.lower()
-    if "html" in answer.headers.get_content_type() and not path.endswith((".html", ".htm")):
-        job.forget()
-        raise DownloadError(_html_message(job.url))
-    packed = answer.headers.get("Content-Encoding", "identity").lower()
-    if packed != "identity" and not ("gzip" in packed and path.endswith((".gz", ".tgz"))):
-        job.forget()
-        raise DownloadError(
-            f"{job.url}: the server sent the file packed ({packed}), which was not asked for; try later"
-        )
-
-
 def _copy(answer, job: _Job, have: int, total: int | None) -> None:
-    """Append the body of an answer to the part file; raises `_Interrupted` when it ends too early or hardly moves."""
+    """Append the body of an answer to the part file; raises `Interrupted` when it ends too early or hardly moves."""
     since, counted = time.monotonic(), have
     with open(job.part, "r+b" if have else "wb") as file:
         file.seek(have)
@@ -250,7 +256,7 @@ def _copy(answer, job: _Job, have: int, total: int | None) -> None:
             try:
                 piece = answer.read1(CHUNK)
             except (http.client.HTTPException, OSError) as error:
-                raise _Interrupted(f"the connection broke after {have} bytes ({type(error).__name__})") from error
+                raise Interrupted(f"the connection broke after {have} bytes ({type(error).__name__})") from error
             if not piece:
                 break
             file.write(piece)
@@ -261,26 +267,26 @@ def _copy(answer, job: _Job, have: int, total: int | None) -> None:
                 raise DownloadError(f"{job.url}: more than the {total} bytes that were announced; stopped and deleted")
             if time.monotonic() - since > job.timeout:
                 if have - counted < LEAST and have != total:
-                    raise _Interrupted(f"{have - counted} bytes came in {job.timeout:g} seconds")
+                    raise Interrupted(f"{have - counted} bytes came in {job.timeout:g} seconds")
                 since, counted = time.monotonic(), have
     if total is not None and have < total:
-        raise _Interrupted(f"the server announced {total} bytes and stopped after {have}")
+        raise Interrupted(f"the server announced {total} bytes and stopped after {have}")
 
 
 def _judge_status(error: urllib.error.HTTPError, job: _Job) -> None:
     """Decide whether an HTTP error is worth another attempt."""
     if error.code == 416:  # our part is not a beginning of what the server has now
         job.forget()
-        raise _Interrupted("the server has a shorter file than the part we kept; starting again", wait=0) from error
+        raise Interrupted("the server has a shorter file than the part we kept; starting again", wait=0) from error
     if error.code in RETRY_STATUS:
-        after = _number(error.headers.get("Retry-After", ""))
-        raise _Interrupted(f"HTTP {error.code} {error.reason}", after) from error
+        after = _number(error.headers.get("Retry-After"))
+        raise Interrupted(f"HTTP {error.code} {error.reason}", after) from error
     hints = {401: "it asks for a login", 403: "it refuses access", 404: "the file is not there", 410: "it is gone"}
     hint = hints.get(error.code, "the request failed")
     raise DownloadError(f"{job.url}: HTTP {error.code}, {hint}; check the address") from error
 
 
-def _finish(part: Path, path: Path, url: str, sha256: str | None) -> Path:
+def _finish(part: Path, path: Path, url: str, sha256: str | None) -> None:
     """Check the complete part and give it its name."""
     with open(part, "rb") as file:
         head = file.read(512).lstrip().lower()
@@ -290,7 +296,6 @@ def _finish(part: Path, path: Path, url: str, sha256: str | None) -> Path:
         raise DownloadError(_html_message(url))
     _verified(part, url, sha256, path)
     os.replace(part, path)
-    return path
 
 
 def _verified(file: Path, url: str, sha256: str | None, path: Path) -> Path:

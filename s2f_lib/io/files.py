@@ -11,12 +11,23 @@ import platform
 import re
 import secrets
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
-__all__ = ["BusyError", "atomic_path", "atomic_write", "cache_dir", "explain", "locked", "sha256"]
+__all__ = [
+    "BusyError",
+    "atomic_path",
+    "atomic_write",
+    "cache_dir",
+    "differences",
+    "explain",
+    "locked",
+    "once",
+    "sha256",
+]
 
+T = TypeVar("T")
 _swept: set[Path] = set()  # folders from which this process has taken what killed writers left
 _held: set[IO] = set()  # lock files of this process; a forked child closes its copies, so that it holds none of them
 if hasattr(os, "register_at_fork"):
@@ -174,10 +185,30 @@ def locked(path: str | Path, *, wait: bool = True, busy: str = "another process 
         file.close()
 
 
+def once(path: str | Path, find: Callable[[], T | None], make: Callable[[], object], busy: str) -> T | None:
+    """What `find` gives, after `make` where it gives None; of several processes one makes it and the others wait."""
+    if (found := find()) is None:
+        with locked(path, busy=busy):
+            if (found := find()) is None:
+                make()
+                found = find()
+    return found
+
+
 def sha256(path: str | Path) -> str:
     """SHA-256 of a file of any size as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def differences(found: dict, wanted: dict) -> str:
+    """What differs between two descriptions, of JSON's types; "" if nothing does.
+
+    >>> differences({"seed": 5, "world": "flat"}, {"seed": 6, "world": "flat"})
+    'seed 5 instead of 6'
+    """
+    keys = [key for key in dict.fromkeys((*wanted, *found)) if found.get(key) != wanted.get(key)]
+    return "; ".join(f"{key} {found.get(key)!r} instead of {wanted.get(key)!r}" for key in keys)
 
 
 def explain(error: OSError, path: Path) -> OSError:

@@ -31,6 +31,8 @@ MEASURES: dict[str, Measure] = {
     "cosine": Measure("", "cosine of two features"),
     "l2": Measure("", "Euclidean distance of two features", "less"),
     "spread": Measure("", "mean distance of features from their mean"),
+    "spread_share": Measure("", "spread over people, as a share of the truth's"),
+    "detail": Measure("", "fine detail of pictures, as a share of the truth's"),
     # finding the face: k is per cent of the gallery, a rank, or the number of faces in a lineup
     "top_percent": Measure("share", "own face in the first k % of the gallery", "more"),
     "top_percent_gain": Measure("share", "more own faces in the first k %", "more"),
@@ -79,6 +81,7 @@ MEASURES: dict[str, Measure] = {
     # yes, no and undecided
     "came_true": Measure("", "1 where a prediction came true"),
     "confirmed": Measure("", "1 confirmed, 0 not, 0.5 undecided"),
+    "learned": Measure("", "1 where it ends nearer than an answer that hears nothing"),
     "same_result": Measure("", "1 where two ways give the same"),
     "verdicts": Measure("", "claims with this verdict"),
     # training

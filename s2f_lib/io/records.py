@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import math
 import os
@@ -74,11 +75,6 @@ class Record:
     seeds: list[int] = field(default_factory=list)
     n: int = 0
     notes: str = ""
-
-    @property
-    def table(self) -> pd.DataFrame:
-        """All rows (pandas.DataFrame); a column that a row lacks is NaN there."""
-        return self.select()
 
     def select(self, **conditions: Any) -> pd.DataFrame:
         """Rows that meet every condition (pandas.DataFrame), in the order of the record, without empty columns.
@@ -283,19 +279,9 @@ def command_of(
 ) -> str:
     """The command line that runs a program with these options again, for its record.
 
-    Named are the options that differ from their defaults, in the order of the parser. A path stays as it was typed;
-    an absolute one is told from the working folder.
-
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser
-        Its ``prog`` is how the program is started, e.g. "s2f evaluate".
-    options : argparse.Namespace
-        As parsed; the name of an option with two hyphens before it is how it is typed.
-    always : sequence of str
-        Names of options that are told at their defaults too.
-    left_out : sequence of str
-        Names of options that change no number, beside those of `NO_NUMBER`.
+    Named are the options that differ from their defaults or are in `always`, in the order of the parser; those of
+    `left_out` and `NO_NUMBER`, which change no number, are not. A path stays as it was typed; an absolute one is told
+    from the working folder.
 
     Examples
     --------
@@ -333,18 +319,13 @@ def _number(value: float, what: str) -> float | int:
 
 def current_commit() -> str | None:
     """Commit of the clone the library runs from, "+changes" if files differ from it, None where there is no git."""
+    git = functools.partial(subprocess.run, cwd=ROOT, capture_output=True, text=True, check=True, timeout=20)
     try:
-        head = _git("rev-parse", "--short=12", "HEAD")
-        changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)results")
+        head = git(("git", "rev-parse", "--short=12", "HEAD")).stdout.strip()
+        changed = git(("git", "status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)results")).stdout
     except (OSError, subprocess.SubprocessError):
         return None
-    return head + (CHANGED if changed else "")
-
-
-def _git(*arguments: str) -> str:
-    """Output of a git command in the clone."""
-    done = subprocess.run(("git", *arguments), cwd=ROOT, capture_output=True, text=True, check=True, timeout=20)
-    return done.stdout.strip()
+    return head + (CHANGED if changed.strip() else "")
 
 
 def describe_cpu() -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from s2f_lib import io
+from s2f_lib import io, media
 from s2f_lib.published.layout import Part
 
 RECIPE = "picture-1"  # part of the cache's key; raise it when the measurement changes
@@ -46,14 +46,10 @@ class Pictures:
 
 def measure_picture(path: Path) -> dict[str, np.ndarray]:
     """Status, landmarks, feature and labels of one picture file; a damaged file is a status, not an error."""
-    from PIL import Image, UnidentifiedImageError
-
     try:
-        with Image.open(path) as file:
-            image = np.asarray(file.convert("RGB"))
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError):
+        return measure_image(media.read_picture(path.read_bytes()))
+    except (media.MediaError, OSError):
         return _result("unreadable")
-    return measure_image(image)
 
 
 def measure_image(image: np.ndarray) -> dict[str, np.ndarray]:

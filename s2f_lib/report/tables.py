@@ -46,12 +46,16 @@ CONTEST = {  # its columns
     "... same gender label": {"measure": "match", "within": "gender label"},
     "first 10 %": {"measure": "top_percent", "k": 10, "within": None},
 }
-STUDY = {  # columns of results/loss_ablation.json: measure, seconds, factor
-    "seeds": ("runs", None, 1),
-    "final angle (°)": ("angle", None, 1),
-    "first 10 % (%)": ("top_percent", 6, 100),
-    "variation of the gradient norm": ("gradient_norm_cv", None, 1),
-    "sex right, decoded": ("sex_right", 6, 1),
+STUDY = {  # columns of results/loss_ablation.json: measure, conditions, format; one at every target is "at"
+    "rate": ("learning_rate", {}, "{:g}"),
+    "rates that work (octaves)": ("rate_octaves", {}, "{:.0f}"),
+    "clips to": ("clips_to_angle", "at", "{:,.0f}"),
+    "spread there (°)": ("angle_spread", "at", "{:.2f}"),
+    "spikes": ("spikes", {}, "{:.1f}"),
+    "failed": ("failed_runs", {}, "{:.0f}"),
+    "final angle (°)": ("angle", {"seconds": 6}, "{:.2f}"),
+    "first 10 % (%)": ("top_percent", {"seconds": 6, "k": 10}, "{:.1f}"),
+    "sex right (%)": ("sex_right", {}, "{:.1f}"),
 }
 WORLDS = ("physiology", "confounded", "confounded_only", "null")
 
@@ -220,20 +224,40 @@ def contest() -> str:
 def study() -> str:
     """Every variant of ``results/loss_ablation.json``, mean and standard deviation over seeds, as a Markdown table."""
     found = io.read_record("loss_ablation")
-    if found is None:
-        return absent("loss_ablation")
-    rows = []
-    for variant in (row["variant"] for row in found.matching(measure="angle", experiment="final")):
-        cells = [f"`{variant}`"]
-        for measure, seconds, factor in STUDY.values():
-            where = {"measure": measure, "experiment": "final", "variant": variant, "seconds": seconds}
-            row = next(iter(found.matching(**where, **({"k": 10} if measure == "top_percent" else {}))), None)
-            digits = 0 if measure == "runs" else 2
-            text = "–" if row is None else f"{factor * row['value']:.{digits}f}"
-            cells.append(text + (f" ± {factor * row['sd']:.2f}" if row and "sd" in row else ""))
-        rows.append(cells)
-    start = found.value("angle", experiment="start")
-    return markdown(("variant", *STUDY), rows, f"Mean feature: {start:.2f}°; chance 10 %. " + source(found))
+    main = found.matching(experiment="main") if found else []
+    if not main:
+        return absent("loss_ablation", "s2f study ablation")
+    record = io.Record(main)
+    targets = list(dict.fromkeys(row["target"] for row in record.matching(measure="reached")))
+    head = [
+        f"{column} {' / '.join(map('{:g}°'.format, targets))}" * (column == "clips to") or column for column in STUDY
+    ]
+
+    def cell(variant: str, measure: str, where: dict | str, form: str) -> str:
+        if where == "at":
+            return " / ".join(cell(variant, measure, {"target": target}, form) for target in targets)
+        found = record.matching(variant=variant, measure=measure, **where)
+        some = record.matching(variant=variant, measure="reached", **where) if measure == "clips_to_angle" else []
+        if not found:
+            of = record.value("runs", variant=variant)
+            return f"{some[0]['value']:.0f} of {of:.0f}" if some and some[0]["value"] else "–"
+        factor, row = 100 if MEASURES[measure].unit == "share" else 1, found[0]
+        spread = f" ± {form.format(factor * row['sd'])}" if "sd" in row and "target" not in where else ""
+        return form.format(factor * row["value"]) + spread
+
+    names = list(dict.fromkeys(row["variant"] for row in main))
+    rows = [[f"`{name}`", *(cell(name, *column) for column in STUDY.values())] for name in names]
+    start = found.value("angle", experiment="start", people="test", aim="v_f")
+    return markdown(("variant", *head), rows, f"Mean feature: {start:.2f}°; chance 10 % and 50 %. {source(found)}")
+
+
+def findings() -> str:
+    """What ``results/loss_ablation.json`` answers, as a Markdown list."""
+    from s2f_lib.studies.ablation import outcome
+
+    found = io.read_record("loss_ablation")
+    said = outcome.findings(found) if found else []
+    return "\n".join(f"- {sentence}" for sentence in said) or absent("loss_ablation", "s2f study ablation")
 
 
 def errors() -> str:

@@ -29,10 +29,23 @@ GOOD = "AAAAAAAAAAA,1.0,4.0,0.5,0.5\n"
         ('x"y,1.0,4.0,0.5,0.5\n', 1),
         ("a" * 200_000 + "\n", 1),
         ("b,1,2,3\n", 1),
+        ("AAAAAAAAAAC,1_0,1_4,0.5,0.5\n", 1),
         ("=1+1,1.0,4.0,0.5,0.5\n", 1),
         (b"\xff\xfe\x00,1.0,4.0,0.5,0.5\n", 1),
     ],
-    ids=["times with colons", "header", "empty", "mark", "quote", "quote inside", "giant", "short", "formula", "bytes"],
+    ids=[
+        "times with colons",
+        "header",
+        "empty",
+        "mark",
+        "quote",
+        "quote inside",
+        "giant",
+        "short",
+        "underscores",
+        "formula",
+        "bytes",
+    ],
 )
 def test_one_bad_row_takes_no_other_along(tmp_path, before, lost):
     rest = "".join(f"B{n:010d},1.0,4.0,0.5,0.5\n" for n in range(989))
@@ -139,13 +152,26 @@ def test_a_table_with_bad_lines_counts_them(tmp_path):
 
 def test_a_cell_that_a_spreadsheet_would_run_stays_text(tmp_path):
     usual = {"speaker_id": "s", "video_id": "v", "split": "", "status": "ok", "reason": ""}
-    cells = ['=HYPERLINK("http://x")', "+1", "@SUM(A1)", "'=quoted already", "'plain", "-2", "\t=1"]
+    cells = [
+        '=HYPERLINK("http://x")',
+        "+1",
+        "@SUM(A1)",
+        "'=quoted already",
+        "'plain",
+        "-2",
+        "\t=1",
+        "-1+cmd|x",
+        "''=1",
+        "-aB_9-",
+    ]
     path = manifest.write(
         tmp_path / "m.csv", [{"clip_id": f"c{n}", **usual, "country": c} for n, c in enumerate(cells)]
     )
     assert [row["country"] for row in manifest.read(path)] == cells
     written = [line.rpartition(",")[2].strip('"') for line in path.read_text().splitlines()[1:]]
-    assert not any(cell.startswith(("=", "+", "@", "\t")) for cell in written)
+    assert not any(cell.startswith(("=", "+", "@", "\t", "-1+")) for cell in written)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())  # as a spreadsheet saves it
+    assert [row["country"] for row in manifest.read(path)] == cells
 
 
 def test_a_funnel_with_clips_still_to_be_had_adds_up():

@@ -39,7 +39,6 @@ def test_the_last_line_adds_up():
     assert manifest.summary_line("cropped", rows) == (
         "cropped 1 of 5 clips; skipped 3: 2 no face, 1 two faces; failed 1: 1 stalled"
     )
-    assert sum(manifest.count(rows).values()) == 5
 
 
 @pytest.mark.parametrize(

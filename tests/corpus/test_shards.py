@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from s2f_lib import media
 from s2f_lib.corpus import shards
 from s2f_lib.corpus.stream import ShardSource
 from s2f_lib.training.data import Plan
@@ -98,8 +99,8 @@ def test_links_and_devices_are_refused(tmp_path, kind):
 
 def test_giant_members_and_pictures_are_refused(tmp_path, monkeypatch):
     path = make(tmp_path / "x.tar", range(1))
-    monkeypatch.setattr(shards, "MAX_PIXELS", 100)
-    with pytest.raises(ValueError, match="16 x 16 pixels is refused"):
+    monkeypatch.setattr(media, "MAX_PIXELS", 100)
+    with pytest.raises(ValueError, match="16 x 16 pixels are refused"):
         list(shards.read_samples(path))
     with monkeypatch.context() as patch:
         patch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 100)  # Pillow refuses twice as many, with an error of its own
@@ -118,7 +119,7 @@ def test_pickles_are_never_loaded(tmp_path):
     buffer = io.BytesIO()
     np.save(buffer, np.array([Harm()], dtype=object), allow_pickle=True)
     for ending, data in (("v_f.npy", buffer.getvalue()), ("v_f.npy", pickle.dumps(Harm()))):
-        with pytest.raises(ValueError, match=r"(?i)pickle"):
+        with pytest.raises(ValueError, match=r"pickle|magic string"):
             shards.decode(ending, data)
     assert shards.decode("pkl", b"kept as bytes") == b"kept as bytes"
     assert not (tmp_path / "harm").exists()

@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from s2f_lib import io
-from s2f_lib.corpus import remote, steps
+from s2f_lib.corpus import steps
 
 
 def raising(error):
@@ -82,7 +82,7 @@ def refuse_first(task):
     well = os.path.exists(settings["well"])
     with open(f"{folder}/asked.txt", "a") as file:
         file.writelines(f"{row['clip_id']}\n" for row in rows)
-    host, gone = remote.Lost("host refuses", "HTTP 429"), remote.Lost("gone", "removed")
+    host, gone = steps.Lost("host refuses", "HTTP 429"), steps.Lost("gone", "removed")
     lost = {} if well else {"c1": host}
     lost["c2"] = gone
     return [steps.attempt(raising(lost[r["clip_id"]]) if r["clip_id"] in lost else dict, r) for r in rows]
@@ -115,6 +115,18 @@ def test_a_folder_of_an_older_version_goes_on(tmp_path):
     step = steps.Step("test", refuse_first, settings, options={"cookies": "x", "wait": 0})
     rows = steps.run(step, clips(2), tmp_path / "out", progress=False)
     assert [row["status"] for row in rows] == ["ok", "ok"]
+
+
+@pytest.mark.parametrize("damage", [b"\0" * 40, b'{"clip_id": "c0"}', b"[]", b'{"clip'])
+def test_a_damaged_line_of_the_journal_costs_one_more_try(tmp_path, damage):
+    (tmp_path / "well").touch()
+    step = steps.Step("test", refuse_first, {"well": str(tmp_path / "well")})
+    rows = list(steps.run(step, clips(4), tmp_path / "out", progress=False))
+    journal = tmp_path / "out" / "journal.jsonl"
+    lines = journal.read_bytes().splitlines()
+    journal.write_bytes(b"\n".join([damage, *lines[1:]]) + b"\n")
+    assert list(steps.run(step, clips(4), tmp_path / "out", progress=False)) == rows
+    assert (tmp_path / "out" / "asked.txt").read_text().split() == ["c0", "c1", "c2", "c3", "c0"]
 
 
 def crash(task):

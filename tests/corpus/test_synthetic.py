@@ -12,7 +12,7 @@ import pytest
 
 from data_scripts import make_synthetic
 from s2f_lib import cli, corpus
-from s2f_lib.corpus import shards, synthetic, workers
+from s2f_lib.corpus import shards, storage, synthetic
 
 SETTINGS = synthetic.SyntheticConfig(people=8, pictures=1, clips=1, size=16, seed=7)
 
@@ -163,9 +163,7 @@ def test_limit_stops_early_and_the_next_call_goes_on(reference, tmp_path):
 def test_other_settings_need_another_folder(reference, tmp_path):
     make(tmp_path, limit=1)
     other = synthetic.SyntheticConfig(people=3, pictures=1, clips=1, size=16, seed=8)
-    with pytest.raises(
-        ValueError, match=r"holds another corpus .people 8, not 3, seed 7, not 8.; choose another folder"
-    ):
+    with pytest.raises(ValueError, match=r"people 8 instead of 3; seed 7 instead of 8.; choose another folder"):
         make(tmp_path, other)
     make(tmp_path, other, overwrite=True)
     assert len(corpus.open(tmp_path)) == 3
@@ -208,7 +206,7 @@ def test_a_full_disk_keeps_what_is_complete_and_nothing_else(reference, tmp_path
 
 def test_two_runs_in_one_folder_are_kept_apart(tmp_path):
     fork = multiprocessing.get_context("fork")
-    with workers.lock(tmp_path):
+    with storage.lock(tmp_path):
         child = fork.Process(target=make, args=(tmp_path,))
         child.start()
         child.join()

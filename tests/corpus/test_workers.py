@@ -87,15 +87,6 @@ def test_a_task_that_crashes_or_hangs_its_process_is_lost_alone(jobs):
     assert all(results[n] == n for n in range(9) if n not in (3, 5))
 
 
-def test_only_files_that_match_are_removed(tmp_path):
-    (tmp_path / "a").mkdir()
-    for name in ("a/x.tar", "a/.x.partial.tar", "keep.txt"):
-        (tmp_path / name).write_text("")
-    (tmp_path / "link.tar").symlink_to(tmp_path / "keep.txt")
-    workers.remove(tmp_path, ("*/*.tar", "*.tar", "a"))
-    assert sorted(p.name for p in tmp_path.rglob("*")) == ["a", "keep.txt"]
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_workers_do_not_outlive_a_killed_parent(tmp_path):
     parent = os.fork()

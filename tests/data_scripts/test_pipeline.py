@@ -350,12 +350,12 @@ def test_voxceleb_from_tree_to_pairs(vox, tmp_path, capsys):
     assert fate(tmp_path / "2")["id10002-video-1-00003"] == ("skipped", "unreadable")
 
 
-@pytest.mark.parametrize("limit", ["s2f_lib.corpus.shards.MAX_PIXELS", "PIL.Image.MAX_IMAGE_PIXELS"])
+@pytest.mark.parametrize("limit", ["s2f_lib.media.MAX_PIXELS", "PIL.Image.MAX_IMAGE_PIXELS"])
 def test_a_picture_bomb_is_refused(vox, tmp_path, monkeypatch, limit):
     monkeypatch.setattr(limit, 1000)
     command(prepare_voxceleb, vox, tmp_path / "1", "--meta", vox / "vox1_meta.csv")
     assert command(crop_faces, tmp_path / "1", tmp_path / "2", "--root", vox) == 1, "nothing was made"
-    assert fate(tmp_path / "2")["id10001-video-1-00001"] == ("skipped", "unusable")
+    assert fate(tmp_path / "2")["id10001-video-1-00001"] == ("skipped", "picture damaged")
 
 
 def test_a_table_that_is_not_voxceleb_is_named(tmp_path):

@@ -65,15 +65,29 @@ def test_the_contest_and_the_study_are_those_of_their_records(results):
     write("published_ridge", rows)
     assert "| likelihood head on a speaker feature | 0.82 [0.81, 0.83] | 0.71 [–] | 41.5 [–] |" in tables.contest()
     assert "authors" not in tables.contest()
-    of = {"experiment": "final", "variant": "l1"}
+    of = {"experiment": "main", "variant": "l1"}
     rows = [
-        {"measure": "angle", "experiment": "start", "value": 67.5},
-        {"measure": "angle", **of, "value": 72.92, "sd": 1.06, "n": 5},
+        {"measure": "angle", "experiment": "start", "people": "test", "aim": "v_f", "value": 67.5},
+        {"measure": "angle", **of, "seconds": 6, "value": 72.92, "sd": 1.06, "n": 5},
         {"measure": "runs", **of, "value": 5},
-        {"measure": "top_percent", **of, "seconds": 6, "k": 10, "value": 0.127, "sd": 0.0076},
+        {"measure": "learning_rate", **of, "value": 0.001},
+        {"measure": "learned", **of, "value": 0},
+        *({"measure": "reached", **of, "target": target, "value": reached} for target, reached in ((66, 5), (65, 3))),
+        {"measure": "clips_to_angle", **of, "target": 66, "value": 2460.4, "sd": 20.0, "n": 5},
+        {"measure": "top_percent", **of, "seconds": 6, "k": 10, "value": 0.127, "sd": 0.0076, "n": 5},
     ]
     write("loss_ablation", rows)
-    assert "| `l1` | 5 | 72.92 ± 1.06 | 12.70 ± 0.76 | – | – |" in tables.study()
+    assert "| rate | rates that work (octaves) | clips to 66° / 65° |" in tables.study()
+    row = "| `l1` | 0.001 | – | 2,460 / 3 of 5 | – / – | – | – | 72.92 ± 1.06 | 12.7 ± 0.8 | – |"
+    assert row in tables.study()
+    question = {"experiment": "verdicts", "question": "L1 ends farther"}
+    other = {**rows[1], "variant": "full_rederived", "value": 64.0}
+    learned = {**rows[4], "variant": "full_rederived", "value": 1}
+    answer = [{"measure": "confirmed", **question, "value": 1}, {"measure": "p", **question, "value": 0.008}]
+    write("loss_ablation", [*rows, other, learned, *answer])
+    assert tables.findings().startswith("- After as many clips plain L1 ends **farther**")
+    assert "72.9° [nothing learned]" in tables.findings()
+    assert tables.findings().endswith("(64.0°). (p = 0.008)")
 
 
 def test_errors_are_by_group_and_worlds_by_attribute(results):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from s2f_lib.training import validate
 from s2f_lib.training.data import ArraySource, Plan, prefetch
 
 
@@ -85,3 +86,8 @@ def test_prefetching_stops_reading_when_nobody_listens():
     so_far = len(read)
     time.sleep(0.3)
     assert len(read) == so_far <= 8
+
+
+def test_a_prediction_of_zeros_counts_as_the_mean_face_and_others_stay():
+    v_s, v_f = np.array([[0.0, 0.0], [3.0, 0.0]]), np.array([[1.0, 0.0], [0.0, 1.0]])
+    np.testing.assert_array_equal(validate.with_direction(v_s, v_f), [[0.5, 0.5], [3.0, 0.0]])

@@ -1,20 +1,115 @@
-"""What the runs of an ablation show: speed, stability and final scores of every variant, and verdicts by stated rules.
+"""What the runs of an ablation show: speed, stability and final scores of every variant, and answers by stated rules.
 
 *Slow* is counted in clips to given angles, at each variant's own best settings. *Stable* is said only of what learns:
-the spread over seeds at equal progress, the range of learning rates that work, spikes of the loss, diverged runs.
+the spread over seeds at equal progress, the range of learning rates that work, diverged runs. What is asked of which
+two variants, and what is said for which answer, stands in ``presets/ablation_questions.json``; it was fixed before the
+runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import combinations
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
+from scipy import stats
 
-from s2f_lib.studies.ablation.design import Design
+from s2f_lib import config, io
+from s2f_lib.studies.ablation.design import Choice, Design
 
-LEVEL = 0.05  # of a verdict
-CLAIMS = ("L1 slower", "L1 less stable", "L1 ends farther")
+LEVEL = 0.05  # of an answer; it is not corrected for the number of questions
+ANSWERS = {1.0: "yes", 0.0: "no", 0.5: "undecided"}
+
+
+class Variant:
+    """The runs of one variant, and what follows from them.
+
+    Parameters
+    ----------
+    design : Design
+    name : str
+    found : sequence of dict
+        Rows of `runs.run`, of both stages; those of other variants do not count.
+    starts : mapping
+        Angle of an answer that hears nothing, by people ("validation", "test") and what a variant aims at.
+    """
+
+    def __init__(self, design: Design, name: str, found: Sequence[dict], starts: Mapping[tuple[str, str], float]):
+        self.design, self.name = design, name
+        self.runs = [row for row in found if row["variant"] == name and row["stage"] == "main"]
+        self.good = [row for row in self.runs if not row["failed"]]
+        self.failed = len(self.runs) - len(self.good)
+        self.searched = design.searched(name, found)
+        aims = {"v_f", design.variants[name].target}  # where it starts, and the mean face: the nearer one counts
+        self.start = {people: min(starts[people, aim] for aim in aims) for people in ("validation", "test")}
+
+    @property
+    def learned(self) -> bool:
+        """Whether it ends nearer, by what the design asks for, than an answer that hears nothing."""
+        ends = [row["angle"] for row in self.good]
+        return bool(ends) and self.start["test"] - float(np.mean(ends)) >= self.design.learned_deg
+
+    @property
+    def octaves(self) -> float:
+        """Range of learning rates that work, of those tried first in the search."""
+        search = self.design.search
+        first = {c.rate: c for c in self.searched if c == Choice(c.rate, search.warm_ups[0], search.starts[0])}
+        angle_at = {rate: self.searched[choice] for rate, choice in first.items()}
+        return octaves(angle_at, self.start["validation"], self.design.learned_deg)
+
+    def clips(self, target: float) -> list[float]:
+        """Clips to an angle on validation people, one a run without the failed ones; infinite where it is not met."""
+        return [clips_to(row["curve"], target, row["made_from"]["settings"]["batch_size"]) for row in self.good]
+
+    def reaches(self, target: float) -> bool:
+        """Whether all of its runs come to an angle."""
+        return bool(self.good) and not self.failed and bool(np.isfinite(self.clips(target)).all())
+
+    def spread(self, target: float) -> float:
+        """Spread over seeds where their mean first reaches an angle."""
+        return spread_at([row["curve"] for row in self.good], target)
+
+    def rows(self) -> list[dict]:
+        """Rows of the record: its search, its main runs and their mean curve on validation people."""
+        tried = [
+            {"measure": "angle", "value": angle, "experiment": "search"}
+            | {"rate": choice.rate, "warm_up": choice.warm_up, "start_from_mean": choice.start_from_mean}
+            for choice, angle in self.searched.items()
+        ]
+        main = [row | {"experiment": "main"} for row in self._main()] if self.runs else []
+        return [row | {"variant": self.name} for row in (*tried, *main, *self._curve())]
+
+    def _main(self) -> list[dict]:
+        out = [
+            {"measure": "runs", "value": len(self.runs)},
+            {"measure": "failed_runs", "value": self.failed},
+            {"measure": "learning_rate", "value": self.runs[0]["choice"]["rate"]},
+            {"measure": "rate_octaves", "value": self.octaves},
+            {"measure": "learned", "value": self.learned},
+        ]
+        if not self.good:
+            return out
+        out += [{"measure": m, **_mean([row[m] for row in self.good])} for m in ("spikes", "gradient_norm_cv")]
+        for target in self.design.targets_deg:
+            reached = np.isfinite(self.clips(target))
+            out.append({"measure": "reached", "value": int(reached.sum()), "target": target})
+            if reached.all():
+                out.append({"measure": "clips_to_angle", **_mean(self.clips(target)), "target": target})
+            if np.isfinite(self.spread(target)):
+                out.append({"measure": "angle_spread", "value": self.spread(target), "target": target})
+        for i, score in enumerate(self.good[0]["scores"]):
+            out.append(score | _mean([row["scores"][i]["value"] for row in self.good]))
+        return out
+
+    def _curve(self) -> list[dict]:
+        length = min((len(row["curve"]) for row in self.good), default=0)
+        size = self.good[0]["made_from"]["settings"]["batch_size"] if self.good else 0
+        return [
+            {"measure": "angle", "experiment": "curve", "clips": size * self.good[0]["curve"][i][0]}
+            | _mean([row["curve"][i][1] for row in self.good])
+            for i in range(length)
+        ]
 
 
 def clips_to(curve: Sequence[Sequence[float]], target_deg: float, batch_size: int) -> float:
@@ -26,7 +121,7 @@ def clips_to(curve: Sequence[Sequence[float]], target_deg: float, batch_size: in
     480.0
     """
     before = None
-    for step, angle, *_ in curve:
+    for step, angle in curve:
         if angle <= target_deg:
             share = 0.0 if before is None or before[1] == angle else (before[1] - target_deg) / (before[1] - angle)
             start = step if before is None else before[0] + share * (step - before[0])
@@ -43,10 +138,10 @@ def spread_at(curves: Sequence[Sequence[Sequence[float]]], target_deg: float) ->
     return float(angles[:, reached[0]].std(ddof=1)) if len(reached) and len(angles) > 1 else float("nan")
 
 
-def octaves(angle_at: dict[float, float], start_deg: float, learned_deg: float) -> float:
+def octaves(angle_at: Mapping[float, float], start_deg: float, learned_deg: float) -> float:
     """How wide the range of learning rates is that work, in factors of two, 0 for a single one or none.
 
-    A rate works if its mean angle keeps half of the best one's gain over the mean face; where the best gain is smaller
+    A rate works if its mean angle keeps half of the best one's gain over the start; where the best gain is smaller
     than ``learned_deg``, none does.
     """
     gain = {rate: start_deg - angle for rate, angle in angle_at.items()}
@@ -55,75 +150,101 @@ def octaves(angle_at: dict[float, float], start_deg: float, learned_deg: float) 
     return float(np.log2(max(good) / min(good))) if good else 0.0
 
 
-def permutation_p(a: Sequence[float], b: Sequence[float]) -> float:
-    """Exact two-sided p of the difference of two means over seeds; with three seeds each it is at least 0.1."""
-    everything, n = np.array([*a, *b], float), len(a)
-    observed, differences = abs(np.mean(a) - np.mean(b)), []
-    for rows in combinations(range(len(everything)), n):
-        mask = np.isin(np.arange(len(everything)), rows)
-        differences.append(abs(everything[mask].mean() - everything[~mask].mean()))
-    return float(np.mean(np.array(differences) >= observed - 1e-12))
+def larger(a: Sequence[float], b: Sequence[float]) -> tuple[float, float]:
+    """Whether a's mean is larger than b's, 1 yes, 0 no, 0.5 undecided, by the exact two-sided p of a permutation test.
+
+    With three seeds each p is at least 0.1, with five 0.008; a side with fewer than two decides nothing, and p is NaN.
+    """
+    if min(len(a), len(b)) < 2:
+        return 0.5, float("nan")
+    p = float(stats.permutation_test((a, b), lambda x, y: np.mean(x) - np.mean(y), n_resamples=np.inf).pvalue)
+    return (float(np.mean(a) > np.mean(b)) if p < LEVEL else 0.5), p
 
 
-def more(a: Sequence[float], b: Sequence[float]) -> float:
-    """1 if a's numbers are larger than b's beyond chance, 0 if they are smaller, 0.5 if that is undecided."""
-    if min(len(a), len(b)) < 2 or permutation_p(a, b) >= LEVEL:
-        return 0.5
-    return float(np.mean(a) > np.mean(b))
+def farther(a: Variant, b: Variant) -> tuple[float, float]:
+    """Whether a ends at a larger angle on test people."""
+    return larger([row["angle"] for row in a.good], [row["angle"] for row in b.good])
 
 
-def rows(design: Design, found: Sequence[dict], start_deg: float) -> list[dict]:
-    """Rows of the record: the search, and for every variant speed, stability and scores of its main runs.
+def slower(a: Variant, b: Variant, which: Callable = min) -> tuple[float, float]:
+    """Whether a needs more clips to the nearest given angle (or, with ``max``, the farthest) that both come to.
+
+    Every seed has to come there. If only one of the two comes even to the farthest, the other one is slower.
+    """
+    targets = a.design.targets_deg
+    if shared := [target for target in targets if a.reaches(target) and b.reaches(target)]:
+        return larger(*(np.log(variant.clips(which(shared))) for variant in (a, b)))
+    easy = max(targets)
+    return (0.5 if a.reaches(easy) == b.reaches(easy) else float(b.reaches(easy))), float("nan")
+
+
+def less_stable(a: Variant, b: Variant) -> tuple[float, float]:
+    """Whether more of a's runs diverge; or, of two that learn, its range of rates is narrower and its spread is wider.
+
+    The spread is that at the nearest given angle which both come to with every seed. There is no test of it: p is NaN.
+    """
+    value = 0.5
+    shared = [target for target in a.design.targets_deg if a.reaches(target) and b.reaches(target)]
+    if a.failed != b.failed:
+        value = float(a.failed > b.failed)
+    elif shared and a.learned and b.learned:
+        narrower = a.octaves < b.octaves
+        wider = a.spread(min(shared)) > b.spread(min(shared))
+        value = float(narrower) if narrower == wider else 0.5
+    return value, float("nan")
+
+
+RULES: dict[str, Callable[[Variant, Variant], tuple[float, float]]] = {
+    "farther": farther,
+    "slower": slower,
+    "slower to begin": partial(slower, which=max),
+    "less stable": less_stable,
+}
+
+
+def questions() -> list[dict]:
+    """What is asked: ``asks``, the ``rule`` of `RULES`, two ``variants``, and what is said for each of `ANSWERS`."""
+    return json.loads((config.PRESETS / "ablation_questions.json").read_text(encoding="utf-8"))
+
+
+def rows(design: Design, found: Sequence[dict], starts: Mapping[tuple[str, str], float]) -> list[dict]:
+    """Rows of the record: the starts, every variant's search, main runs and curve, and the answers.
 
     Parameters
     ----------
-    design : Design
-    found : sequence of dict
-        Rows of `runs.run`, of both stages.
-    start_deg : float
-        Angle of the mean face on the validation people, where every run starts.
+    design, found, starts
+        See `Variant`.
     """
-    out = [{"measure": "angle", "value": start_deg, "experiment": "start", "predictor": "mean feature"}]
-    for variant in design.variants:
-        searched = design.searched(variant, found)
-        mine = [row for row in found if row["variant"] == variant and row["stage"] == "main"]
-        for choice, angle in searched.items():
-            tried = {"rate": choice.rate, "warm_up": choice.warm_up, "start_from_mean": choice.start_from_mean}
-            out.append({"measure": "angle", "value": angle, "experiment": "search", "variant": variant, **tried})
-        if mine:
-            first = {c.rate: a for c, a in searched.items() if c.warm_up == design.search.warm_ups[0]}
-            width = octaves(first, start_deg, design.learned_deg)
-            out += [
-                {**row, "experiment": "main", "variant": variant}
-                for row in (*_of_variant(design, mine), {"measure": "rate_octaves", "value": width})
-            ]
-    return [*out, *verdicts(out, found, design)]
-
-
-def _of_variant(design: Design, mine: list[dict]) -> list[dict]:
-    """Rows of one variant's main runs."""
-    good = [row for row in mine if not row["failed"]]
-    choice = mine[0]["choice"]
+    variants = {name: Variant(design, name, found, starts) for name in design.variants}
     out = [
-        {"measure": "runs", "value": len(mine)},
-        {"measure": "failed_runs", "value": len(mine) - len(good)},
-        {"measure": "learning_rate", "value": choice["rate"]},
+        {"measure": "angle", "value": value, "experiment": "start", "people": people, "aim": aim}
+        for (people, aim), value in starts.items()
     ]
-    if not good:
-        return out
-    for measure in ("spikes", "gradient_norm_cv"):
-        out.append({"measure": measure, **_mean([row[measure] for row in good])})
-    for target in design.targets_deg:
-        clips = [clips_to(row["curve"], target, row["made_from"]["settings"]["batch_size"]) for row in good]
-        out.append({"measure": "reached", "value": int(np.isfinite(clips).sum()), "target": target})
-        if np.isfinite(clips).all():
-            out.append({"measure": "clips_to_angle", **_mean(clips), "target": target})
-            spread = spread_at([row["curve"] for row in good], target)
-            if np.isfinite(spread):
-                out.append({"measure": "angle_spread", "value": spread, "target": target})
-    keys = [{k: v for k, v in score.items() if k != "value"} for score in good[0]["scores"]]
-    for i, key in enumerate(keys):
-        out.append({**key, **_mean([row["scores"][i]["value"] for row in good])})
+    out += [row for variant in variants.values() for row in variant.rows()]
+    for question in questions():
+        asked = [variants[name] for name in question["variants"] if name in variants and variants[name].runs]
+        if len(asked) == 2:
+            answer, p = RULES[question["rule"]](*asked)
+            where = {"experiment": "verdicts", "question": question["asks"]}
+            out += [{"measure": "confirmed", "value": answer, **where}]
+            out += [{"measure": "p", "value": p, **where}] * bool(np.isfinite(p))
+    return out
+
+
+def findings(record: io.Record) -> list[str]:
+    """What a record answers, a sentence for every question; none for a record without answers of this kind."""
+    told = {}
+    for name in dict.fromkeys(row["variant"] for row in record.matching(experiment="main", measure="angle")):
+        of = {"experiment": "main", "variant": name}
+        nothing = "" if record.value("learned", **of) else " [nothing learned]"
+        told[name] = f"{record.value('angle', seconds=6, **of):.1f}°{nothing}"
+    out = []
+    for question in questions():
+        where = {"experiment": "verdicts", "question": question["asks"]}
+        if set(question["variants"]) <= set(told) and (found := record.matching(measure="confirmed", **where)):
+            tested = record.matching(measure="p", **where)
+            said = question[ANSWERS[found[0]["value"]]].format(**told)
+            out.append(said + "".join(f" (p = {row['value']:.3f})" for row in tested))
     return out
 
 
@@ -132,49 +253,3 @@ def _mean(values: Sequence[float]) -> dict:
     values = np.asarray(values, float)
     spread = {"sd": float(values.std(ddof=1))} if len(values) > 1 else {}
     return {"value": float(values.mean()), **spread, "n": len(values)}
-
-
-def verdicts(table: Sequence[dict], found: Sequence[dict], design: Design) -> list[dict]:
-    """Is plain L1 slower, less stable, and does it end farther off than the paper's loss? 1 yes, 0 no, 0.5 undecided.
-
-    Slower: more clips to the nearest given angle that both reach with every seed, or only L1 fails to reach the
-    farthest one. Less stable: among what learns, a narrower range of rates and a wider spread at that angle, or more
-    diverged runs; a loss that learns nothing is not called stable. Farther: a larger final angle on test people.
-    """
-    named = {
-        name: [r for r in found if r["variant"] == name and r["stage"] == "main"] for name in ("l1", "full_rederived")
-    }
-    l1, full = named.values()
-    if not l1 or not full:
-        return []
-
-    def value(variant: str, measure: str, **where) -> float | None:
-        hits = [r["value"] for r in table if r.get("variant") == variant and r["measure"] == measure]
-        if where:
-            hits = [r["value"] for r in table if {"variant": variant, "measure": measure, **where}.items() <= r.items()]
-        return hits[0] if hits else None
-
-    good = {name: [r for r in runs if not r["failed"]] for name, runs in named.items()}
-    all_reach = lambda name, target: value(name, "reached", target=target) == len(named[name])  # noqa: E731
-    shared = [t for t in design.targets_deg if all_reach("l1", t) and all_reach("full_rederived", t)]
-    slower = stable = 0.5
-    if shared:
-        nearest = min(shared)
-        clips = {
-            name: [np.log(clips_to(r["curve"], nearest, r["made_from"]["settings"]["batch_size"])) for r in runs]
-            for name, runs in good.items()
-        }
-        slower = more(clips["l1"], clips["full_rederived"])
-        narrower = value("l1", "rate_octaves") < value("full_rederived", "rate_octaves")
-        spreads = [value(name, "angle_spread", target=nearest) for name in named]
-        if None not in spreads:
-            wider = spreads[0] > spreads[1]
-            stable = float(narrower) if narrower == wider else 0.5
-    elif all_reach("full_rederived", max(design.targets_deg)):
-        slower = 1.0
-    fails = {name: sum(bool(r["failed"]) for r in runs) for name, runs in named.items()}
-    if fails["l1"] != fails["full_rederived"]:
-        stable = float(fails["l1"] > fails["full_rederived"])
-    last = {name: [r["angle"] for r in runs] for name, runs in good.items()}
-    answers = zip(CLAIMS, (slower, stable, more(last["l1"], last["full_rederived"])), strict=True)
-    return [{"measure": "confirmed", "value": v, "experiment": "verdicts", "question": claim} for claim, v in answers]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
 from functools import cache
@@ -23,8 +23,8 @@ from torch import nn
 
 from s2f_lib import config, hub, io, metrics, voice_encoder
 from s2f_lib.faces import decode, to_pictures, to_tensor
-from s2f_lib.studies.ablation.design import Design, Job
-from s2f_lib.training import ArraySource, TrainingError, frozen_layers, synthetic, validate
+from s2f_lib.studies.ablation.design import Choice, Design, Job, Variant
+from s2f_lib.training import ArraySource, TrainConfig, TrainingError, frozen_layers, synthetic, validate
 from s2f_lib.training.loop import OutOfMemory
 from s2f_lib.training.voice import VoiceTrainer
 
@@ -41,14 +41,13 @@ class AblationTrainer(VoiceTrainer):
 
     def evaluate(self) -> dict[str, float]:
         """Angle and retrieval on the validation clips, as long as those of the training."""
-        v_s = predict(self.encoder, self.validation, self.rectified, self.config.seconds)
+        v_s = self.predict(self.validation, self.config.seconds)
         return validate.quick_scores(v_s, validate.targets(self.validation))
 
-
-def predict(encoder, source: ArraySource, rectified: bool, seconds: float | None = None) -> np.ndarray:
-    """v_s of every clip, (N, D); behind a ReLU where the encoder aimed at the feature before one."""
-    v_s = validate.predict(encoder, source, seconds=seconds)
-    return np.maximum(v_s, 0) if rectified else v_s
+    def predict(self, source: ArraySource, seconds: float | None = None) -> np.ndarray:
+        """v_s of every clip, (N, D); behind a ReLU where the encoder aims at the feature before one."""
+        v_s = validate.predict(self.encoder, source, seconds=seconds)
+        return np.maximum(v_s, 0) if self.rectified else v_s
 
 
 def run(job: Job, design: Design, rows: Path, work: Path) -> dict:
@@ -69,20 +68,11 @@ def run(job: Job, design: Design, rows: Path, work: Path) -> dict:
     OutOfMemory
         If memory runs out: the machine failed, not the variant, and nothing is recorded.
     """
-    if found := finished(job, design, rows):
+    path = rows / f"{job.name}.json"
+    if found := finished(path, design):
         return found
     torch.set_num_threads(1)
-    variant, settings = design.variants[job.variant], design.settings(job)
-    kind = voice_encoder.preset(settings.encoder, **settings.encoder_changes).input
-    trainer = AblationTrainer(
-        settings,
-        clips(design.train, variant.target, kind),
-        validation=clips(design.validation, input=kind),
-        folder=work / job.name,
-        **layers(variant.behind, design.train),
-    )
-    trainer.rectified = variant.target == "before_relu"
-    failed = ""
+    trainer, failed = make_trainer(design.variants[job.variant], design.settings(job), design, work / job.name), ""
     try:
         trainer.fit(True, False)
     except OutOfMemory:
@@ -93,13 +83,25 @@ def run(job: Job, design: Design, rows: Path, work: Path) -> dict:
     if not failed and job.stage == "search":
         row["angle"] = row["curve"][-1][1]
     elif not failed:
-        row["scores"] = score(trainer.encoder.eval(), design.test, trainer.rectified)
+        row["scores"] = score(trainer, design.test)
         row["angle"] = next(s["value"] for s in row["scores"] if s["measure"] == "angle" and s["seconds"] == 6.0)
-    with io.atomic_write(rows / f"{job.name}.json", "w") as file:
+    with io.atomic_write(path, "w") as file:
         json.dump(row | {"made_from": made_from(job, design)}, file, indent=1)
         file.write("\n")
     shutil.rmtree(work / job.name, ignore_errors=True)
     return row
+
+
+def make_trainer(
+    variant: Variant, settings: TrainConfig, design: Design, folder: Path | None = None
+) -> AblationTrainer:
+    """What trains a variant on the people of a design; its ``fit`` does it."""
+    kind = voice_encoder.preset(settings.encoder, **settings.encoder_changes).input
+    train, validation = clips(design.train, variant.target, kind), clips(design.validation, input=kind)
+    frozen = layers(variant.behind, design.train)
+    trainer = AblationTrainer(settings, train, validation=validation, folder=folder, **frozen)
+    trainer.rectified = variant.target == "before_relu"
+    return trainer
 
 
 def made_from(job: Job, design: Design) -> dict:
@@ -111,7 +113,7 @@ def made_from(job: Job, design: Design) -> dict:
     return {"settings": config.to_dict(design.settings(job)), **people, **aim, "weights": frozen}
 
 
-def finished(job: Job, design: Design, rows: Path) -> dict | None:
+def finished(path: Path, design: Design) -> dict | None:
     """The row of a run that is over; None where there is none.
 
     Raises
@@ -119,10 +121,12 @@ def finished(job: Job, design: Design, rows: Path) -> dict | None:
     ValueError
         If it was made from something else than what the design asks for now.
     """
-    path = rows / f"{job.name}.json"
     if not path.exists():
         return None
-    row, now = json.loads(path.read_text(encoding="utf-8")), made_from(job, design)
+    row = json.loads(path.read_text(encoding="utf-8"))
+    if row["variant"] not in design.variants:
+        raise ValueError(f"{path} is of a variant that the design {design.name} lacks; delete it")
+    now = made_from(Job(row["variant"], row["stage"], Choice(**row["choice"]), row["seed"]), design)
     if differing := [key for key in now if row["made_from"].get(key) != now[key]]:
         raise ValueError(f"{path} was made from other {', '.join(differing)}; delete it to run it again")
     return row
@@ -130,53 +134,43 @@ def finished(job: Job, design: Design, rows: Path) -> dict | None:
 
 def run_all(jobs: Sequence[Job], design: Design, rows: Path, work: Path, workers: int = 1) -> Iterator[dict]:
     """Run jobs, several at a time; rows come as they are finished."""
-    for job in jobs:
-        finished(job, design, rows)  # what would be refused is refused before hours of training
-    for _, row in in_processes(run, jobs, design, rows, work, workers=workers):
-        yield row
-
-
-def in_processes(task: Callable, jobs: Sequence, *others, workers: int) -> Iterator[tuple[int, dict]]:
-    """Number and result of ``task(job, *others)`` for every job, several at a time, as they are finished."""
     if workers <= 1:
-        yield from enumerate(task(job, *others) for job in jobs)
+        yield from (run(job, design, rows, work) for job in jobs)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        waiting = {pool.submit(task, job, *others): i for i, job in enumerate(jobs)}
         try:
-            for done in as_completed(waiting):
-                yield waiting[done], done.result()
+            for done in as_completed([pool.submit(run, job, design, rows, work) for job in jobs]):
+                yield done.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)  # or every job that waits would still be run
             raise
 
 
 def summary(lines: list[dict]) -> dict:
-    """Numbers of one run from its log: clips, steadiness of the gradient, spikes of the loss, and the curve."""
+    """Numbers of one run from its log: steps, seconds, curve, and how steady it was.
+
+    ``spikes`` are jumps of the loss to half again above its best so far; the gradient's length counts after the first
+    tenth of the logged steps.
+    """
     steps = [line for line in lines if line["kind"] == "train"]
-    return {
+    loss = np.array([line["loss"] for line in steps])
+    norms = np.array([line["gradient_norm"] for line in steps[len(steps) // 10 :]])
+    out = {
         "steps": steps[-1]["step"] if steps else 0,
         "duration": lines[-1].get("seconds", 0.0) if lines else 0.0,
         "curve": [[line["step"], round(line["angle_deg"], 4)] for line in lines if line["kind"] == "validation"],
-        **steadiness(steps),
+        "spikes": int((loss[1:] > 1.5 * np.minimum.accumulate(loss)[:-1]).sum()) if len(loss) > 1 else 0,
     }
-
-
-def steadiness(steps: list[dict]) -> dict:
-    """Spikes of the loss, and the variation of the gradient's length after the first tenth of the logged steps."""
-    loss = np.array([line["loss"] for line in steps])
-    norms = np.array([line["gradient_norm"] for line in steps[len(steps) // 10 :]])
-    spikes = int((loss[1:] > 1.5 * np.minimum.accumulate(loss)[:-1]).sum()) if len(loss) > 1 else 0
-    return {"spikes": spikes} | ({"gradient_norm_cv": float(norms.std() / norms.mean())} if len(norms) else {})
+    return out | ({"gradient_norm_cv": float(norms.std() / norms.mean())} if len(norms) else {})
 
 
 @torch.no_grad()
-def score(encoder, people: synthetic.PeopleSet, rectified: bool) -> list[dict]:
+def score(trainer: AblationTrainer, people: synthetic.PeopleSet) -> list[dict]:
     """Angle and retrieval for each test length, and sex and age as read off the decoded face, as rows of a record."""
-    source, table = clips(people, input=encoder.config.input), people.population().table()
+    source, table = clips(people, input=trainer.encoder.config.input), people.population().table()
     v_f, out = validate.targets(source).astype(np.float32), []
     for seconds in TEST_SECONDS:
-        v_s = predict(encoder, source, rectified, seconds)
+        v_s = trainer.predict(source, seconds)
         scores = validate.quick_scores(v_s, v_f)
         out.append({"measure": "angle", "value": scores["angle_deg"], "seconds": seconds})
         ranks = metrics.retrieval.rank(validate.with_direction(v_s, v_f), v_f)

@@ -1,9 +1,8 @@
-"""The command ``s2f study fair-ablation``: an ablation by its design, in two stages, over days if need be."""
+"""The command ``s2f study ablation``: an ablation by its design, in two stages, over days if need be."""
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from s2f_lib.studies.ablation.design import Design, load
 
 def parser() -> argparse.ArgumentParser:
     """The options of the command."""
-    p = argparse.ArgumentParser(prog="s2f study fair-ablation", description="Losses against each other, fairly.")
-    p.add_argument("--design", default="fair_ablation", help="name of a design, or a .json file")
+    p = argparse.ArgumentParser(prog="s2f study ablation", description="Losses against each other, fairly.")
+    p.add_argument("--design", default="loss_ablation", help="name of a design, or a .json file")
     p.add_argument("--only", nargs="*", help="these variants only; the record is left as it is")
     p.add_argument("--rows", type=Path, help="folder of finished runs, default results/ablation_runs/<design>")
     p.add_argument("--runs", type=Path, default=Path("runs/ablation"), help="folder of checkpoints")
@@ -39,23 +38,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     complete = not options.only and options.stage == "main"
     if complete and not options.list:
         io.refuse_uncommitted(io.results_dir() / f"{design.name}.json")
-    found = read(folder)
+    found = read(folder, design)
     while jobs := next_jobs(design, chosen, found, options.stage):
         if options.list:
             print("\n".join(job.name for job in jobs))
             return 0
         for row in runs.run_all(jobs, design, folder, options.runs / design.name, options.workers):
             print(f"{row['job']:80s} {row['failed'] or format(row['angle'], '.2f')}", flush=True)
-        found = read(folder)
+        found = read(folder, design)
     print(f"{len(found)} runs in {folder}")
     if complete:
-        print(f"→ {write(design, found)}")
+        command = io.command_of(parser(), options, left_out=("rows",))
+        print(f"→ {write(design, found, command)}")
     return 0
 
 
-def read(folder: Path) -> list[dict]:
-    """The rows of all finished runs."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
+def read(folder: Path, design: Design) -> list[dict]:
+    """The rows of all finished runs; ValueError if one was made from something else than the design."""
+    return [runs.finished(path, design) for path in sorted(folder.glob("*.json"))]
 
 
 def next_jobs(design: Design, variants: Sequence[str], found: Sequence[dict], stage: str = "main") -> list:
@@ -69,20 +69,30 @@ def next_jobs(design: Design, variants: Sequence[str], found: Sequence[dict], st
     return sorted(jobs, key=lambda job: job.seed)  # a study that is broken off has every variant once
 
 
-def write(design: Design, found: Sequence[dict]) -> Path:
+def starts(design: Design) -> dict[tuple[str, str], float]:
+    """Angle of an answer that hears nothing, by people and what a variant aims at: the mean of the training clips."""
+    out = {}
+    for aim in sorted({variant.target for variant in design.variants.values()}):
+        mean = np.maximum(runs.clips(design.train, aim).mean_feature, 0)  # as `runs.predict` rectifies
+        for people in ("validation", "test"):
+            v_f = runs.clips(getattr(design, people)).v_f[:].astype(np.float32)
+            out[people, aim] = float(angle_deg(mean[None], v_f).mean())
+    return out
+
+
+def write(design: Design, found: Sequence[dict], command: str) -> Path:
     """Write ``results/<design>.json`` from the rows of all runs."""
-    source, validation = runs.clips(design.train), runs.clips(design.validation)
-    start = float(angle_deg(source.mean_feature[None], validation.v_f[:].astype(np.float32)).mean())
-    test = design.test
+    validation, test, seeds = design.validation, design.test, ", ".join(map(str, design.search.seeds))
     return io.write_record(
         design.name,
-        rows=outcome.rows(design, found, start),
-        command="s2f study fair-ablation",
+        rows=outcome.rows(design, found, starts(design)),
+        command=command,
         n=test.people,
-        seeds=sorted({row["seed"] for row in found}),
+        seeds=design.seeds,
         seconds=sum(row["duration"] for row in found),
         notes=(
-            f"{design.question} {design.cells} Settings were chosen on {design.validation.people} validation people of "
-            f"seed {design.validation.seed}; the main runs are scored on {test.people} people of seed {test.seed}."
+            f"{design.question} {design.cells} Settings were chosen with seeds {seeds} on {validation.people} "
+            f"validation people of seed {validation.seed}; the main runs are scored on {test.people} people of seed "
+            f"{test.seed}. {len(found)} runs."
         ),
     )
