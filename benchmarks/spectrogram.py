@@ -4,13 +4,17 @@
 
 Both make the same numbers from the same clips on the same cores in one run, taking turns, ours also on one core alone;
 the first calls, in which librosa loads and compiles, are not timed. Only ratios of one round are compared, and the
-machine's load before the run is kept with them. Writes results/spectrogram.json.
+machine's load before the run is kept with them. Then once more beside two programs that compute without end. Writes
+results/spectrogram.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -20,7 +24,7 @@ from s2f_lib import audio, io, people
 from s2f_lib.io import row
 from s2f_lib.people.speech import speak
 
-CLIPS, ROUNDS, BATCH = 32, 9, 16
+CLIPS, ROUNDS, BATCH, BUSY = 32, 9, 16, 2
 
 
 def main() -> None:
@@ -35,9 +39,13 @@ def main() -> None:
     linear, compressed = _errors(voices)
     per_core = _per_core(clips)
     ours, alone, theirs = _rates(clips, threads)
+    with _busy_loops(BUSY):
+        beside = _rates(clips, threads)
     rows = [
         _ratio(ours / theirs, against="librosa", per="machine"),
         _ratio(ours / alone, against="one core"),
+        _ratio(beside[0] / beside[2], against="librosa", per="machine", busy_loops=BUSY),
+        _ratio(beside[0] / beside[1], against="one core", busy_loops=BUSY),
         row("load", load),
         row("max_error", linear, against="numpy", compressed=False),
         row("max_error", compressed, against="numpy", compressed=True),
@@ -73,6 +81,18 @@ def _ratio(ratios: np.ndarray, **condition) -> dict:
     """A speed-up as the median over rounds, with their 10-90 % range."""
     low, high = np.quantile(ratios, (0.1, 0.9))
     return row("speedup", np.median(ratios), **condition) | {"low": low, "high": high}
+
+
+@contextlib.contextmanager
+def _busy_loops(number: int):
+    """So many programs beside this one that compute without end."""
+    running = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
 
 
 def _rates(clips: np.ndarray, threads: int) -> np.ndarray:

@@ -70,12 +70,13 @@ def fuzz(tmp_path):
     """``fuzz(data, suffix, read, refused)`` reads some hundred damaged copies of a file; see `damaged`.
 
     Each must be read, or refused by an exception of the class ``refused`` whose message names the file. Everything
-    else fails: another exception, a crash, more than ``seconds`` or ``megabytes``. A child process does the reading.
+    else fails: another exception, a crash, more than ``seconds`` of the processor or ``megabytes``. A child process
+    does the reading.
     """
     if not hasattr(os, "fork"):
         pytest.skip("needs fork, to outlive a reader that crashes")
 
-    def fuzz(data, suffix, read, refused, count=300, seed=0, seconds=10, megabytes=3000):
+    def fuzz(data, suffix, read, refused, count=120, seed=0, seconds=10, megabytes=3000):
         path, told = tmp_path / f"damaged{suffix}", tmp_path / "told"
         told.write_text("")
         done, bad = 0, []
@@ -116,7 +117,7 @@ def _read_damaged(data, path, told, read, refused, numbers, seed, seconds, megab
     with open(told, "a", buffering=1) as lines:
         for number in numbers:
             path.write_bytes(damaged(data, number, seed))
-            signal.alarm(seconds)  # nobody catches it: the process ends
+            signal.setitimer(signal.ITIMER_PROF, seconds)  # nobody catches it: the process ends
             try:
                 read(path)
                 line = "read"
@@ -124,5 +125,5 @@ def _read_damaged(data, path, told, read, refused, numbers, seed, seconds, megab
                 line = "refused" if path.name in str(error) else f"the file is not named in {str(error)[:100]!r}"
             except BaseException as error:
                 line = f"{type(error).__name__}: {str(error)[:100]!r}"
-            signal.alarm(0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             lines.write(line + "\n")

@@ -160,6 +160,20 @@ def test_two_threads_at_once_get_what_one_gets():
     assert all(map(torch.equal, together, known * 4))
 
 
+def test_threads_change_neither_the_numbers_nor_what_torch_may_use():
+    batch, before = torch.as_tensor(np.stack([speechlike(i, 32_000) for i in range(5)])), torch.get_num_threads()
+    known = audio.compressed_spectrogram(batch, seconds=None)
+    try:
+        torch.set_num_threads(3)
+        together = audio.compressed_spectrogram(batch, seconds=None)
+        with ThreadPoolExecutor(1) as pool:  # of a thread that begins afterwards
+            allowed = torch.get_num_threads(), pool.submit(torch.get_num_threads).result()
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(together, known)
+    assert allowed == (3, 3)
+
+
 class Spectrograms(torch.utils.data.Dataset):
     def __len__(self):
         return 4
@@ -172,7 +186,7 @@ class Spectrograms(torch.utils.data.Dataset):
 def test_a_forked_loader_gets_what_its_parent_gets():
     known = [Spectrograms()[i] for i in range(4)]  # so the parent has compiled and used its threads
     loader = torch.utils.data.DataLoader(
-        Spectrograms(), batch_size=None, num_workers=2, multiprocessing_context="fork", timeout=60
+        Spectrograms(), batch_size=None, num_workers=2, multiprocessing_context="fork", timeout=600
     )
     assert all(map(torch.equal, loader, known))
 

@@ -215,7 +215,7 @@ def test_of_two_processes_that_want_the_same_one_waits(tmp_path):
     both = [context.Process(target=ask, args=(tmp_path / "calls", results)) for _ in range(2)]
     for one in both:
         one.start()
-    assert [results.get(timeout=30) for _ in both] == [[0, 1, 2]] * 2
+    assert [results.get(timeout=600) for _ in both] == [[0, 1, 2]] * 2
     for one in both:
         one.join()
     assert (tmp_path / "calls").read_text() == "x"
@@ -241,7 +241,7 @@ def test_two_processes_fill_a_set_once_and_both_get_all_of_it(tmp_path):
     for one in both:
         one.start()
         time.sleep(0.15)
-    assert [results.get(timeout=30) for _ in both] == [list(range(10))] * 2
+    assert [results.get(timeout=600) for _ in both] == [list(range(10))] * 2
     for one in both:
         one.join()
 

@@ -1,9 +1,11 @@
-"""The compression ``sgn(x) |x| ** 0.3``, fast: by the bits of the float where numba is there, by the logarithm else."""
+"""What makes the spectrogram fast: ``sgn(x) |x| ** 0.3`` by the bits of the float, and threads that do not wait."""
 
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -53,3 +55,19 @@ def kernel() -> Callable[[np.ndarray, np.ndarray], None]:
         return njit(cache=True, fastmath=True, error_model="numpy", nogil=True)(compress)
     except (ImportError, RuntimeError):  # not there, or not for this numpy; or no folder to keep it in
         return with_torch
+
+
+@functools.cache
+def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    """Threads in which torch starts none; a forked process, which inherits no thread, gets its own."""
+    return ThreadPoolExecutor(threads, "spectrogram", torch.set_num_threads, (1,))
+
+
+def in_threads(work: Callable[[int], None], pieces: int) -> None:
+    """Call `work` once in each of the threads that torch may use, of which no more than there are pieces of work."""
+    allowed = torch.get_num_threads()
+    if min(allowed, pieces) <= 1:
+        work(0)
+        return
+    list(_pool(os.getpid(), allowed).map(work, range(min(allowed, pieces))))
+    torch.set_num_threads(allowed)  # what a thread of the pool sets also holds for threads that begin later

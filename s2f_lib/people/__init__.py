@@ -10,6 +10,7 @@ population costs nothing.
 
 from importlib import import_module
 
+from s2f_lib.config import SEEDS
 from s2f_lib.people.population import Person, Population, sample
 
 _FIRST_USED = {
@@ -21,7 +22,7 @@ _FIRST_USED = {
     "speak": "speech",
     "speak_many": "speech",
 }
-__all__ = ["Person", "Population", "sample", "vary", *_FIRST_USED]
+__all__ = ["SEEDS", "Person", "Population", "sample", "vary", *_FIRST_USED]
 
 
 def __getattr__(name: str):

@@ -60,7 +60,7 @@ class Host(http.server.BaseHTTPRequestHandler):
     def answer(self, body):
         name = self.path.strip("/")
         if name.startswith("stall"):
-            time.sleep(4)
+            time.sleep(12)
             return
         path = self.folder / name
         if name.startswith("html"):

