@@ -355,6 +355,28 @@ def again(r: Records) -> Judged:
     return Judged(ours, grade, f"constant guess {_percent(constant)}", _graded(False, abs(constant - 0.94) < 0.08))
 
 
+def hacker_news(r: Records) -> Judged:
+    """What a voice tells through anatomy (tract, lower face, jaw), and what through a shared way of speaking."""
+
+    def body(attribute: str, world: str) -> dict:
+        return r.row(ETHICS, "r", experiment="body", attribute=attribute, world=world)
+
+    def found(world: str, styled: str) -> tuple[str, str]:
+        face, jaw = body("lower face", world), body("jaw score", world)
+        style = r.row(ETHICS, "auc", experiment="style", world=styled)
+        names = (("lower face r", face), ("jaw r", jaw), ("glasses AUC", style))
+        text = ", ".join(
+            f"{name} {row['value']:.2f} {_span((row['low'], row['high']), digits=2)}" for name, row in names
+        )
+        above = [face["low"] > 0, jaw["low"] > 0, style["low"] > 0.5]
+        return text, _graded(all(above), any(above))
+
+    (ours, grade), (null, null_grade) = found("physiology", "style"), found("null", "physiology")
+    tract = body("tract length", "physiology")["value"]
+    text = f"read by the ridge baseline, sex and age taken out: the tract itself r {tract:.2f}; {ours}"
+    return Judged(text, grade, null, null_grade, LATER)
+
+
 def avspeech(r: Records) -> Judged:
     ours = "evaluation_avspeech"
     value = r.value(ours, "angle", experiment="similarity", predictor="voice", seconds=6)
