@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
         notes="bf16, channels last; peaks are those of a large bf16 product and a large copy on the same device. The "
         "counted floor: products at the matrix peak and fused passes over memory.",
     )
-    print(io.read_record(path).table.to_string())
+    print(io.read_record(path).select().to_string())
     print(f"→ {path}")
 
 

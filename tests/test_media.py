@@ -202,7 +202,7 @@ def test_asking_beyond_the_end_gives_what_is_there_or_an_error(tmp_path):
 
 @pytest.mark.parametrize(("start", "end"), [(-1, 1), (2, 2), (3, 1), (0, 10_000), (float("nan"), 1), (0, float("nan"))])
 def test_impossible_times_are_refused(tmp_path, start, end):
-    with pytest.raises(audio.AudioError, match=r"start < end.*at most 3600 s"):
+    with pytest.raises(audio.AudioError, match=r"start < end.*at most 3600 s|begin at 0 s or later"):
         audio.load(make_video(tmp_path / "x.mp4", seconds=1.0), start, end)
 
 

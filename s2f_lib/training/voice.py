@@ -216,11 +216,11 @@ class VoiceTrainer(Trainer):
         """Noise alone instead of some clips' magnitudes; their targets in the batch become those of the mean face."""
         generator = self._generator(1)
         rows = torch.rand(len(sound), generator=generator, device=self.device) < SPEECHLESS
-        sound = sound.clone()
+        sound = sound.float().clone()
         sound[rows] = degrade.noise_alone(int(rows.sum()), *sound.shape[1:], generator)
-        batch["v_f"][rows] = self.mean_feature
+        batch["v_f"][rows] = self.mean_feature.to(batch["v_f"])
         if self.loss.f_vgg is not None:
-            batch["logits"][rows] = self.loss.f_vgg(self.mean_feature)
+            batch["logits"][rows] = self.loss.f_vgg(self.mean_feature).to(batch["logits"])
         return sound
 
     def _generator(self, *purpose: int) -> torch.Generator:

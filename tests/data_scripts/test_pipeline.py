@@ -188,7 +188,7 @@ def test_a_second_call_does_nothing_twice(made, host, capsys):
 
 def test_other_settings_and_dry_runs_touch_nothing(made, tmp_path, host, capsys):
     assert command(crop_faces, made / "1", made / "2", "--size", "112") == 2
-    assert "with the settings" in capsys.readouterr().err
+    assert "holds something else" in capsys.readouterr().err
     for module, *arguments in (
         (download_avspeech, made / "list.csv", tmp_path / "x", "--address", host),
         (crop_faces, made / "1", tmp_path / "x"),

@@ -25,7 +25,7 @@ def test_no_placeholder_is_left_and_the_address_can_change_again(copy):
     text = {path: path.read_text(encoding="utf-8") for path in address.places(copy)}
     assert [path.name for path, content in text.items() if "OWNER/REPO" in content] == []
     pages = [path for path in changed if path.suffix == ".ipynb"]
-    assert len(pages) == 7
+    assert len(pages) == 8
     assert all("@ git+https://github.com/jane/speech2face" in text[path] for path in pages)
     site = yaml.safe_load(text[copy / "_config.yml"])
     assert site["repository"]["url"] == "https://github.com/jane/speech2face"
