@@ -12,6 +12,7 @@ from s2f_lib import io
 from s2f_lib.metrics.similarity import angle_deg
 from s2f_lib.studies.ablation import outcome, runs
 from s2f_lib.studies.ablation.design import Design, load
+from s2f_lib.training import validate
 
 
 def parser() -> argparse.ArgumentParser:
@@ -76,7 +77,8 @@ def starts(design: Design) -> dict[tuple[str, str], float]:
         mean = np.maximum(runs.clips(design.train, aim).mean_feature, 0)  # as `runs.predict` rectifies
         for people in ("validation", "test"):
             v_f = runs.clips(getattr(design, people)).v_f[:].astype(np.float32)
-            out[people, aim] = float(angle_deg(mean[None], v_f).mean())
+            start = validate.with_direction(np.broadcast_to(mean, v_f.shape), v_f)  # zeros point nowhere
+            out[people, aim] = float(angle_deg(start, v_f).mean())
     return out
 
 
