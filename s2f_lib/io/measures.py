@@ -27,7 +27,6 @@ MEASURES: dict[str, Measure] = {
     "angle_gap": Measure("deg", "largest difference of the angle between groups", "less"),
     "angle_from_average": Measure("deg", "angle to the average prediction"),
     "clip_angle": Measure("deg", "angle between the predictions of two clips"),
-    "target_angle": Measure("deg", "angle that counts as reached"),
     "cosine": Measure("", "cosine of two features"),
     "l2": Measure("", "Euclidean distance of two features", "less"),
     "spread": Measure("", "mean distance of features from their mean"),
@@ -86,7 +85,6 @@ MEASURES: dict[str, Measure] = {
     "verdicts": Measure("", "claims with this verdict"),
     # training
     "learning_rate": Measure("", "learning rate"),
-    "steps_to_target": Measure("", "steps of 32 clips to the target angle", "less"),
     "clips_to_angle": Measure("", "clips heard until a given angle", "less"),
     "angle_spread": Measure("deg", "spread of the angle over seeds where their mean reaches a given one", "less"),
     "rate_octaves": Measure("", "range of learning rates that work, in factors of two", "more"),
