@@ -308,7 +308,7 @@ def random_channel(magnitude: Tensor, generator: torch.Generator) -> Tensor:
     be abs(S) ** 2: the difference is small beside the range of levels, and it needs no ``pow``.
     """
     clips, frames, bins = magnitude.shape
-    hertz = torch.linspace(0, SAMPLE_RATE / 2, bins)
+    hertz = torch.linspace(0, SAMPLE_RATE / 2, bins, device=generator.device)
     uniform = lambda low, high: _uniform(clips, (low, high), generator)  # noqa: E731
     chosen = lambda share: uniform(0, 1) < share  # noqa: E731
     edge = lambda at: torch.sigmoid((hertz - at) / 60) + 1e-3  # noqa: E731
@@ -337,7 +337,7 @@ def random_channel(magnitude: Tensor, generator: torch.Generator) -> Tensor:
 
 def noise_alone(clips: int, frames: int, bins: int, generator: torch.Generator) -> Tensor:
     """Compressed magnitudes (B, T, F) of noises of random colours, in which nobody speaks."""
-    hertz = torch.linspace(0, SAMPLE_RATE / 2, bins)
+    hertz = torch.linspace(0, SAMPLE_RATE / 2, bins, device=generator.device)
     slope_db = -_uniform(clips, (-3, 12), generator) * torch.log2(hertz.clamp_min(50) / 1000)
     return _noise_cells(clips, frames, bins, generator) * _compressed(slope_db)[:, None]
 
@@ -345,8 +345,8 @@ def noise_alone(clips: int, frames: int, bins: int, generator: torch.Generator) 
 def _curves(clips: int, hertz: Tensor, generator: torch.Generator) -> Tensor:
     """Smooth random equalisers over the ear's scale, (B, F) dB."""
     place = torch.log1p(hertz / 700) / math.log1p(SAMPLE_RATE / 2 / 700)
-    waves = torch.cos(math.pi * torch.arange(1, EQUALISER_WAVES + 1)[:, None] * place)
-    return EQUALISER_DB * torch.randn((clips, EQUALISER_WAVES), generator=generator) @ waves
+    waves = torch.cos(math.pi * torch.arange(1, EQUALISER_WAVES + 1, device=place.device)[:, None] * place)
+    return EQUALISER_DB * torch.randn((clips, EQUALISER_WAVES), generator=generator, device=generator.device) @ waves
 
 
 def _compressed(db: Tensor) -> Tensor:
@@ -357,7 +357,7 @@ def _compressed(db: Tensor) -> Tensor:
 def _noise_cells(clips: int, frames: int, bins: int, generator: torch.Generator) -> Tensor:
     """Compressed magnitudes of white noise of unit power, (B, T, F): overlapping stretches of one long noise."""
     step = 16
-    parts = torch.randn((2, frames + step * clips, bins), generator=generator)
+    parts = torch.randn((2, frames + step * clips, bins), generator=generator, device=generator.device)
     cells = (parts.square().sum(dim=0) / 2).pow(POWER / 2)
     return cells.unfold(0, frames, step)[:clips].transpose(1, 2)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -119,7 +120,11 @@ class VoiceTrainer(Trainer):
             self.encoder.compile_network()
         super().__init__(self.encoder, config, folder, getattr(self.source, "about", {}), device)
         self.loss = loss.to(self.device)
-        self.mean_feature = torch.from_numpy(self.source.mean_feature).to(self.device)
+
+    @cached_property
+    def mean_feature(self) -> Tensor:
+        """The answer to a clip in which nobody speaks, (D,)."""
+        return torch.from_numpy(self.source.mean_feature).to(self.device)
 
     def begin(self) -> None:
         """Note by which command the run was started, and from which weights."""
@@ -197,6 +202,8 @@ class VoiceTrainer(Trainer):
         names, sound = set(self.config.augment), batch["waveform"]
         if not names:
             return sound
+        if sound.dim() == 3 and (lost := names - {"channel", "no_speech"}):
+            raise ValueError(f"{', '.join(sorted(lost))} cannot be heard in kept magnitudes; train from the sound")
         generator = self._generator()
         if sound.dim() == 2:
             if not sound.is_floating_point():
