@@ -161,7 +161,8 @@ def prefetch(batches: Iterator[Batch], ahead: int = 4, pin: bool = False) -> Ite
         except BaseException as error:  # handed over to the reader, which raises it
             put(error)
 
-    threading.Thread(target=work, daemon=True, name="s2f-prefetch").start()
+    worker = threading.Thread(target=work, daemon=True, name="s2f-prefetch")
+    worker.start()
     try:
         while not isinstance(item := ready.get(), BaseException):
             yield item
@@ -169,3 +170,4 @@ def prefetch(batches: Iterator[Batch], ahead: int = 4, pin: bool = False) -> Ite
             raise item
     finally:
         closed.set()
+        worker.join()  # a thread that is still inside torch when the interpreter ends aborts the process

@@ -191,7 +191,6 @@ def test_ctrl_c_says_what_is_kept_and_the_same_command_goes_on(tmp_path):
     step = checkpoint.load(tmp_path / "run")["step"]
     assert f"keeps step {step}; the same command goes on from there" in said[-1]
     ending = [*command, "--set", f"max_steps={step + 1}", "--set", "schedule=constant"]
-    done = subprocess.run(
-        ending, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1000, check=True
-    )
+    done = subprocess.run(ending, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=1000)
+    assert done.returncode == 0, done.stderr
     assert f"for {step + 1} steps" in done.stdout
