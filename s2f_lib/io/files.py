@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import functools
 import hashlib
@@ -24,6 +25,7 @@ __all__ = [
     "explain",
     "locked",
     "once",
+    "read_table",
     "sha256",
 ]
 
@@ -199,6 +201,12 @@ def sha256(path: str | Path) -> str:
     """SHA-256 of a file of any size as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_table(path: str | Path) -> list[dict[str, str]]:
+    """Rows of a CSV file with a header: {column: text}."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def differences(found: dict, wanted: dict) -> str:

@@ -213,7 +213,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
     row = {key: value for key, value in row.items() if (value is not None and value == value) or key == "value"}
     measure = row.pop("measure", None)
     if measure not in MEASURES:
-        raise ValueError(f"unknown measure {measure!r}; s2f_lib/io/measures.py lists all, with unit and words")
+        raise ValueError(f"unknown measure {measure!r}; s2f_lib/io/data/measures.csv lists all, with unit and words")
     numbers = {key: _number(row.pop(key), f"{key} of {measure!r}") for key in NUMBERS if key in row}
     if "value" not in numbers or ("low" in numbers) != ("high" in numbers):
         raise ValueError(f"a row has a value and both ends of its interval or none, got {measure} {row} {numbers}")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from s2f_lib.people.habits import Habits
-from s2f_lib.people.phones import BURST_LEVEL, NEUTRAL, PLACES, REFERENCE_VTL
+from s2f_lib.people.phones import NEUTRAL, NOISES, PLACES, REFERENCE_VTL
 from s2f_lib.people.score import REST, Segment, segments
 
 FRAME = 0.005  # s
@@ -147,7 +147,7 @@ def _excite(track: dict, where: slice, segment: Segment, habits: Habits) -> None
 def _friction(segment: Segment, frames: int) -> np.ndarray:
     """Strength of a noise: a burst is short and even, a fricative swells and fades."""
     if segment.kind == "burst":
-        return np.full(frames, 1.4 * BURST_LEVEL.get(segment.place, 0.8))
+        return np.full(frames, 1.4 * NOISES[segment.place].burst)
     hump = 0.3 + 0.8 * np.sin(np.pi * (np.arange(frames) + 0.5) / frames)
     return hump * (1.0 if segment.kind == "fricative" else 0.45)
 
