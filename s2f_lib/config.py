@@ -25,8 +25,6 @@ from typing import Any, TypeVar
 
 from s2f_lib import io
 
-__all__ = ["SEEDS", "from_dict", "load", "preset", "presets", "save", "to_dict"]
-
 Settings = TypeVar("Settings")
 
 PRESETS = Path(__file__).resolve().parent / "presets"  # one folder per kind of settings

@@ -16,8 +16,6 @@ from typing import Any
 
 from s2f_lib import io
 
-__all__ = ["COLUMNS", "FIELDS", "WEIGHTS", "available", "check_entry", "describe", "find", "load", "write_entry"]
-
 WEIGHTS = Path(__file__).resolve().parent / "weights"  # entries and the small weights that are shipped
 COLUMNS = (
     *("name", "kind", "size_mb", "licence", "source", "sha256"),

@@ -19,25 +19,6 @@ from torch import Tensor
 from s2f_lib.audio._fast import POWER
 from s2f_lib.audio.clip import CLIP_SECONDS, SAMPLE_RATE
 
-__all__ = [
-    "Corruption",
-    "codec",
-    "first_seconds",
-    "mask_bands",
-    "noise",
-    "noise_alone",
-    "pitch_shift",
-    "random_channel",
-    "random_noise",
-    "random_room",
-    "room",
-    "standard_set",
-    "telephone",
-    "truncate",
-    "whisper",
-    "without_speech",
-]
-
 EPS = 1e-12  # below this a power is silence
 RT60 = 0.6  # s, of the room to test with
 LONGEST_LAG = 4000  # samples that a codec may delay

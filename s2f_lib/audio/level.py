@@ -16,8 +16,6 @@ import numpy as np
 from s2f_lib.audio.clip import CLIP_SECONDS, SAMPLE_RATE, AudioError, fit_to_clip, to_mono
 from s2f_lib.audio.recording import blocks, read
 
-__all__ = ["NoSpeech", "Speech", "leveled", "load_speech"]
-
 PIECE = 0.05  # s
 SHORTEST = 0.5  # s; less is a click, and no speech
 BAND = (100.0, 4000.0)  # Hz

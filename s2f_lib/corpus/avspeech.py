@@ -20,8 +20,6 @@ from s2f_lib.corpus.manifest import Row, new, safe_name, unique
 from s2f_lib.corpus.remote import RemoteFile, reason_of_status
 from s2f_lib.corpus.steps import Lost, Step, attempt, short
 
-__all__ = ["BYTES_PER_SECOND", "VideoList", "by_video", "download_step", "read_list"]
-
 ADDRESS = "https://www.youtube.com/watch?v={video_id}"
 FORMAT = "b[height<=480][ext=mp4]/bv*[height<=480][ext=mp4]+ba[ext=m4a]/b[height<=480]/b"  # 480p is plenty for 224 px
 BYTES_PER_SECOND = 100_000  # of a 480p video, for the estimate; about 0.8 Mbit/s

@@ -12,8 +12,6 @@ from s2f_lib.corpus.manifest import Row
 from s2f_lib.corpus.shards import decode, write_shard
 from s2f_lib.corpus.steps import inside
 
-__all__ = ["CLIPS_PER_SHARD", "build", "finish"]
-
 CLIPS_PER_SHARD = 1000  # about 150 MB
 FILES = {
     "flac": "pairs/{}.flac",

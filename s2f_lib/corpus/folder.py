@@ -17,8 +17,6 @@ from s2f_lib.corpus import manifest, splits, storage
 if TYPE_CHECKING:  # torch and the rest are loaded when a corpus is read, not when the package is imported
     from s2f_lib.corpus.stream import ShardSource
 
-__all__ = ["Corpus", "open"]
-
 DEFAULT = {"people": 60, "world": "physiology", "seed": 0, "pictures": 2, "clips": 2, "size": 96}  # "synthetic"
 
 

@@ -15,8 +15,6 @@ from collections.abc import Mapping
 from s2f_lib.corpus.steps import Lost
 from s2f_lib.io import DownloadError, Interrupted, read_head
 
-__all__ = ["RemoteFile", "reason_of_status"]
-
 BLOCK = 1 << 18  # bytes that are kept together
 KEPT = 128  # blocks
 CHUNK = 8 << 20  # bytes of one request; some hosts slow down those who ask for more

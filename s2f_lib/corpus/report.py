@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["ORDER", "funnel", "needed", "survival"]
-
 ORDER = ("listed", "download_avspeech", "crop_faces", "extract_features")
 
 

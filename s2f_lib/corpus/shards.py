@@ -23,8 +23,6 @@ from s2f_lib.audio import SAMPLE_RATE
 from s2f_lib.corpus import storage
 from s2f_lib.corpus.manifest import safe_name
 
-__all__ = ["Shard", "ShardError", "decode", "encode", "read_samples", "write_shard"]
-
 MAX_MEMBER = 64 << 20  # bytes of one member; more is refused
 BLOCK = 512  # bytes of a tar file
 

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping
 
 from s2f_lib.corpus import storage
 
-__all__ = ["FRACTIONS", "SPLITS", "check", "load", "make", "save"]
-
 SPLITS = ("train", "validation", "test")
 FRACTIONS = (0.8, 0.1, 0.1)
 

@@ -24,8 +24,6 @@ from s2f_lib.audio import AudioError
 from s2f_lib.corpus import manifest, storage, workers
 from s2f_lib.corpus.manifest import Row
 
-__all__ = ["Lost", "Step", "Stopped", "attempt", "inside", "run"]
-
 FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE)
 AGAIN = ("waiting", "failed")  # tried again by the next call
 HOST = "host "  # begins reasons that pass; older journals call such clips "skipped"

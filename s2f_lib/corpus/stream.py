@@ -11,8 +11,6 @@ from s2f_lib.audio import SAMPLE_RATE
 from s2f_lib.corpus import storage
 from s2f_lib.corpus.shards import Shard, ShardError
 
-__all__ = ["ShardSource"]
-
 OPEN_SHARDS = 16  # kept open at a time
 MEAN_CLIPS = 4096  # read for the mean feature, from at most OPEN_SHARDS shards
 

@@ -13,8 +13,6 @@ import numpy as np
 from s2f_lib import config
 from s2f_lib.corpus import build, manifest, shards, splits, storage, workers
 
-__all__ = ["SyntheticConfig", "make", "plan"]
-
 PEOPLE_PER_SHARD = 16
 ABOUT = {"kind": "synthetic", "about": "computer-made people; no picture or voice identifies anybody"}
 SAID = "train speakers say other sentences than validation and test speakers"

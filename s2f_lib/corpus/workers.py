@@ -15,8 +15,6 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-__all__ = ["WorkerDied", "run"]
-
 AHEAD = 4  # tasks per worker of Dask that wait in a queue; bounds the memory
 ATTEMPTS = 3  # of a Dask task whose worker died
 

@@ -17,8 +17,6 @@ from s2f_lib.faces.detection import Box, aligned, detect
 from s2f_lib.faces.models import onnx_session
 from s2f_lib.faces.recogniser import check_images
 
-__all__ = ["GROUPS", "SEXES", "AttributeNet", "Attributes", "PhotoLabel", "label_photo", "load_attributes"]
-
 SEXES = ("female", "male")
 GROUPS = ("A", "B", "C", "D")  # the invented groups of the synthetic people
 PHOTO_MEAN = np.array([122.781998, 117.000999, 104.297997], np.float32)  # RGB, of the packaged networks

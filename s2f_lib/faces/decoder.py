@@ -22,11 +22,6 @@ from s2f_lib import io
 from s2f_lib.faces.recogniser import to_tensor
 from s2f_lib.faces.warp import warp
 
-__all__ = [
-    *("WARP_POINTS", "Decoded", "DecoderShape", "FaceDecoder"),
-    *("decode", "load_decoder", "texture_error", "to_mean_shape"),
-]
-
 LANDMARKS = 68
 # Points that steer the warp. The lower edge of the mouth opening (65-67) lies on its upper edge when a mouth is shut,
 # as in every canonical picture; two control points at one place would have no spline through them.

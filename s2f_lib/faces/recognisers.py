@@ -8,8 +8,6 @@ from s2f_lib import io
 from s2f_lib.faces.recogniser import FaceRecogniser
 from s2f_lib.faces.vgg import MEAN_RGB, VGGFace, VGGRecogniser, VGGShape, build
 
-__all__ = ["load_dlib", "load_synthetic_vgg", "load_vgg_face", "synthetic_vgg"]
-
 SYNTHETIC_MEAN, SYNTHETIC_SCALE = 127.5, 64.0  # of pixels in 0-255, all three colours alike
 
 

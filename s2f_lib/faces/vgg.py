@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 from s2f_lib.faces.recogniser import FaceFeatures, FaceRecogniser
 
-__all__ = ["FULL", "KEYS", "LAYERS", "MEAN_RGB", "VGGFace", "VGGRecogniser", "VGGShape", "build"]
-
 CONVS_PER_BLOCK = (2, 2, 3, 3, 3)  # VGG-16, configuration D of Simonyan & Zisserman (2015)
 MEAN_RGB = (129.186279296875, 104.76238250732422, 93.59396362304688)  # mean colour of the training pictures, 0-255
 CONVS = tuple(f"conv{b + 1}_{i + 1}" for b, count in enumerate(CONVS_PER_BLOCK) for i in range(count))

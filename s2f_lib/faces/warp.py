@@ -12,8 +12,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["border_points", "evaluate_spline", "fit_spline", "sampling_grid", "warp"]
-
 EPS = 1e-12  # added to squared distances, so that the logarithm and its gradient stay finite at a control point
 STRIDE = 4  # pixels between the points where the spline is evaluated; the map is smooth, so the rest is interpolated
 

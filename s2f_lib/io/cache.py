@@ -22,8 +22,6 @@ import numpy as np
 
 from s2f_lib.io import files
 
-__all__ = ["StaleCache", "array", "arrays", "grow", "location", "of_file", "several"]
-
 UNREADABLE = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile)  # what a damaged .npy or .npz raises
 
 

@@ -16,19 +16,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TypeVar
 
-__all__ = [
-    "BusyError",
-    "atomic_path",
-    "atomic_write",
-    "cache_dir",
-    "differences",
-    "explain",
-    "locked",
-    "once",
-    "read_table",
-    "sha256",
-]
-
 T = TypeVar("T")
 _swept: set[Path] = set()  # folders from which this process has taken what killed writers left
 _held: set[IO] = set()  # lock files of this process; a forked child closes its copies, so that it holds none of them

@@ -13,8 +13,6 @@ from typing import NamedTuple
 
 from s2f_lib.io.files import read_table
 
-__all__ = ["MEASURES", "Measure"]
-
 
 class Measure(NamedTuple):
     """Unit ("" for a plain number), words for a table, and "more" or "less" for what is better ("" for neither)."""

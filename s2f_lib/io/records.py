@@ -24,19 +24,6 @@ from s2f_lib.io.measures import MEASURES
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "Record",
-    "command_of",
-    "current_commit",
-    "describe_cpu",
-    "read_record",
-    "refuse_uncommitted",
-    "result_file",
-    "results_dir",
-    "row",
-    "write_record",
-]
-
 ROOT = Path(__file__).resolve().parents[2]  # the repository, when the library runs from a clone
 CHANGED = "+changes"  # ends the commit of a tree at work
 NUMBERS = ("value", "low", "high", "sd", "n")  # columns of a row that are no condition, in this order

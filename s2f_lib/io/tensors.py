@@ -11,8 +11,6 @@ from s2f_lib.io.files import atomic_write
 if TYPE_CHECKING:  # torch is loaded where tensors are read, not where a file is moved
     from torch import Tensor
 
-__all__ = ["WeightFileError", "read_tensors", "write_tensors"]
-
 SHAPE_KEYS = ("shape", "config")  # "config" in the files of voice encoders
 
 

@@ -17,5 +17,3 @@ from s2f_lib.people.accessories.wear import (
     of_picture,
     put_on,
 )
-
-__all__ = ["ACCESSORIES", "ANY", "GLASSES", "KINDS", "SHARES", "Accessories", "check", "of_picture", "put_on"]
