@@ -112,16 +112,7 @@ def _moles(rng: np.random.Generator, melanin: float) -> np.ndarray:
 
 
 def appearance(person) -> Appearance:
-    """The usual look of a person; depends on nothing but the person.
-
-    Parameters
-    ----------
-    person : population.Person
-
-    Returns
-    -------
-    Appearance
-    """
+    """The usual look of a person; depends on nothing but the person."""
     rng = random_stream(person, LOOK_STREAM)
     u, z = rng.random(40), rng.standard_normal(24)
     male = person.sex == "male"
@@ -181,15 +172,7 @@ def _beard_shadow(person, beard: str, u: float) -> float:
 def picture_appearance(person, usual: Appearance, rng: np.random.Generator, restyle: float | None = None) -> Appearance:
     """The look in one wild picture: make-up and stubble of the day, sometimes another hair style.
 
-    Parameters
-    ----------
-    person : population.Person
-    usual : Appearance
-        From `appearance`.
-    rng : np.random.Generator
-        The stream of the picture.
-    restyle : float, optional
-        Chance of another hair style than usual; by default `RESTYLE`.
+    `rng` is the stream of the picture, `restyle` the chance of another hair style than usual, by default `RESTYLE`.
     """
     restyle = RESTYLE[person.sex] if restyle is None else restyle
     u = rng.random(9)

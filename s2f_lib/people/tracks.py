@@ -57,15 +57,7 @@ def smooth(track: np.ndarray, ms: float, weight: np.ndarray | None = None) -> np
 
 
 def articulate(chosen: list[dict], voice: dict, habits: Habits, rng: np.random.Generator) -> Tracks:
-    """Control tracks of some sentences said one after the other by this person.
-
-    Parameters
-    ----------
-    chosen : list of dict
-        Scores: ``phones`` [(IPA, ms), ...] and ``semitones`` every 20 ms.
-    voice : dict
-        Uses ``rate`` and ``coart``.
-    """
+    """Control tracks of some sentences (see `score.choose`) said one after the other by this person."""
     timeline, melody, loudness = [Segment("silence", REST)], [np.zeros(round(REST / FRAME))], []
     loudness.append(np.zeros(len(melody[0])))
     for score in chosen:

@@ -37,15 +37,7 @@ class Crown:
 
 
 def crown(vertices: np.ndarray, front: float, back: float) -> Crown:
-    """Lay the rim of a hat on a head.
-
-    Parameters
-    ----------
-    vertices : (N, 3)
-        The head in its own frame.
-    front, back : float
-        Height of the rim above the eyes, on the forehead and at the nape.
-    """
+    """Lay the rim of a hat on a head (N, 3): `front` and `back` decimetres above the eyes at forehead and nape."""
     skull = vertices[_skull()]
     forehead = skull[:, 2][np.abs(skull[:, 1] - front) < 0.15].max()
     nape = skull[:, 2][np.abs(skull[:, 1] - back) < 0.15].min()
