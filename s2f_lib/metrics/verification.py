@@ -7,7 +7,7 @@ informative the scores are (0 perfect, 1 no information).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 
@@ -114,19 +114,11 @@ def equal_error_rate(same: np.ndarray, different: np.ndarray) -> float:
     return float(miss[i - 1] + weight * (miss[i] - miss[i - 1]))
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """Scores to natural-log likelihood ratios: ``slope * score + offset``."""
+def calibrate(same: np.ndarray, different: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Scores to natural-log likelihood ratios: a line, fitted on training scores by logistic regression.
 
-    slope: float
-    offset: float
-
-    def __call__(self, scores: np.ndarray) -> np.ndarray:
-        return self.slope * np.asarray(scores, float) + self.offset
-
-
-def calibrate(same: np.ndarray, different: np.ndarray) -> Calibration:
-    """Fit a calibration on training scores by logistic regression with the prior taken out."""
+    The prior is taken out.
+    """
     from sklearn.linear_model import LogisticRegression
 
     same, different = checks.column(same, "same"), checks.column(different, "different")
@@ -134,7 +126,8 @@ def calibrate(same: np.ndarray, different: np.ndarray) -> Calibration:
     y = np.r_[np.ones(len(same)), np.zeros(len(different))]
     scale = x.std() or 1.0
     model = LogisticRegression(C=1e4, class_weight="balanced").fit(x / scale, y)
-    return Calibration(float(model.coef_[0, 0] / scale), float(model.intercept_[0]))
+    slope, offset = float(model.coef_[0, 0] / scale), float(model.intercept_[0])
+    return lambda scores: slope * np.asarray(scores, float) + offset
 
 
 def pair_scores(v_s: np.ndarray, v_f: np.ndarray, groups: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
