@@ -114,13 +114,9 @@ def _info(path: storage.Location) -> dict:
 
 
 def open(name: str | Path) -> Corpus:
-    """Open a corpus.
+    """Open a corpus by its folder or address.
 
-    Parameters
-    ----------
-    name : str or Path
-        Folder or address of a corpus, or "synthetic": a small one (60 people), made in the cache folder on first use
-        (about a minute) and found there afterwards.
+    "synthetic" is a small one (60 people), made in the cache folder on first use (about a minute).
     """
     if str(name) != "synthetic":
         return Corpus(name)

@@ -31,20 +31,9 @@ def reason_of_status(status: int) -> str:
 
 
 class RemoteFile:
-    """A file at an address, for readers that seek.
+    """A file at an address, for readers that seek; yt-dlp's client asks, with its cookies and the host's headers.
 
-    Parameters
-    ----------
-    client : yt_dlp.YoutubeDL
-        Makes the requests, with its cookies.
-    url : str
-    headers : mapping
-        Those the host wants for this address.
-
-    Raises
-    ------
-    Lost
-        From `read`: the host refuses, stalls, or its answer is not the one that was asked for.
+    `read` raises `Lost` where the host refuses, stalls, or its answer is not the one that was asked for.
     """
 
     def __init__(self, client, url: str, headers: Mapping[str, str]):

@@ -68,19 +68,7 @@ def read_samples(
 
 
 class Shard:
-    """Random access to the samples of a shard.
-
-    Parameters
-    ----------
-    path : str, Path or Address
-        The tar file; one at an address is fetched first.
-    sha256 : str, optional
-        Checksum that it must have.
-
-    Attributes
-    ----------
-    keys : list of str
-        Of the samples, in the order of the file.
+    """Random access to the samples of a shard, a tar file whose `keys` are in its order; from an address it is fetched.
 
     Raises
     ------

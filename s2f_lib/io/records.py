@@ -64,21 +64,15 @@ class Record:
     notes: str = ""
 
     def select(self, **conditions: Any) -> pd.DataFrame:
-        """Rows that meet every condition (pandas.DataFrame), in the order of the record, without empty columns.
-
-        A condition is a value, a list of allowed values, or None for "this column does not apply".
-        """
+        """Rows that meet every condition (pandas.DataFrame), see `matching`; without empty columns."""
         import pandas as pd
 
         return pd.DataFrame(self.matching(**conditions))
 
     def matching(self, **conditions: Any) -> list[dict[str, Any]]:
-        """The same as plain dicts."""
-
-        def meets(row: dict, name: str, wanted: Any) -> bool:
-            return row.get(name) in wanted if isinstance(wanted, (list, tuple)) else row.get(name) == wanted
-
-        return [row for row in self.rows if all(meets(row, *condition) for condition in conditions.items())]
+        """Rows that meet every condition: a value, a list of allowed ones, or None for "this column does not apply"."""
+        allowed = {name: want if isinstance(want, (list, tuple)) else (want,) for name, want in conditions.items()}
+        return [row for row in self.rows if all(row.get(name) in wanted for name, wanted in allowed.items())]
 
     def row(self, measure: str, **conditions: Any) -> dict[str, Any]:
         """The one row of a measure under these conditions; KeyError where there is none, or more than one."""
@@ -107,10 +101,9 @@ def row(measure: str, value: Any, **conditions: Any) -> dict[str, Any]:
     >>> row("angle", 61.4, predictor="voice", seconds=6)
     {'measure': 'angle', 'predictor': 'voice', 'seconds': 6, 'value': 61.4}
     """
-    found = {"measure": measure, **conditions}
-    if hasattr(value, "estimate"):
-        return found | {"value": value.estimate, "low": value.low, "high": value.high}
-    return found | {"value": value}
+    bare = not hasattr(value, "estimate")
+    numbers = {"value": value} if bare else {"value": value.estimate, "low": value.low, "high": value.high}
+    return {"measure": measure, **conditions, **numbers}
 
 
 def write_record(
@@ -141,7 +134,6 @@ def write_record(
     seconds : float
         How long the command took.
     seeds : sequence of int
-        Random seeds used.
     device : str, optional
         What it ran on; by default a description of this CPU.
     notes : str
@@ -156,10 +148,6 @@ def write_record(
     ValueError
         Unknown measure, number that is not finite, interval upside down, two rows under one condition, an empty field;
         or the clone has uncommitted changes and the record would be one of its own, see `refuse_uncommitted`.
-
-    See Also
-    --------
-    read_record, refuse_uncommitted, s2f_lib.io.measures.MEASURES
     """
     path = _path(target)
     name, rows = path.stem if path == Path(target) else str(target), [_row(row) for row in rows]
