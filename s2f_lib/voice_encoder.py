@@ -84,18 +84,9 @@ class LayerShape(NamedTuple):
 
 
 def layer_walk(encoder: EncoderConfig, frames: int = 598) -> list[LayerShape]:
-    """Follow the shape of one clip through the network, by arithmetic alone.
+    """Follow the shape of one clip (598 frames for 6 s, 298 for 3 s) through the network, by arithmetic alone.
 
-    Parameters
-    ----------
-    encoder : EncoderConfig
-    frames : int
-        Length of the spectrogram; 598 for 6 s, 298 for 3 s.
-
-    Returns
-    -------
-    list of LayerShape
-        From the input to the average over time. Nothing is padded, so each layer loses ``kernel - 1``.
+    Goes from the input to the average over time. Nothing is padded, so each layer loses ``kernel - 1``.
 
     Raises
     ------
@@ -260,17 +251,9 @@ def rectifier_filters_(conv: nn.Conv2d, noise: float = 0.1) -> None:
     In the paper's input the sign of the real and of the imaginary part changes from frame to frame with the phase.
     A random 4x4 filter adds such cells up and its ReLU sees mostly noise; a filter on a single cell with
     weight +1 or -1 rectifies that cell, and the next layer can add the four rectified parts to something like
-    the magnitude. The filters go through the signs, then the parts, then the cells of the kernel, frequency first.
+    the magnitude. The filters go through the signs, then the parts, then the cells of the kernel, frequency first. The
+    share `noise` of the usual random start stays, so that equal filters can part.
 
-    Parameters
-    ----------
-    conv : nn.Conv2d
-        The first convolution, (out, in, time, frequency).
-    noise : float
-        Share of the usual random start that stays, so that equal filters can part.
-
-    Notes
-    -----
     Ours, not the paper's: only the starting point of narrow presets, the network is the same.
     """
     out, parts, kt, kf = conv.weight.shape

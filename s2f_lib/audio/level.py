@@ -95,13 +95,6 @@ def load_speech(path: str | Path, start: float | None = None) -> Speech:
 def leveled(waveform: np.ndarray, name: str = "the recording") -> tuple[np.ndarray, float]:
     """Speech (samples,) at 16 kHz at the usual level, and the level it had (dB of full scale).
 
-    Parameters
-    ----------
-    waveform : np.ndarray, shape (samples,)
-        In [-1, 1].
-    name : str
-        For the message.
-
     Raises
     ------
     NoSpeech

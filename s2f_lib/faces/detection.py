@@ -123,23 +123,10 @@ def choose_face(
 
 
 def crop(image: np.ndarray, box: Box, *, margin: float = 0.4, size: int = 224) -> np.ndarray:
-    """Cut a square around a face and resize it.
+    """Cut a square around a face and resize it: uint8 (H, W, 3) -> (size, size, 3).
 
-    Parameters
-    ----------
-    image : np.ndarray, shape (H, W, 3), uint8
-    box : Box
-        As `detect` gives it.
-    margin : float
-        Added on each side, as a share of the box. dlib's box reaches from the brows to the chin; 0.4 adds the hair and
-        the ears. The paper states no margin.
-    size : int
-        Height and width of the result, in pixels.
-
-    Returns
-    -------
-    np.ndarray, shape (size, size, 3), uint8
-        What lies outside of the picture is filled with its edge.
+    The margin is added on each side, as a share of the box: dlib's reaches from the brows to the chin, and 0.4 adds the
+    hair and the ears. The paper states none. What lies outside of the picture is filled with its edge.
     """
     from PIL import Image
 
