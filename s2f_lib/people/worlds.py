@@ -57,7 +57,7 @@ def get(world: str | World) -> World:
         return world
     if not isinstance(world, str) or world not in WORLDS:
         known = f"wanted one name or a World of your own; known worlds: {', '.join(WORLDS)}"
-        raise ValueError(f"unknown world {world!r}; {known}")
+        raise ValueError(f"world is {world!r}; {known}")
     return WORLDS[world]
 
 
