@@ -16,7 +16,7 @@ import numpy as np
 from s2f_lib.audio.clip import CLIP_SECONDS, SAMPLE_RATE, AudioError, fit_to_clip, to_mono
 from s2f_lib.audio.recording import blocks, read
 
-__all__ = ["NoSpeech", "Speech", "leveled", "load_speech"]
+__all__ = ["NoSpeech", "Speech", "is_steady", "leveled", "load_speech"]
 
 PIECE = 0.05  # s
 SHORTEST = 0.5  # s; less is a click, and no speech
@@ -80,7 +80,7 @@ def load_speech(path: str | Path, start: float | None = None) -> Speech:
     sound, level = leveled(waveform, path.name)
     if end - first < SHORTEST:
         raise NoSpeech("too short", f"{path.name} holds {end - first:.2f} s of sound; {SHORTEST} s are needed")
-    if _steady(waveform):
+    if is_steady(waveform):
         raise NoSpeech("no speech", f"{path.name} holds no speech but a steady noise, at {level:.0f} dB of full scale")
     notes = []
     if first > 0:
@@ -160,8 +160,8 @@ def _loudest_start(levels: np.ndarray) -> float:
     return int(np.argmax(np.round(totals, 6))) * PIECE
 
 
-def _steady(waveform: np.ndarray) -> bool:
-    """Whether a sound neither comes and goes nor has a period, like a hiss."""
+def is_steady(waveform: np.ndarray) -> bool:
+    """Whether a sound (samples,) at 16 kHz neither comes and goes nor has a period, like a hiss."""
     levels = _piece_levels(waveform, SAMPLE_RATE)
     whole = levels[: len(waveform) // round(PIECE * SAMPLE_RATE)]
     if len(whole) < 10 or np.ptp(np.percentile(whole, (10, 90))) > 2 * STEADY_DB:
