@@ -16,7 +16,6 @@ import torch
 
 from s2f_lib import io
 from s2f_lib.published import speaker_encoder
-from s2f_lib.published.voices import voice_feature
 from s2f_lib.training import PeopleSet, synthetic, validate
 from s2f_lib.training.publish import publish, refuse_uncommitted
 
@@ -31,9 +30,10 @@ def features(which: PeopleSet) -> np.ndarray:
 
     def compute() -> np.ndarray:
         clips = synthetic.voices(which)
-        return np.array([voice_feature(clip / np.float32(32_768)) for clip in tqdm(clips, desc="speaker features")])
+        scaled = (clip / np.float32(32_768) for clip in tqdm(clips, desc="speaker features"))
+        return np.array([speaker_encoder.level_feature(clip) for clip in scaled])
 
-    return io.cache.array("speaker-features", [str(synthetic.voices_key(which)), which.people], compute)
+    return io.cache.array("level-speaker-features", [str(synthetic.voices_key(which)), which.people], compute)
 
 
 def fit(feature: np.ndarray, v_f: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ repeated), Hann window of 25 ms, hop of 10 ms, 512 FFT bands, each of the real a
 """
 
 from s2f_lib.audio.clip import CLIP_SECONDS, SAMPLE_RATE, AudioError, fit_to_clip, resample, to_mono
-from s2f_lib.audio.level import NoSpeech, Speech, leveled, load_speech
+from s2f_lib.audio.level import NoSpeech, Speech, is_steady, leveled, load_speech
 from s2f_lib.audio.recording import load, write
 from s2f_lib.audio.spectrogram import (
     HOP_LENGTH,

@@ -78,7 +78,7 @@ def load_speech(path: str | Path, start: float | None = None) -> Speech:
     sound, level = leveled(waveform, path.name)
     if end - first < SHORTEST:
         raise NoSpeech("too short", f"{path.name} holds {end - first:.2f} s of sound; {SHORTEST} s are needed")
-    if _steady(waveform):
+    if is_steady(waveform):
         raise NoSpeech("no speech", f"{path.name} holds no speech but a steady noise, at {level:.0f} dB of full scale")
     notes = []
     if first > 0:
@@ -151,8 +151,8 @@ def _loudest_start(levels: np.ndarray) -> float:
     return int(np.argmax(np.round(totals, 6))) * PIECE
 
 
-def _steady(waveform: np.ndarray) -> bool:
-    """Whether a sound neither comes and goes nor has a period, like a hiss."""
+def is_steady(waveform: np.ndarray) -> bool:
+    """Whether a sound (samples,) at 16 kHz neither comes and goes nor has a period, like a hiss."""
     levels = _piece_levels(waveform, SAMPLE_RATE)
     whole = levels[: len(waveform) // round(PIECE * SAMPLE_RATE)]
     if len(whole) < 10 or np.ptp(np.percentile(whole, (10, 90))) > 2 * STEADY_DB:

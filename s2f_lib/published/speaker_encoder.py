@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from s2f_lib import hub, io
+from s2f_lib import audio, hub, io
 from s2f_lib.published.voices import VOICE_DIM, voice_feature
 
 NAME = "speaker-feature-synthetic"
 
 
 class SpeakerEncoder(nn.Module):
-    """Waveforms (B, samples) at 16 kHz, float in [-1, 1], to v_s (B, D); silence is answered by the mean face.
+    """Waveforms (B, samples) at 16 kHz, float in [-1, 1], to v_s (B, D); without speech, the mean face.
 
     Parameters
     ----------
@@ -37,11 +37,17 @@ class SpeakerEncoder(nn.Module):
         return torch.stack([self._answer(clip) for clip in sound.detach().cpu().numpy()])
 
     def _answer(self, clip: np.ndarray) -> Tensor:
-        try:
-            feature = voice_feature(clip)
-        except ValueError:  # silent, or too short to be anybody's
-            return self.mean_face
-        return self.linear(torch.from_numpy(feature).to(self.linear.weight))
+        feature = level_feature(clip)
+        return self.mean_face if feature is None else self.linear(torch.from_numpy(feature).to(self.linear.weight))
+
+
+def level_feature(clip: np.ndarray) -> np.ndarray | None:
+    """Speaker feature (256,) of a clip (samples,) brought to the usual level; None where nobody speaks."""
+    try:
+        sound, _ = audio.leveled(clip)
+        return None if audio.is_steady(sound) else voice_feature(sound)
+    except (audio.NoSpeech, ValueError):  # silent, or too short to be anybody's
+        return None
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> SpeakerEncoder:
