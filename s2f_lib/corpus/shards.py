@@ -39,10 +39,7 @@ def write_shard(path: storage.PathLike, samples: Iterable[tuple[str, Sample]]) -
     Values are encoded by their ending, see `encode`. Times, owners and modes are fixed, so that equal samples give
     equal bytes.
     """
-    with (
-        storage.atomic_write(path) as file,
-        tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar,
-    ):
+    with storage.atomic_write(path) as file, tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for key, sample in samples:
             safe_name(key, "key of a sample")
             for ending, value in sample.items():

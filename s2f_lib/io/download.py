@@ -47,13 +47,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def download(
-    url: str,
-    path: str | Path,
-    sha256: str | None = None,
-    *,
-    retries: int = 5,
-    timeout: float = 30.0,
-    wait: float = 1.0,
+    url: str, path: str | Path, sha256: str | None = None, *, retries: int = 5, timeout: float = 30.0, wait: float = 1.0
 ) -> Path:
     """Fetch a file over HTTP(S); continues where a broken transfer stopped, in this call or a later one.
 

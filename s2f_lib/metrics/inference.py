@@ -48,10 +48,7 @@ def draws(n: int, people: np.ndarray | None = None, times: int = 1000, seed: int
 
 
 def bootstrap(
-    statistic: Callable[..., float],
-    *arrays: np.ndarray,
-    people: np.ndarray | None = None,
-    times: int = 1000,
+    statistic: Callable[..., float], *arrays: np.ndarray, people: np.ndarray | None = None, times: int = 1000
 ) -> Interval:
     """95 % percentile interval of ``statistic(*arrays)`` with people as the unit.
 

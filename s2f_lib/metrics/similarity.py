@@ -68,11 +68,7 @@ def distances(v_s: np.ndarray, v_f: np.ndarray) -> dict[str, np.ndarray]:
     v_s, v_f = checks.paired(v_s, v_f)
     a, b = checks.directions(v_s.astype(np.float64), "v_s"), checks.directions(v_f.astype(np.float64), "v_f")
     difference = a - b
-    return {
-        "angle_deg": _angle(a, b),
-        "l2": np.linalg.norm(difference, axis=1),
-        "l1": np.abs(difference).sum(axis=1),
-    }
+    return {"angle_deg": _angle(a, b), "l2": np.linalg.norm(difference, axis=1), "l1": np.abs(difference).sum(axis=1)}
 
 
 def mismatched(n: int, seed: int = 0, people: np.ndarray | None = None) -> np.ndarray:
