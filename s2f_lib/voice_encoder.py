@@ -57,16 +57,15 @@ class EncoderConfig:
                 raise ValueError(f"{field} needs {N_CONV} entries, one per convolution, got {len(value)}: {value}")
             frozen = tuple(tuple(v) if isinstance(v, (list, tuple)) else v for v in value)
             object.__setattr__(self, field, frozen)
-        if self.input not in ("complex", "magnitude"):
-            raise ValueError(f"input must be 'complex' or 'magnitude', got {self.input!r}")
-        if self.init not in ("default", "he"):
-            raise ValueError(f"init must be 'default' or 'he', got {self.init!r}")
+        for field, first, second in (
+            ("input", "complex", "magnitude"), ("init", "default", "he"), ("first_layer", "random", "rectifiers")
+        ):  # fmt: skip
+            if getattr(self, field) not in (first, second):
+                raise ValueError(f"{field} must be {first!r} or {second!r}, got {getattr(self, field)!r}")
         if self.input_scale <= 0:
             raise ValueError(f"input_scale must be above 0, got {self.input_scale}")
         if any(self.groups and width % self.groups for width in self.channels):
             raise ValueError(f"groups must divide every number of channels, got {self.groups} for {self.channels}")
-        if self.first_layer not in ("random", "rectifiers"):
-            raise ValueError(f"first_layer must be 'random' or 'rectifiers', got {self.first_layer!r}")
 
     @property
     def in_channels(self) -> int:

@@ -102,8 +102,12 @@ def leveled(waveform: np.ndarray, name: str = "the recording") -> tuple[np.ndarr
     """
     levels = _piece_levels(waveform, SAMPLE_RATE)
     if levels.max() < SILENT_DB:
-        raise NoSpeech("silent", f"{name} holds no speech, it is silent: {_told(levels.max())}")
-    level = _level(levels)
+        told = f"its loudest 50 ms are at {levels.max():.0f} dB of full scale"
+        if levels.max() <= -190:
+            told = f"there is nothing between {BAND[0]:.0f} and {BAND[1]:.0f} Hz"
+        raise NoSpeech("silent", f"{name} holds no speech, it is silent: {told}")
+    loud = levels[levels > levels.max() - GATE_DB]  # the others are pauses
+    level = float(10 * np.log10(np.mean(10 ** (loud / 10))))
     sound = waveform - waveform.mean()
     gain = min(10 ** ((USUAL_DB - level) / 20), 1 / float(np.abs(sound).max()))
     return (sound * np.float32(gain)).astype(np.float32), level
@@ -134,12 +138,6 @@ def _piece_levels(waveform: np.ndarray, rate: int) -> np.ndarray:
     return 10 * np.log10(power + EPS)
 
 
-def _level(levels: np.ndarray) -> float:
-    """Level of the pieces that are no pauses."""
-    loud = levels[levels > levels.max() - GATE_DB]
-    return float(10 * np.log10(np.mean(10 ** (loud / 10))))
-
-
 def _loudest_start(levels: np.ndarray) -> float:
     """Where the six seconds begin (s) whose pieces stand highest above the pauses; the first of equal ones."""
     width = round(CLIP_SECONDS / PIECE)
@@ -162,10 +160,3 @@ def is_steady(waveform: np.ndarray) -> bool:
     power = np.square(np.abs(np.fft.rfft(pieces, 2 * size)))
     correlation = np.fft.irfft(power)[:, : size // 2] / np.maximum(np.square(pieces).sum(axis=1, keepdims=True), EPS)
     return float(np.median(correlation[:, 40:320].max(axis=1))) < PERIODIC
-
-
-def _told(db: float) -> str:
-    """A level in words."""
-    if db <= -190:
-        return f"there is nothing between {BAND[0]:.0f} and {BAND[1]:.0f} Hz"
-    return f"its loudest 50 ms are at {db:.0f} dB of full scale"

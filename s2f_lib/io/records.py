@@ -272,14 +272,9 @@ def command_of(
             continue
         words.append(f"--{name.replace('_', '-')}")
         if value is not True:  # a flag stands alone
-            words += [_word(one) for one in (value if isinstance(value, list) else [value])]
+            typed = map(str, value if isinstance(value, list) else [value])
+            words += [shlex.quote(os.path.relpath(text) if os.path.isabs(text) else text) for text in typed]
     return " ".join(words)
-
-
-def _word(value: object) -> str:
-    """One argument of a command as it is typed."""
-    text = str(value)
-    return shlex.quote(os.path.relpath(text) if os.path.isabs(text) else text)
 
 
 def _number(value: float, what: str) -> float | int:

@@ -52,14 +52,9 @@ def _parameters(look: Appearance, scene: Scene) -> np.ndarray:
 
 @cache
 def _buffers(size: int) -> tuple:
-    """Reused between pictures of one size."""
-    return (
-        np.empty((size, size), np.int32),
-        np.empty((size, size, 3), np.float32),
-        np.empty((size, size), np.float32),
-        np.empty((size, size), np.float32),
-        np.empty((size, size, 4), np.float32),
-    )
+    """Triangle, barycentrics, depth, height and picture, reused between pictures of one size."""
+    shapes = (size, size, 3), (size, size), (size, size), (size, size, 4)
+    return np.empty((size, size), np.int32), *(np.empty(shape, np.float32) for shape in shapes)
 
 
 def _project(points: np.ndarray, scene: Scene, size: int) -> np.ndarray:
