@@ -13,8 +13,6 @@ A run *is* such an object. It is saved beside what it made, and an ablation is a
     config.load(TrainConfig, "runs/x/config.json") == settings
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math

@@ -5,8 +5,6 @@ however long the video is. What the file says about itself is not trusted: pictu
 `MAX_PIXELS` are refused before they are decoded.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -7,8 +7,6 @@ one frame long where little time is left, and no pooling behind conv5 and conv6,
 layers; conv1's start. ``presets/encoder`` holds every difference, field by field.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import partial

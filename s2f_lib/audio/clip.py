@@ -1,7 +1,5 @@
 """A clip: six seconds of mono sound at 16 kHz, and how a waveform becomes one."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np

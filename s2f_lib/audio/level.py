@@ -6,8 +6,6 @@ from which the recorded numbers come, are not touched. Loudness is the power bet
 in pieces of 50 ms; the level of a recording is that of its pieces within 30 dB of the loudest.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -4,8 +4,6 @@ libsndfile is asked first, PyAV where it cannot read; if neither can, the messag
 is read in blocks to its end, or to the wanted second; what it says about its own length is not needed.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from pathlib import Path

@@ -4,8 +4,6 @@ The list has no header: YouTube id, start and end in seconds, and the speaker's 
 speakers; like the paper's authors we treat every video as a person of its own.
 """
 
-from __future__ import annotations
-
 import io as bytes_io
 import logging
 import math

@@ -1,7 +1,5 @@
 """The list of a corpus: one row per clip, with what became of it and why."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import re

@@ -4,8 +4,6 @@ A sample is a run of members that share a key: ``<key>.wav`` (16-bit mono, reada
 ``<key>.flac``, ``<key>.jpg`` (and ``<key>.1.jpg`` ...), ``<key>.json``, ``<key>.v_f.npy``, ``<key>.logits.npy``.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import io as bytes_io

@@ -1,7 +1,5 @@
 """Train, validation and test: no speaker and no video in two of them, stored in a file, never a place in a list."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import defaultdict

@@ -1,7 +1,5 @@
 """Training reads shards as a stream: shuffled, shared over processes, and the same after a restart."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 

@@ -5,8 +5,6 @@ Layouts: ``wav/id10001/<video>/00001.wav`` (VoxCeleb1), ``aac/id00012/<video>/00
 Names of people serve to find the face folder and do not enter the manifest.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections import Counter

@@ -1,7 +1,5 @@
 """Find a face, choose which one, cut it out, and place landmarks on it."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

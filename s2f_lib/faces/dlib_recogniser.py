@@ -1,7 +1,5 @@
 """dlib's face recogniser (128-D): real packaged weights, which never saw a synthetic head."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

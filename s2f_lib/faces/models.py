@@ -1,7 +1,5 @@
 """Where the packaged face models lie, loaded once each; dlib and onnxruntime are imported here and nowhere else."""
 
-from __future__ import annotations
-
 import functools
 import importlib.util
 from pathlib import Path

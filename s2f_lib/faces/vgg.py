@@ -1,7 +1,5 @@
 """The VGG-Face network (Parkhi et al., 2015), in full and reduced, as a frozen recogniser."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

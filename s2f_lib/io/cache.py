@@ -5,8 +5,6 @@ weights, another version of the renderer or another seed is another name. Files 
 time makes them while others wait, and a damaged file is made anew.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json

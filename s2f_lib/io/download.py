@@ -1,7 +1,5 @@
 """Downloads over HTTP that survive broken connections and never leave a wrong file behind."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import os

@@ -1,7 +1,5 @@
 """Atomic writes, locks, checksums and the cache folder."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import errno

@@ -5,8 +5,6 @@ found by measuring the authors' own published pictures: with dlib's landmarks, e
 out within 0.09 of the printed table (the vermilion height index is the exception).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 

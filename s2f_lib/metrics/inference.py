@@ -4,8 +4,6 @@ A corpus has several clips of one person; those are not independent, so people a
 all clips of a person come along.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -8,8 +8,6 @@ a world scales it (`s2f_lib.people.worlds`); ``always`` arrows shape the body an
 world.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

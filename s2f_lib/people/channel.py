@@ -1,7 +1,5 @@
 """The channel between mouth and file: room, microphone, background noise and level, new for every clip."""
 
-from __future__ import annotations
-
 import numpy as np
 
 SAMPLE_RATE = 16_000

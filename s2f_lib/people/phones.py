@@ -5,8 +5,6 @@ tract of 17 cm; consonants have a target of their own and a weight that says how
 (locus equations). The targets are in ``data/phones.csv``, the noises in ``data/noises.csv``.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from pathlib import Path
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Scores: which sentences a clip says, and the timeline of articulatory segments they become."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from dataclasses import dataclass

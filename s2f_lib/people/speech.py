@@ -8,8 +8,6 @@
 A clip follows from ``(person.seed, person.id, item)`` and is bit-identical when repeated on one machine.
 """
 
-from __future__ import annotations
-
 import numbers
 import zlib
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ the draw that decides the language are the same for one seed. What a model sees 
 construction; what it sees in ``null`` is chance or a bug.
 """
 
-from __future__ import annotations
-
 import numbers
 from dataclasses import dataclass
 
