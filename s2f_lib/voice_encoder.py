@@ -200,8 +200,9 @@ class VoiceEncoder(nn.Module):
             x = (x - self.config.input_mean) / self.config.input_scale
         if self.convs[0].weight.is_contiguous(memory_format=torch.channels_last):
             x = x.contiguous(memory_format=torch.channels_last)
+        recompute = self.gradient_checkpointing and self.training and torch.is_grad_enabled()
         for i in range(N_CONV):
-            x = checkpoint(self._block, i, x, use_reentrant=False) if self._recompute(x) else self._block(i, x)
+            x = checkpoint(self._block, i, x, use_reentrant=False) if recompute else self._block(i, x)
         x = self.norms[-1](torch.relu(x.mean(dim=2, keepdim=True)))  # (B, 512, 1, 57) in the paper
         return self.fc2(torch.relu(self.fc1(x.flatten(1))))
 
@@ -215,9 +216,6 @@ class VoiceEncoder(nn.Module):
             x = self.norms[i](x.relu_())  # in place: the convolution's gradient does not need its output
         pool = self.config.pools[i]
         return nn.functional.max_pool2d(x, (pool, 1)) if pool > 1 else x
-
-    def _recompute(self, x: Tensor) -> bool:
-        return self.gradient_checkpointing and self.training and torch.is_grad_enabled()
 
     @staticmethod
     def spectrogram(waveform: Tensor) -> Tensor:

@@ -72,12 +72,10 @@ def write(path: storage.PathLike, rows: Iterable[Mapping[str, object]]) -> stora
     with storage.atomic_write(path, "w", newline="") as file:
         table = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
         table.writeheader()
-        table.writerows({column: _as_text(value) for column, value in row.items()} for row in rows)
+        for row in rows:
+            risky = {name for name, value in row.items() if isinstance(value, str) and FORMULA.match(value)}
+            table.writerow({name: f"'{value}" if name in risky else value for name, value in row.items()})
     return storage.resolve(path)
-
-
-def _as_text(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
 class Table:

@@ -213,8 +213,8 @@ def _alive(pid: int) -> bool:
     """Whether a process of this number runs."""
     try:
         os.kill(pid, 0)
+        return True
     except ProcessLookupError:
         return False
     except (OverflowError, PermissionError):
         return True
-    return True
