@@ -48,14 +48,7 @@ class Speech:
 def load_speech(path: str | Path, start: float | None = None) -> Speech:
     """The six seconds of a recording that are worth to be heard: the loudest that hold speech, at the usual level.
 
-    Reads at most ten minutes, in bounded memory, however long the recording is.
-
-    Parameters
-    ----------
-    path : str or Path
-        As for `load`.
-    start : float, optional
-        Where the six seconds begin (s); by default the loudest six are looked for.
+    Reads at most ten minutes, in bounded memory, however long the recording is. With `start` they begin there.
 
     Raises
     ------

@@ -39,8 +39,6 @@ def load(path: str | Path, start: float = 0.0, end: float | None = None) -> np.n
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
     AudioError
         If it is empty, holds no sound, NaN or infinite values, or integers saved as floats; if the part is impossible.
 

@@ -35,7 +35,7 @@ class Box(NamedTuple):
 class Choice(NamedTuple):
     """Which face of a picture is used, or why none is: a row of the manifest."""
 
-    box: Box | None
+    box: Box | None  # None unless the status is "ok"
     status: str  # "ok", "no_face", "too_small", "several_faces" or "rotated"
     reason: str  # for people; empty if all is well
 
@@ -94,11 +94,6 @@ def choose_face(
         Smallest usable face, in pixels.
     **how
         Passed to `detect`.
-
-    Returns
-    -------
-    Choice
-        ``box`` is None unless ``status`` is "ok".
     """
     image = _checked(image)
     boxes = detect(image, **how)

@@ -116,12 +116,8 @@ class VGGRecogniser(FaceRecogniser):
     ----------
     network : VGGFace
         Plain, without batch normalisation.
-    name, checksum : str
-        What the weights are called, and the SHA-256 of their file.
-    mean : tuple of float
-        Mean colour, **in RGB order**, in 0-255.
-    scale : float
-        Pixels in 0-255 minus the mean are divided by this.
+    mean, scale
+        Mean colour, **in RGB order**, in 0-255; what pixels in 0-255 minus the mean are divided by.
     after_relu : bool
         Whether v_f is taken after the ReLU of fc7 (our choice, and what fc8 was trained on) or before it. The paper
         only says "the layer before the last one".

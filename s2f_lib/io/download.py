@@ -56,10 +56,8 @@ def download(
 
     Parameters
     ----------
-    url : str
-        ``http://`` or ``https://`` address.
-    path : str or Path
-        Where the file goes.
+    url, path
+        Address (``http://`` or ``https://``), and where the file goes; the path is given back.
     sha256 : str, optional
         Expected checksum, 64 hexadecimal digits.
     retries : int
@@ -68,11 +66,6 @@ def download(
         Seconds with less than a kilobyte after which a connection counts as broken.
     wait : float
         Seconds before the second attempt; doubled each time, at most 60. A server's ``Retry-After`` is obeyed.
-
-    Returns
-    -------
-    Path
-        The complete file.
 
     Raises
     ------

@@ -79,17 +79,9 @@ def correlations(
 ) -> pd.DataFrame:
     """One row per measure: r of predicted with reference, four ways, with corrected p-values and a random baseline.
 
-    Parameters
-    ----------
-    predicted, reference : dict of measure name to np.ndarray, shape (N,)
-        Measures of the S2F faces, and of the F2F or the true faces; same names.
-    people : pandas.DataFrame with N rows and ``sex``, ``age``
-
-    Returns
-    -------
-    pandas.DataFrame, index = measure
-        ``pooled``, ``female``, ``male``, ``adjusted`` (sex and age taken out), each with ``p_...`` (two-sided) and
-        ``holm_...``; ``random``: pooled r with a random other person.
+    Measures (N,) of the S2F faces, and of the F2F or the true faces, have the same names; `people` has ``sex`` and
+    ``age``. Columns: ``pooled``, ``female``, ``male``, ``adjusted`` (sex and age taken out), each with ``p_...``
+    (two-sided) and ``holm_...``; ``random``: pooled r with a random other person.
     """
     import pandas as pd
 

@@ -109,15 +109,9 @@ def summary(reference: Sequence, predicted: Sequence) -> dict[str, float]:
     reference, predicted = np.asarray(reference), np.asarray(predicted)
     right = inference.mean_interval((reference == predicted).astype(float))
     counts = confusion_counts(reference, predicted)
-    return {
-        "agreement": right.estimate,
-        "low": right.low,
-        "high": right.high,
-        "balanced": balanced(counts),
-        "chance_balanced": 1 / len(np.unique(reference)),
-        "constant": constant(counts),
-        "n": len(reference),
-    }
+    found = {"agreement": right.estimate, "low": right.low, "high": right.high, "balanced": balanced(counts)}
+    chance = 1 / len(np.unique(reference))
+    return found | {"chance_balanced": chance, "constant": constant(counts), "n": len(reference)}
 
 
 def by_group(values: np.ndarray, groups: Sequence) -> pd.DataFrame:
@@ -142,17 +136,9 @@ def errors(
 ) -> dict[str, pd.DataFrame]:
     """Angle, share of right sex labels and of faces in the first 10 %, by sex, decade, group, language, sex and group.
 
-    Parameters
-    ----------
-    people : pandas.DataFrame
-        ``sex``, ``group``, ``language`` and ``age``, row by row.
-    angle, sex_right, top10 : np.ndarray, shape (N,)
-        Degrees; 0 or 1; probabilities.
-
-    Returns
-    -------
-    dict of name to DataFrame: one row per group with ``angle_deg``, ``low``, ``high``, ``n``, ``sex_right``,
-    ``sex_low``, ``sex_high`` and ``top10_percent``
+    `people` has ``sex``, ``group``, ``language`` and ``age``; `angle` (N,) is in degrees, `sex_right` 0 or 1, `top10` a
+    probability. Each table has one row per group with ``angle_deg``, ``low``, ``high``, ``n``, ``sex_right``,
+    ``sex_low``, ``sex_high`` and ``top10_percent``.
     """
     keys = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
     keys["decade"] = decade(people["age"].to_numpy(float)).astype(str)

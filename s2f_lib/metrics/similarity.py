@@ -99,25 +99,15 @@ def table(predictions: dict[str, np.ndarray], v_f: np.ndarray, people: np.ndarra
     """One row per predictor: mean angle with interval and spread, mean L2 and L1.
 
     Predictions and truth are (N, D); the interval draws people (N,), and without them every clip is another person.
-
-    Returns
-    -------
-    pandas.DataFrame with columns ``angle_deg, low, high, sd, l2, l1, n``; ``sd`` is the spread over
-    clips (the paper's "+-"), ``low`` and ``high`` the 95 % interval of the mean.
+    Columns: ``angle_deg``, ``low`` and ``high`` (95 % interval of the mean), ``sd`` (the spread over clips, the paper's
+    "+-"), ``l2``, ``l1``, ``n``.
     """
     import pandas as pd
 
     rows = {}
     for name, predicted in predictions.items():
         d = distances(predicted, v_f)
-        interval = inference.mean_interval(d["angle_deg"], people)
-        rows[name] = {
-            "angle_deg": interval.estimate,
-            "low": interval.low,
-            "high": interval.high,
-            "sd": d["angle_deg"].std(),
-            "l2": d["l2"].mean(),
-            "l1": d["l1"].mean(),
-            "n": len(v_f),
-        }
+        mean = inference.mean_interval(d["angle_deg"], people)
+        rows[name] = {"angle_deg": mean.estimate, "low": mean.low, "high": mean.high, "sd": d["angle_deg"].std()}
+        rows[name] |= {"l2": d["l2"].mean(), "l1": d["l1"].mean(), "n": len(v_f)}
     return pd.DataFrame.from_dict(rows, orient="index")

@@ -159,15 +159,6 @@ def sample(n: int, world: str | worlds.World = "physiology", seed: int = 0) -> P
         See `worlds.WORLDS`.
     seed : int
         Not negative. Different seeds share nobody.
-
-    Returns
-    -------
-    Population
-
-    Raises
-    ------
-    ValueError
-        If `n` or `seed` is impossible or the world is unknown.
     """
     if not whole(n) or n < 1:
         raise ValueError(f"n is {n!r}; a population needs a whole number of people, at least 1")

@@ -172,25 +172,12 @@ def _identity(person):
 def render_canonical(person, size: int = 128, return_landmarks: bool = False):
     """Frontal picture with a neutral face, even light and a fixed camera (sizes of faces stay comparable).
 
-    Parameters
-    ----------
-    person : population.Person
-    size : int, 16 to 1024
-        Side of the square picture in pixels.
-    return_landmarks : bool
-        Also return the true positions of the 68 landmarks.
-
     Returns
     -------
     np.ndarray, shape (size, size, 3), uint8
-        sRGB picture.
+        sRGB picture; sizes are 16 to 1024 pixels.
     np.ndarray, shape (68, 2), float32
-        x and y in pixels, y down; only with `return_landmarks`.
-
-    Raises
-    ------
-    ValueError
-        If the size is impossible.
+        True landmarks, x and y in pixels, y down; only with `return_landmarks`.
     """
     size = check_size(size)
     vertices, look = _identity(person)
