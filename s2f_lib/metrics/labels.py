@@ -4,18 +4,12 @@ Labels come from the population (synthetic people) or from a named classifier; t
 about a person.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from s2f_lib.io import row
 from s2f_lib.metrics import checks, inference
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SEXES = ("female", "male")
 GROUPS = ("A", "B", "C", "D")
@@ -114,8 +108,8 @@ def summary(reference: Sequence, predicted: Sequence) -> dict[str, float]:
     return found | {"chance_balanced": chance, "constant": constant(counts), "n": len(reference)}
 
 
-def by_group(values: np.ndarray, groups: Sequence) -> pd.DataFrame:
-    """Mean of ``values`` per group with a 95 % interval and the number of clips; a group of one has no interval."""
+def by_group(values: np.ndarray, groups: Sequence):
+    """Mean of ``values`` per group (pandas.DataFrame), with a 95 % interval and the number of clips if it has several."""
     import pandas as pd
 
     values = checks.column(values, "values").astype(float)
@@ -131,13 +125,11 @@ def by_group(values: np.ndarray, groups: Sequence) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def errors(
-    people: pd.DataFrame, angle: np.ndarray, sex_right: np.ndarray, top10: np.ndarray
-) -> dict[str, pd.DataFrame]:
+def errors(people, angle: np.ndarray, sex_right: np.ndarray, top10: np.ndarray) -> dict:
     """Angle, share of right sex labels and of faces in the first 10 %, by sex, decade, group, language, sex and group.
 
     `people` has ``sex``, ``group``, ``language`` and ``age``; `angle` (N,) is in degrees, `sex_right` 0 or 1, `top10` a
-    probability. Each table has one row per group with ``angle_deg``, ``low``, ``high``, ``n``, ``sex_right``,
+    probability. Each table (pandas.DataFrame) has one row per group with ``angle_deg``, ``low``, ``high``, ``n``, ``sex_right``,
     ``sex_low``, ``sex_high`` and ``top10_percent``.
     """
     keys = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
@@ -153,7 +145,7 @@ def errors(
     return out
 
 
-def group_rows(table: pd.DataFrame, by: str) -> list[dict]:
+def group_rows(table, by: str) -> list[dict]:
     """One table of `errors` as rows of a record, with the largest difference between its groups."""
     rows = []
     for group, found in table.iterrows():

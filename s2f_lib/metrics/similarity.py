@@ -6,16 +6,9 @@ features (VGG-Face's fc7 after its ReLU) are far from orthogonal even for strang
 little without those of the mean feature and of random pairs.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from s2f_lib.metrics import checks, inference
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def unit(x: np.ndarray, name: str = "features") -> np.ndarray:
@@ -95,8 +88,8 @@ def mean_feature(train_v_f: np.ndarray, n: int) -> np.ndarray:
     return np.repeat(checks.features(train_v_f, "train_v_f").mean(axis=0, keepdims=True), n, axis=0)
 
 
-def table(predictions: dict[str, np.ndarray], v_f: np.ndarray, people: np.ndarray | None = None) -> pd.DataFrame:
-    """One row per predictor: mean angle with interval and spread, mean L2 and L1.
+def table(predictions: dict[str, np.ndarray], v_f: np.ndarray, people: np.ndarray | None = None):
+    """Table (pandas.DataFrame), one row per predictor: mean angle with interval and spread, mean L2 and L1.
 
     Predictions and truth are (N, D); the interval draws people (N,), and without them every clip is another person.
     Columns: ``angle_deg``, ``low`` and ``high`` (95 % interval of the mean), ``sd`` (the spread over clips, the paper's
