@@ -109,7 +109,7 @@ def summary(reference: Sequence, predicted: Sequence) -> dict[str, float]:
 
 
 def by_group(values: np.ndarray, groups: Sequence):
-    """Mean of ``values`` per group (pandas.DataFrame), with a 95 % interval and the number of clips if it has several."""
+    """Mean of ``values`` per group (pandas.DataFrame), number of clips, and a 95 % interval where they are several."""
     import pandas as pd
 
     values = checks.column(values, "values").astype(float)
@@ -129,8 +129,8 @@ def errors(people, angle: np.ndarray, sex_right: np.ndarray, top10: np.ndarray) 
     """Angle, share of right sex labels and of faces in the first 10 %, by sex, decade, group, language, sex and group.
 
     `people` has ``sex``, ``group``, ``language`` and ``age``; `angle` (N,) is in degrees, `sex_right` 0 or 1, `top10` a
-    probability. Each table (pandas.DataFrame) has one row per group with ``angle_deg``, ``low``, ``high``, ``n``, ``sex_right``,
-    ``sex_low``, ``sex_high`` and ``top10_percent``.
+    probability. Each table (pandas.DataFrame) has one row per group with ``angle_deg``, ``low``, ``high``, ``n``,
+    ``sex_right``, ``sex_low``, ``sex_high`` and ``top10_percent``.
     """
     keys = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
     keys["decade"] = decade(people["age"].to_numpy(float)).astype(str)
