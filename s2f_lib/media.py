@@ -65,10 +65,7 @@ def read_frames(video: str | Path, times: Sequence[float]) -> list[np.ndarray]:
 def read_picture(data: bytes) -> np.ndarray:
     """A JPEG or PNG file as upright RGB, (height, width, 3) uint8; 16 bits of grey are scaled.
 
-    Raises
-    ------
-    MediaError
-        If it is damaged, or has more than `MAX_PIXELS`.
+    Raises MediaError if it is damaged, or has more than `MAX_PIXELS`.
     """
     from PIL import Image, ImageOps
 

@@ -85,10 +85,7 @@ def layer_walk(encoder: EncoderConfig, frames: int = 598) -> list[LayerShape]:
 
     Goes from the input to the average over time. Nothing is padded, so each layer loses ``kernel - 1``.
 
-    Raises
-    ------
-    ValueError
-        If the clip is too short; the message says at which layer, and the shortest clip that fits.
+    Raises ValueError if the clip is too short; the message says at which layer, and the shortest clip that fits.
     """
     walk = [LayerShape("input", encoder.in_channels, frames, N_BINS)]
     time, frequency = frames, N_BINS
@@ -295,10 +292,7 @@ def save(encoder: VoiceEncoder, path: str | Path, half: bool = True) -> None:
 def load(path: str | Path, device: str | torch.device = "cpu") -> VoiceEncoder:
     """Read an encoder written by `save`; float32, frozen for inference (eval mode), on `device`.
 
-    Raises
-    ------
-    ValueError
-        If the file is damaged, no voice encoder, or does not fit its own configuration.
+    Raises ValueError if the file is damaged, no voice encoder, or does not fit its own configuration.
     """
     tensors, shape = io.read_tensors(path)
     try:

@@ -86,10 +86,7 @@ def load_speech(path: str | Path, start: float | None = None) -> Speech:
 def leveled(waveform: np.ndarray, name: str = "the recording") -> tuple[np.ndarray, float]:
     """Speech (samples,) at 16 kHz at the usual level, and the level it had (dB of full scale).
 
-    Raises
-    ------
-    NoSpeech
-        If it is silent: no 50 ms above -90 dB.
+    Raises NoSpeech if it is silent: no 50 ms above -90 dB.
     """
     levels = _piece_levels(waveform, SAMPLE_RATE)
     if levels.max() < SILENT_DB:

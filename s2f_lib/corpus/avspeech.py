@@ -46,10 +46,7 @@ class VideoList:
     With or without byte-order mark and header; every line stands for itself, whatever is wrong in another one. A wrong
     one is "failed", one that names a clip for the second time "skipped".
 
-    Raises
-    ------
-    ValueError
-        If the file is a page or something else that is no list.
+    Raises ValueError if the file is a page or something else that is no list.
     """
 
     def __init__(self, path: str | Path):

@@ -22,10 +22,7 @@ def safe_name(text: str, what: str = "name") -> str:
     Ids come from lists and archives that others made. One with "/", "..", a NUL byte or foreign letters never reaches
     the disk.
 
-    Raises
-    ------
-    ValueError
-        With the name, shortened.
+    Raises ValueError with the name, shortened.
 
     Examples
     --------
@@ -55,10 +52,7 @@ def write(path: storage.PathLike, rows: Iterable[Mapping[str, object]]) -> stora
     ("=", "+" or "@" at its beginning, or "-" where it is neither an id nor a number) is written with a quote before it,
     which `read` takes off again.
 
-    Raises
-    ------
-    ValueError
-        If two rows have one `clip_id`, or a status is unknown.
+    Raises ValueError if two rows have one `clip_id`, or a status is unknown.
     """
     rows = list(rows) if iter(rows) is rows else rows
     columns, seen = dict.fromkeys(COLUMNS), set()
@@ -81,10 +75,8 @@ def write(path: storage.PathLike, rows: Iterable[Mapping[str, object]]) -> stora
 class Table:
     """The rows of a manifest, read from the file as often as they are asked for; every value is text.
 
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is none, if a column lacks, if a row is not whole, or an id is no safe name.
+    Raises FileNotFoundError or ValueError if there is none, if a column lacks, if a row is not whole, or an id is no
+    safe name.
     """
 
     def __init__(self, path: storage.PathLike):

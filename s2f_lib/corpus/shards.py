@@ -65,11 +65,8 @@ def read_samples(
 class Shard:
     """Random access to the samples of a shard, a tar file whose `keys` are in its order; from an address it is fetched.
 
-    Raises
-    ------
-    ShardError
-        If the checksum is another one, the file is cut, or a member is no plain file, has an unsafe name, is there
-        twice, or is larger than `MAX_MEMBER`.
+    Raises ShardError if the checksum is another one, the file is cut, or a member is no plain file, has an unsafe name,
+    is there twice, or is larger than `MAX_MEMBER`.
     """
 
     def __init__(self, path: storage.PathLike, sha256: str | None = None):
@@ -178,10 +175,8 @@ def encode(ending: str, value: object) -> bytes:
 def decode(ending: str, data: bytes) -> object:
     """Turn the bytes of a member into a value; never unpickles.
 
-    Raises
-    ------
-    ValueError
-        If the sound is not mono at 16 kHz, or the picture damaged or too large, see `s2f_lib.media.read_picture`.
+    Raises ValueError if the sound is not mono at 16 kHz, or the picture damaged or too large, see
+    `s2f_lib.media.read_picture`.
     """
     kind, buffer = ending.rpartition(".")[2], bytes_io.BytesIO(data)
     if kind == "wav":

@@ -82,10 +82,7 @@ class VGGFace(nn.Module):
 def build(state: dict[str, Tensor]) -> VGGFace:
     """Make the network a state dict belongs to; reads its sizes off the weights.
 
-    Raises
-    ------
-    ValueError
-        If the layers do not fit together; nothing was allocated for them then.
+    Raises ValueError if the layers do not fit together; nothing was allocated for them then.
     """
     try:
         widths = tuple(len(state[f"{KEYS[name]}.bias"]) for name in CONVS if name.endswith("_1"))

@@ -43,10 +43,7 @@ def load_scores() -> dict:
 def sentences(language: str, split: str) -> list[dict]:
     """The sentences of one language and split; train and test share none.
 
-    Raises
-    ------
-    ValueError
-        For an unknown language or split; the message lists the known ones.
+    Raises ValueError for an unknown language or split; the message lists the known ones.
     """
     if language not in LANGUAGES:
         raise ValueError(f"unknown language {language!r}; known languages: {', '.join(LANGUAGES)}")

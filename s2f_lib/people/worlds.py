@@ -42,10 +42,7 @@ WORLDS = {
 def get(world: str | World) -> World:
     """Return a world by name; a `World` of your own passes through.
 
-    Raises
-    ------
-    ValueError
-        If the name is not known, or a switch is outside its range; the message lists what is known.
+    Raises ValueError if the name is not known, or a switch is outside its range; the message lists what is known.
     """
     if isinstance(world, World):
         for name, most in (("individual", 5), ("sex_age", 5), ("style", 5), ("home_language", 1)):
