@@ -12,6 +12,7 @@ import numbers
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from s2f_lib.people import channel as channel_module
 from s2f_lib.people import habits, score
 from s2f_lib.people import manner as manners
 from s2f_lib.people.causes import NODES
+from s2f_lib.people.parallel import in_order
 from s2f_lib.people.quotas import whole
 from s2f_lib.people.source_filter import HOP, LEVEL, SAMPLE_RATE, render
 from s2f_lib.people.tracks import FRAME, articulate
@@ -178,21 +180,8 @@ def speak_many(population, items=(0,), workers: int = 2, **options) -> np.ndarra
 
 def stream(population, items=(0,), workers: int = 2, **options) -> Iterator[np.ndarray]:
     """As `speak_many`, but yields (up to 16 people, items, samples) int16 in the order of the population."""
-    items = _numbers(items)
-    parts = [population[i : i + CHUNK] for i in range(0, len(population), CHUNK)]
-    if workers <= 1:
-        yield from (_speak_part(part, items, options) for part in parts)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-
-    with ProcessPoolExecutor(workers) as pool:
-        waiting = []
-        for part in parts:  # a few parts ahead, so that memory stays bounded
-            waiting.append(pool.submit(_speak_part, part, items, options))
-            if len(waiting) > 2 * workers:
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
+    work = partial(_speak_part, items=_numbers(items), options=options)
+    yield from in_order(work, population, CHUNK, workers)
 
 
 def _numbers(items) -> list[int]:
