@@ -34,11 +34,9 @@ CHUNK = 16  # people a worker speaks for at a time
 class Truth:
     """What was synthesised, every 5 ms; the first frame starts at time zero.
 
-    All arrays end where the speech ends, and that may be before the clip does. Sentences are chosen by the length of
-    their timelines at the person's rate, with half a second to spare; habits of a fast speaker that shorten phones and
-    pauses (`habits.Habits.rhythm`) come on top. The rest of the waveform is then silence, or the room. It is rare and
-    short: of 1,800 clips of six seconds of the test sentences 2 ended early, by at most 0.25 s; of 1,800 of twelve
-    seconds of the training sentences 5, by at most 0.5 s. A time in the clip may therefore lie beyond these arrays.
+    All arrays end where the speech ends, and rarely that is up to half a second before the clip does: sentences are
+    chosen by their length at the person's rate, and the habits of a fast speaker (`habits.Habits.rhythm`) come on top.
+    The rest of the waveform is then silence, or the room.
     """
 
     time: np.ndarray  # (frames,), s, middle of the frame
