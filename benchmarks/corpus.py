@@ -100,7 +100,7 @@ def _list(path: Path, clips: int) -> list[dict]:
         start = 0.01 * number % 2
         lines.append(f"{video},{start:.2f},{start + 6:.2f},0.5,0.5")
     path.write_text("\n".join(lines) + "\n")
-    return avspeech.read_list(path)
+    return list(avspeech.VideoList(path))
 
 
 class _serve:

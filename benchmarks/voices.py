@@ -191,7 +191,7 @@ def measure(corpora: dict[str, Voices], authors: tuple[np.ndarray, np.ndarray] |
 def beside_the_speaker(name: str, encoder, clips: np.ndarray) -> list[dict]:
     """How far softer copies move the answer, and how far white noise lies from the average answer, in degrees."""
     loud = data.encode(encoder, clips)
-    coded = similarity.angle_deg(data.encode(encoder, degrade.codec("mp3", 16)(clips)), loud)
+    coded = similarity.angle_deg(data.encode(encoder, degrade.codec()(clips)), loud)
     rows = [row("clip_angle", inference.mean_interval(coded), encoder=name, change="mp3", n=len(clips))]
     for level in LEVELS:
         moved = similarity.angle_deg(data.encode(encoder, clips * 10 ** (level / 20)), loud)

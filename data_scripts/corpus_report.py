@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     by_label = {}
     for label in ("sex", "country", "language", "group"):
         if any(row.get(label) for row in rows):
-            by_label[label] = report.survival(rows, label)
+            by_label[label] = _survival(rows, label)
             text += f"\n## By {label}, as labelled by the publishers\n\n" + _table(by_label[label])
     print(text)
     if options.dry_run:
@@ -35,6 +35,19 @@ def main(arguments: list[str] | None = None) -> int:
         tables = {"funnel": funnel, **by_label}
         json.dump({name: json.loads(table.to_json(orient="index")) for name, table in tables.items()}, file, indent=1)
     return 0
+
+
+def _survival(rows, label: str):
+    """Table (pandas.DataFrame): listed, left and share of clips by a label, where labels exist."""
+    import pandas as pd
+
+    counts: dict[str, list[int]] = {}
+    for row in rows:
+        listed = counts.setdefault(row.get(label) or "no label", [0, 0])
+        listed[0] += 1
+        listed[1] += row["status"] == "ok"
+    table = pd.DataFrame(counts, index=["listed", "left"]).T
+    return table.assign(share=table["left"] / table["listed"])
 
 
 def _table(table) -> str:

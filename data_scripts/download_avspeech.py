@@ -24,7 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     options = _parser().parse_args(arguments)
     rows = avspeech.VideoList(options.source)
-    size = sum(avspeech.list_sizes(islice((row for row in rows if row["status"] == "ok"), options.limit)))
+    wanted = islice((row for row in rows if row["status"] == "ok"), options.limit)
+    size = sum((float(row["end"]) - float(row["start"]) + 1) * avspeech.BYTES_PER_SECOND for row in wanted)
     counts, videos = Counter(), set()
     for row in rows:
         counts[str(row["reason"])] += 1

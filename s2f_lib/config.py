@@ -25,8 +25,6 @@ from typing import Any, TypeVar
 
 from s2f_lib import io
 
-__all__ = ["SEEDS", "from_dict", "load", "preset", "presets", "save", "to_dict"]
-
 Settings = TypeVar("Settings")
 
 PRESETS = Path(__file__).resolve().parent / "presets"  # one folder per kind of settings
@@ -45,13 +43,7 @@ def to_dict(settings: Any) -> dict:
 
 
 def from_dict(cls: type[Settings], values: dict) -> Settings:
-    """Make a settings object from a dict; fields left out keep their default.
-
-    Raises
-    ------
-    ValueError
-        If a field is unknown or has the wrong type. The message lists the known fields.
-    """
+    """Make a settings object from a dict; fields left out keep their default, unknown ones are refused (ValueError)."""
     if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
         raise TypeError(f"expected a dataclass to fill, got {cls!r}")
     if not isinstance(values, dict):
@@ -76,13 +68,7 @@ def save(settings: Any, path: str | Path) -> Path:
 
 
 def load(cls: type[Settings], path: str | Path) -> Settings:
-    """Read settings that `save` wrote.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is no such file, or if it does not hold settings of this class.
-    """
+    """Read settings that `save` wrote; ValueError if the file does not hold settings of this class."""
     path = Path(path)
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -97,16 +83,9 @@ def load(cls: type[Settings], path: str | Path) -> Settings:
 def preset(cls: type[Settings], name: str | Path, **changes: Any) -> Settings:
     """Give the settings known under a name, with single fields changed if wanted; works from any folder.
 
-    Parameters
-    ----------
-    cls : type
-        A dataclass. Its presets are the class attribute ``PRESETS`` (name -> {field: value}) and the files
-        ``s2f_lib/presets/<cls.PRESET_FOLDER>/<name>.json``, each holding only what differs from the defaults.
-        "default" is always known.
-    name : str or Path
-        Name of a preset, or the path of a ``.json`` file; a leading ``~`` is the home folder.
-    **changes
-        Fields that differ from the preset.
+    Presets of a dataclass are its attribute ``PRESETS`` (name -> {field: value}) and the files
+    ``s2f_lib/presets/<cls.PRESET_FOLDER>/<name>.json``, each holding only what differs from the defaults. "default" is
+    always known; `name` may also be the path of a ``.json`` file (a leading ``~`` is the home folder).
     """
     known = presets(cls)
     if str(name) in known:

@@ -16,56 +16,19 @@ from typing import Any
 
 from s2f_lib import io
 
-__all__ = ["COLUMNS", "FIELDS", "WEIGHTS", "available", "check_entry", "describe", "find", "load", "write_entry"]
-
 WEIGHTS = Path(__file__).resolve().parent / "weights"  # entries and the small weights that are shipped
 COLUMNS = (
     *("name", "kind", "size_mb", "licence", "source", "sha256"),
     *("command", "commit", "date", "device", "record"),  # how our own weights were made
 )
-# What an entry may say about its weights, in the order in which it is written; the first five it must say.
-FIELDS = {
-    "name": "how they are loaded",
-    "kind": "what network they are of",
-    "licence": "under which anybody may use them",
-    "source": "where they come from, in words",
-    "builder": "module:function that makes the network of the file",
-    "requires": "packages that it needs",
-    "file": "name of the file; null where a package brings them",
-    "url": "where the file can be fetched",
-    "sha256": "checksum of the file; null where its publisher gives none",
-    "size_mb": "its size",
-    # of our own weights
-    "command": "what makes them again",
-    "commit": "of the code that made them",
-    "date": "when, UTC",
-    "device": "on what",
-    "seconds": "how long the training took",
-    "record": "results/<record>.json holds their numbers",
-    "data": "what they were trained on: kind, people, seed, and what of each person",
-    "recogniser": "name and sha256 of the network whose features they read or predict",
-    "settings": "of the training",
-    "init_from": "what is known of the weights that the training started from; null if it started from none",
-    "steps": "of the optimiser",
-    "examples_seen": "in training, with those of the weights it started from",
-    "loss_weights": "of the terms, as they were at the end",
-    "metrics": "measured on people nobody was trained on",
-    "curve": "rows of examples seen, angle to the face feature in degrees, top-10 % retrieval",
-}
-NEEDED = (*FIELDS,)[:5]
+# What an entry may say about its weights, in the order in which it is written (the meanings are in the file); the first
+# five it must say, and from "command" on it tells how our own weights were made.
+FIELDS = tuple(row["field"] for row in io.files.read_table(WEIGHTS / "fields.csv"))
+NEEDED = FIELDS[:5]
 
 
 def load(name: str, device: str = "cpu", **options: Any) -> Any:
-    """Build a network by name, with checked weights.
-
-    Parameters
-    ----------
-    name : str
-        A name that `available` lists.
-    device : str or torch.device
-        Where it should live.
-    **options
-        Passed to the entry's builder.
+    """Build a network, one of those that `available` lists, with checked weights; options go to its builder.
 
     Raises
     ------
@@ -79,8 +42,7 @@ def load(name: str, device: str = "cpu", **options: Any) -> Any:
         If a package that the entry needs is not installed.
     """
     entry = describe(name)
-    missing = _missing_packages(entry)
-    if missing:
+    if missing := _missing_packages(entry):
         raise ImportError(f"{name!r} needs {', '.join(missing)}; pip install {' '.join(missing)}")
     module, _, function = entry["builder"].partition(":")
     builder = getattr(importlib.import_module(module), function)
@@ -97,9 +59,7 @@ def find(name: str) -> Path | None:
     entry = describe(name)
     if not entry.get("file"):
         return None
-    path = _present(entry)
-    if path is None:
-        path = _fetch(entry)
+    path = _present(entry) or _fetch(entry)
     _check(entry, path)
     return path
 
@@ -113,13 +73,7 @@ def describe(name: str) -> dict:
 
 
 def available() -> list[dict]:
-    """List all entries: what each is, where it comes from, how it was made, and whether it is on this machine.
-
-    Returns
-    -------
-    list of dict
-        One row per entry, with the keys of `COLUMNS` (None where the entry says nothing) and ``present``.
-    """
+    """All entries, with the keys of `COLUMNS` (None where one says nothing) and ``present``: whether it is here."""
     rows = []
     for _, entry in sorted(_entries().items()):
         present = not _missing_packages(entry) and (not entry.get("file") or _present(entry) is not None)
@@ -128,13 +82,7 @@ def available() -> list[dict]:
 
 
 def write_entry(path: Path, entry: dict) -> None:
-    """Write what is known about weights beside their file.
-
-    Raises
-    ------
-    ValueError
-        If a field is not one of `FIELDS`, or a needed one is missing.
-    """
+    """Write what is known about weights beside their file; refuses what `check_entry` does."""
     check_entry(entry, path.name)
     ordered = {key: entry[key] for key in FIELDS if key in entry}
     with io.atomic_write(path, "w") as file:

@@ -52,20 +52,10 @@ def decoder_distance(f_dec: nn.Module, v_s: Tensor, v_f: Tensor) -> Tensor:
 
 
 def distillation(logits_s: Tensor, logits_f: Tensor, temperature: float = TEMPERATURE) -> Tensor:
-    """Cross-entropy of the face's softened classes under the voice's.
+    """Cross-entropy of the face's softened classes under the voice's: ``-sum_i p_i(logits_f) log p_i(logits_s)``, (B,).
 
-    Parameters
-    ----------
-    logits_s, logits_f : Tensor, shape (B, C)
-        The recogniser's last layer applied to v_s and to v_f.
-    temperature : float
-        T > 0; both sides are divided by it.
-
-    Returns
-    -------
-    Tensor, shape (B,)
-        ``-sum_i p_i(logits_f) log p_i(logits_s)``. Smallest where both agree, but not zero there: its floor is
-        the entropy of the target.
+    The logits (B, C) are the recogniser's last layer applied to v_s and to v_f, divided by T > 0. It is smallest where
+    both agree, but not zero there: its floor is the entropy of the target.
     """
     target = torch.softmax(logits_f / temperature, dim=1)
     return -(target * torch.log_softmax(logits_s / temperature, dim=1)).sum(dim=1)
@@ -74,18 +64,9 @@ def distillation(logits_s: Tensor, logits_f: Tensor, temperature: float = TEMPER
 def info_nce(v_s: Tensor, v_f: Tensor, temperature: float = 0.1, speaker: Tensor | None = None) -> Tensor:
     """Contrastive term: find the own face among the faces of the batch, and the own voice among its voices.
 
-    Parameters
-    ----------
-    v_s, v_f : Tensor, shape (B, D)
-    temperature : float
-        Divides the cosines; smaller looks at the nearest wrong faces only.
-    speaker : Tensor of int, shape (B,), optional
-        Other clips of the same speaker are taken out of the wrong answers.
-
-    Returns
-    -------
-    Tensor, shape (B,)
-        Mean of the two cross-entropies; about log B for a network that knows nothing.
+    Gives the mean of the two cross-entropies (B,), about log B for a network that knows nothing. The temperature
+    divides the cosines: smaller looks at the nearest wrong faces only. With `speaker` (B,) other clips of the same
+    speaker are taken out of the wrong answers.
 
     Notes
     -----
@@ -185,11 +166,7 @@ class VoiceLoss(nn.Module):
     def forward(self, v_s: Tensor, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Weighted sum, averaged over clips, and the unweighted terms per clip.
 
-        Parameters
-        ----------
-        v_s : Tensor, shape (B, D)
-        batch : dict
-            ``v_f`` (B, D); ``logits`` (B, C) where the distillation takes part; ``speaker`` (B,) if known.
+        The batch has ``v_f`` (B, D), ``logits`` (B, C) where the distillation takes part, ``speaker`` (B,) if known.
         """
         terms = self.terms(v_s.float(), batch)
         total = sum(weight * terms[term].mean() for term, weight in self.config.weights().items())
@@ -213,20 +190,9 @@ def rederive_weights(magnitudes: dict[str, float], config: LossConfig) -> LossCo
     """Weights under which every term pulls as strongly as the decoder term, by the paper's rule.
 
     The published 0.025 and 200 balance the *authors'* decoder and recogniser (at iteration 1000). Other layers have
-    other scales, so for them the rule has to be applied again.
-
-    Parameters
-    ----------
-    magnitudes : dict
-        From `gradient_magnitudes`, measured with a network that has trained for a while.
-    config : LossConfig
-        Its terms of weight zero stay out. The decoder term keeps its weight, as in the paper; without it the first
-        term that takes part does.
-
-    Raises
-    ------
-    ValueError
-        If a term has no gradient at all.
+    other scales, so for them the rule has to be applied again, to the `gradient_magnitudes` of a network that has
+    trained for a while. Terms of weight zero stay out. The decoder term keeps its weight, as in the paper; without it
+    the first term that takes part does.
     """
     weights = config.weights()
     reference = next((term for term in ("decoder", "l2", "l1") if term in weights), next(iter(weights)))

@@ -16,8 +16,6 @@ import numpy as np
 
 from s2f_lib.audio.container import MediaError, decode, first_stream, open_container
 
-__all__ = ["MediaError", "VideoInfo", "probe", "read_frames", "read_picture"]
-
 SLACK = 0.25  # s; how much may be missing at the end of a stream before we say so
 MAX_PIXELS = 8192 * 4608  # per picture; more is refused as a decompression bomb
 

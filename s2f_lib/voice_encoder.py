@@ -1,8 +1,10 @@
 """The voice encoder: six seconds of speech in, a face feature v_s out (Table 1 of the paper, and narrowed copies).
 
-The preset ``paper`` is Table 1 exactly. The presets for the CPU keep the order of its layers
-(CONV -> ReLU -> BN nine times, max-pooling over time only, average over all time -> ReLU -> BN, two FC)
-and change widths, kernels and strides; `EncoderConfig.PRESETS` holds every difference, field by field.
+The preset ``paper`` is Table 1 exactly. The presets for the CPU, ``quick`` and ``standard``, keep the order of layers
+(CONV -> ReLU -> BN nine times, max-pooling over time only, average over all time -> ReLU -> BN, two FC) and pad
+nothing. They differ in: 1/2 to 1/4 of the channels; conv1 and conv2 already stride, over time and frequency; kernels
+one frame long where little time is left, and no pooling behind conv5 and conv6, so that 3 s still fit; narrow FC
+layers; conv1's start. ``presets/encoder`` holds every difference, field by field.
 """
 
 from __future__ import annotations
@@ -46,30 +48,7 @@ class EncoderConfig:
     normalise_level: bool = False  # scale every clip to the same mean size: v_s does not depend on loudness
     first_layer: str = "random"  # or "rectifiers", see rectifier_filters()
 
-    PRESETS: ClassVar[dict[str, dict]] = {
-        "paper": {},
-        # The CPU's copies keep the order of layers and pad nothing. They differ from Table 1 in: 1/2 to 1/4 of the
-        # channels; conv1 and conv2 already stride, over time and frequency; kernels one frame long where little time
-        # is left, and no pooling behind conv5 and conv6, so that 3 s still fit; narrow FC layers; conv1's start.
-        "quick": {
-            "name": "quick",
-            "channels": (32, 32, 48, 48, 48, 64, 96, 128, 128),
-            "kernels": ((4, 4),) * 5 + ((2, 4), (1, 4), (1, 4), (1, 4)),
-            "strides": ((4, 4), (2, 2), (1, 1), (1, 1), (1, 1), (1, 1), (1, 1), (1, 2), (1, 2)),
-            "pools": (1, 1, 2, 2, 1, 1, 1, 1, 1),
-            "hidden": 512,
-            "first_layer": "rectifiers",
-        },
-        "standard": {
-            "name": "standard",
-            "channels": (32, 48, 64, 64, 64, 96, 128, 192, 192),
-            "kernels": ((4, 4),) * 5 + ((2, 4), (1, 4), (1, 4), (1, 4)),
-            "strides": ((4, 4), (2, 2), (1, 1), (1, 1), (1, 1), (1, 1), (1, 1), (1, 2), (1, 2)),
-            "pools": (1, 1, 2, 2, 1, 1, 1, 1, 1),
-            "hidden": 512,
-            "first_layer": "rectifiers",
-        },
-    }
+    PRESET_FOLDER: ClassVar[str] = "encoder"
 
     def __post_init__(self):
         for field in ("channels", "kernels", "strides", "pools"):
@@ -105,18 +84,9 @@ class LayerShape(NamedTuple):
 
 
 def layer_walk(encoder: EncoderConfig, frames: int = 598) -> list[LayerShape]:
-    """Follow the shape of one clip through the network, by arithmetic alone.
+    """Follow the shape of one clip (598 frames for 6 s, 298 for 3 s) through the network, by arithmetic alone.
 
-    Parameters
-    ----------
-    encoder : EncoderConfig
-    frames : int
-        Length of the spectrogram; 598 for 6 s, 298 for 3 s.
-
-    Returns
-    -------
-    list of LayerShape
-        From the input to the average over time. Nothing is padded, so each layer loses ``kernel - 1``.
+    Goes from the input to the average over time. Nothing is padded, so each layer loses ``kernel - 1``.
 
     Raises
     ------
@@ -281,17 +251,9 @@ def rectifier_filters_(conv: nn.Conv2d, noise: float = 0.1) -> None:
     In the paper's input the sign of the real and of the imaginary part changes from frame to frame with the phase.
     A random 4x4 filter adds such cells up and its ReLU sees mostly noise; a filter on a single cell with
     weight +1 or -1 rectifies that cell, and the next layer can add the four rectified parts to something like
-    the magnitude. The filters go through the signs, then the parts, then the cells of the kernel, frequency first.
+    the magnitude. The filters go through the signs, then the parts, then the cells of the kernel, frequency first. The
+    share `noise` of the usual random start stays, so that equal filters can part.
 
-    Parameters
-    ----------
-    conv : nn.Conv2d
-        The first convolution, (out, in, time, frequency).
-    noise : float
-        Share of the usual random start that stays, so that equal filters can part.
-
-    Notes
-    -----
     Ours, not the paper's: only the starting point of narrow presets, the network is the same.
     """
     out, parts, kt, kf = conv.weight.shape
@@ -310,7 +272,7 @@ def _spread(n: int) -> list[int]:
 
 
 def preset(name: str, **changes) -> EncoderConfig:
-    """The named configuration, with single fields changed if wanted; `EncoderConfig.PRESETS` lists the names."""
+    """The named configuration, with single fields changed if wanted; see `s2f_lib.config.preset`."""
     return config.preset(EncoderConfig, name, **changes)
 
 

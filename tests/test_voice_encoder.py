@@ -43,7 +43,7 @@ def test_the_layer_walk_is_that_of_the_paper():
     assert {k: times[k] for k in TIMES_3_S} == TIMES_3_S
 
 
-@pytest.mark.parametrize("name", sorted(EncoderConfig.PRESETS))
+@pytest.mark.parametrize("name", ["paper", "quick", "standard"])
 def test_the_network_has_the_shapes_of_its_layer_walk(name):
     with torch.device("meta"):
         encoder = VoiceEncoder(name)
@@ -87,7 +87,7 @@ def test_about_89_gmac_a_clip():
     assert voice_encoder.macs_per_clip(EncoderConfig()) == pytest.approx(89e9, rel=0.01)
 
 
-@pytest.mark.parametrize("name", sorted(EncoderConfig.PRESETS))
+@pytest.mark.parametrize("name", ["paper", "quick", "standard"])
 def test_three_seconds_are_enough_and_much_less_is_refused_with_advice(name):
     config = voice_encoder.preset(name)
     assert voice_encoder.shortest_clip(config) <= 298

@@ -25,8 +25,7 @@ from torch import Tensor, nn
 
 from s2f_lib import cli, config, people
 from s2f_lib.faces.recogniser import extract
-from s2f_lib.faces.recognisers import SYNTHETIC_MEAN, SYNTHETIC_SCALE, synthetic_vgg
-from s2f_lib.faces.vgg import VGGFace, VGGShape
+from s2f_lib.faces.vgg import SYNTHETIC_MEAN, SYNTHETIC_SCALE, VGGFace, VGGShape, synthetic_vgg
 from s2f_lib.metrics.retrieval import rank
 from s2f_lib.metrics.verification import auc_of_pictures, matched_pairs
 from s2f_lib.training.settings import LoopConfig
@@ -229,7 +228,7 @@ def main(arguments: list[str] | None = None) -> int:
         kind="face recogniser",
         source="trained here from scratch on computer-made faces; identifies no real person",
         command=face_training.command_of("tools.train_recogniser", settings),
-        builder="s2f_lib.faces.recognisers:load_synthetic_vgg",
+        builder="s2f_lib.faces.vgg:load_synthetic_vgg",
         data={
             "kind": "synthetic people",
             "people": settings.people,

@@ -23,26 +23,3 @@ from s2f_lib.audio.spectrogram import (
     compressed_spectrogram,
     invert_spectrogram,
 )
-
-__all__ = [
-    "CLIP_SECONDS",
-    "HOP_LENGTH",
-    "N_FFT",
-    "POWER",
-    "SAMPLE_RATE",
-    "WIN_LENGTH",
-    "AudioError",
-    "NoSpeech",
-    "Speech",
-    "compressed_magnitude",
-    "compressed_spectrogram",
-    "fit_to_clip",
-    "invert_spectrogram",
-    "is_steady",
-    "leveled",
-    "load",
-    "load_speech",
-    "resample",
-    "to_mono",
-    "write",
-]

@@ -8,19 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-__all__ = [
-    "CLIP_SECONDS",
-    "SAMPLE_RATE",
-    "AudioError",
-    "cancels",
-    "check",
-    "check_rate",
-    "fit_to_clip",
-    "resample",
-    "scaled",
-    "to_mono",
-]
-
 SAMPLE_RATE = 16_000  # Hz
 CLIP_SECONDS = 6.0  # s
 RATES = (1000, 768_000)  # Hz, of recordings that we read

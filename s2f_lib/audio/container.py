@@ -13,8 +13,6 @@ import numpy as np
 
 from s2f_lib.audio.clip import AudioError, check_rate, scaled
 
-__all__ = ["FORMATS", "MediaError", "blocks", "decode", "first_stream", "open_container"]
-
 FORMATS = (
     "mov,mp4,m4a,3gp,matroska,webm,avi,flv,mpegts,mpeg,asf,ogg,aac,mp3,wav,flac,amr,amrnb,amrwb,wv,aiff,au,caf,w64,"
     "ac3,eac3,dts,tta,ape"

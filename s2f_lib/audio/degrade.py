@@ -19,26 +19,9 @@ from torch import Tensor
 from s2f_lib.audio._fast import POWER
 from s2f_lib.audio.clip import CLIP_SECONDS, SAMPLE_RATE
 
-__all__ = [
-    "Corruption",
-    "codec",
-    "first_seconds",
-    "mask_bands",
-    "noise",
-    "noise_alone",
-    "pitch_shift",
-    "random_channel",
-    "random_noise",
-    "random_room",
-    "room",
-    "standard_set",
-    "telephone",
-    "truncate",
-    "whisper",
-    "without_speech",
-]
-
 EPS = 1e-12  # below this a power is silence
+RT60 = 0.6  # s, of the room to test with
+LONGEST_LAG = 4000  # samples that a codec may delay
 SNR_DB = (10.0, 40.0)  # of random noise
 REVERBERATION_S = (0.1, 0.5)  # of a random room: until the echo has fallen by 60 dB
 WETNESS = (0.02, 0.25)  # length of the echo beside the direct sound
@@ -65,47 +48,26 @@ class Corruption:
         return np.clip(out, -1, 1)
 
 
-def _seed(seed: int) -> str:
-    """What a name says of the seed; nothing of the usual one."""
-    return f", seed {seed}" if seed else ""
+def noise(snr_db: float) -> Corruption:
+    """Add pink noise (equal power per octave) at a signal-to-noise ratio in dB."""
+    return Corruption(
+        f"pink noise, {snr_db:g} dB", lambda x: x + _rms(x) * 10 ** (-snr_db / 20) * _pink(_hiss(x.shape))
+    )
 
 
-def noise(snr_db: float, colour: str = "pink", seed: int = 0) -> Corruption:
-    """Add noise at a signal-to-noise ratio in dB; ``colour`` is "white" or "pink" (equal power per octave)."""
-    if colour not in ("white", "pink"):
-        raise ValueError(f"colour should be white or pink, got {colour!r}")
-
-    def apply(x: np.ndarray) -> np.ndarray:
-        hiss = _noise(x.shape, colour, seed)
-        level = np.sqrt((x**2).mean(axis=1, keepdims=True)) * 10 ** (-snr_db / 20)
-        return x + level * hiss
-
-    return Corruption(f"{colour} noise, {snr_db:g} dB{_seed(seed)}", apply)
-
-
-def _noise(shape: tuple[int, int], colour: str, seed: int) -> np.ndarray:
-    hiss = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-    if colour == "pink":
-        spectrum = np.fft.rfft(hiss, axis=1)
-        spectrum /= np.sqrt(np.maximum(np.arange(spectrum.shape[1]), 1))
-        hiss = np.fft.irfft(spectrum, n=shape[1], axis=1)
-    return hiss / np.sqrt((hiss**2).mean(axis=1, keepdims=True))
-
-
-def room(rt60: float = 0.6, seed: int = 0) -> Corruption:
-    """Reverberation: exponentially decaying noise as impulse response, ``rt60`` seconds to fall by 60 dB."""
+def room() -> Corruption:
+    """Reverberation: exponentially decaying noise as impulse response, 0.6 seconds to fall by 60 dB."""
 
     def apply(x: np.ndarray) -> np.ndarray:
         from scipy.signal import fftconvolve
 
-        t = np.arange(round(rt60 * SAMPLE_RATE)) / SAMPLE_RATE
-        tail = np.random.default_rng(seed).standard_normal(len(t)) * 10 ** (-3 * t / rt60)
+        t = np.arange(round(RT60 * SAMPLE_RATE)) / SAMPLE_RATE
+        tail = np.random.default_rng(0).standard_normal(len(t)) * 10 ** (-3 * t / RT60)
         tail *= 0.5 / np.sqrt((tail**2).sum())
         tail[0] += 1
-        y = fftconvolve(x, tail[None], axes=1)[:, : x.shape[1]]
-        return y * np.sqrt((x**2).mean(axis=1, keepdims=True) / ((y**2).mean(axis=1, keepdims=True) + EPS))
+        return _as_loud(fftconvolve(x, tail[None], axes=1)[:, : x.shape[1]], x)
 
-    return Corruption(f"room, RT60 {rt60:g} s{_seed(seed)}", apply)
+    return Corruption(f"room, RT60 {RT60:g} s", apply)
 
 
 def telephone() -> Corruption:
@@ -123,27 +85,21 @@ def telephone() -> Corruption:
     return Corruption("telephone (300-3400 Hz, mu-law)", apply)
 
 
-def codec(container: str = "mp3", kilobits: int = 16) -> Corruption:
-    """Through a real lossy codec and back, by PyAV: ``container`` "mp3" or "ogg" (Opus)."""
-    encoder = {"mp3": "libmp3lame", "ogg": "libopus"}.get(container)
-    if encoder is None:
-        raise ValueError(f"container should be mp3 or ogg, got {container!r}")
-
-    def apply(x: np.ndarray) -> np.ndarray:
-        return np.stack([_through_codec(row, container, encoder, kilobits) for row in x])
-
-    return Corruption(f"{container} at {kilobits} kbit/s", apply)
+def codec(kilobits: int = 16) -> Corruption:
+    """Through a real lossy codec and back: MP3, by PyAV."""
+    return Corruption(f"mp3 at {kilobits} kbit/s", lambda x: np.stack([_through_codec(row, kilobits) for row in x]))
 
 
-def _through_codec(row: np.ndarray, container: str, encoder: str, kilobits: int) -> np.ndarray:
+def _through_codec(row: np.ndarray, kilobits: int) -> np.ndarray:
     """Encode one waveform, decode it, undo the codec's delay by the best lag."""
     import io
 
     import av
+    from scipy.signal import correlate
 
     memory = io.BytesIO()
-    with av.open(memory, "w", format=container) as file:
-        stream = file.add_stream(encoder, rate=SAMPLE_RATE, layout="mono")
+    with av.open(memory, "w", format="mp3") as file:
+        stream = file.add_stream("libmp3lame", rate=SAMPLE_RATE, layout="mono")
         stream.bit_rate = kilobits * 1000
         sound = np.round(np.clip(row, -1, 1) * 32_767).astype(np.int16)[None]
         frame = av.AudioFrame.from_ndarray(sound, format="s16", layout="mono")
@@ -157,16 +113,9 @@ def _through_codec(row: np.ndarray, container: str, encoder: str, kilobits: int)
         back = av.AudioResampler(format="fltp", layout="mono", rate=SAMPLE_RATE)
         parts = [p.to_ndarray()[0] for frame in file.decode(audio=0) for p in back.resample(frame)]
         parts += [p.to_ndarray()[0] for p in back.resample(None)]
-    out = np.concatenate(parts)
-    return _align(out, row)
-
-
-def _align(out: np.ndarray, row: np.ndarray, most: int = 4000) -> np.ndarray:
-    from scipy.signal import correlate
-
-    size = len(row)
-    out = np.pad(out, (0, max(0, size + most - len(out))))
-    lag = int(np.argmax(correlate(out[: size + most], row, mode="valid", method="fft"))) if len(out) > size else 0
+    out, size = np.concatenate(parts), len(row)
+    out = np.pad(out, (0, max(0, size + LONGEST_LAG - len(out))))[: size + LONGEST_LAG]
+    lag = int(np.argmax(correlate(out, row, mode="valid", method="fft")))
     return out[lag : lag + size]
 
 
@@ -174,43 +123,61 @@ def pitch_shift(semitones: float) -> Corruption:
     """Play faster or slower, which moves pitch *and* formants: a small person, a large one; length is kept."""
 
     def apply(x: np.ndarray) -> np.ndarray:
-        factor = 2 ** (semitones / 12)
         n = x.shape[1]
-        where = (np.arange(n) * factor) % (n - 1)
+        where = (np.arange(n) * 2 ** (semitones / 12)) % (n - 1)
         return np.stack([np.interp(where, np.arange(n), row) for row in x])
 
     return Corruption(f"played {semitones:+g} semitones", apply)
 
 
-def whisper(seed: int = 0) -> Corruption:
+def whisper() -> Corruption:
     """Keep the spectral envelope of each 25 ms and replace the voice by noise: no pitch, the formants stay."""
 
     def apply(x: np.ndarray) -> np.ndarray:
         from scipy.signal import istft, stft
 
-        _, _, spectrum = stft(x, SAMPLE_RATE, nperseg=400, noverlap=300, nfft=512)
-        _, _, hiss = stft(_noise(x.shape, "white", seed), SAMPLE_RATE, nperseg=400, noverlap=300, nfft=512)
+        frames = {"fs": SAMPLE_RATE, "nperseg": 400, "noverlap": 300, "nfft": 512}
+        _, _, spectrum = stft(x, **frames)
+        _, _, hiss = stft(_unit_power(_hiss(x.shape)), **frames)
         cepstrum = np.fft.irfft(np.log(np.abs(spectrum) + 1e-6), axis=1)
         keep = 32  # quefrencies below 2 ms: shape of the tract, not the pulses
         cepstrum[:, keep:-keep] = 0
-        envelope = np.exp(np.fft.rfft(cepstrum, axis=1).real)
-        y = istft(envelope * hiss, SAMPLE_RATE, nperseg=400, noverlap=300, nfft=512)[1]
-        y = np.pad(y, ((0, 0), (0, max(0, x.shape[1] - y.shape[1]))))[:, : x.shape[1]]
-        return y * np.sqrt((x**2).mean(axis=1, keepdims=True) / ((y**2).mean(axis=1, keepdims=True) + EPS))
+        y = istft(np.exp(np.fft.rfft(cepstrum, axis=1).real) * hiss, **frames)[1]
+        return _as_loud(np.pad(y, ((0, 0), (0, max(0, x.shape[1] - y.shape[1]))))[:, : x.shape[1]], x)
 
-    return Corruption(f"whispered (noise excitation){_seed(seed)}", apply)
+    return Corruption("whispered (noise excitation)", apply)
 
 
-def without_speech(kind: str = "noise", seed: int = 0) -> Corruption:
+def without_speech(kind: str = "noise") -> Corruption:
     """No speech at all: pink "noise", or "silence" (a hiss 80 dB down, as a microphone gives)."""
-    if kind not in ("noise", "silence"):
-        raise ValueError(f"kind should be noise or silence, got {kind!r}")
-    level = 0.05 if kind == "noise" else 1e-5
+    level = {"noise": 0.05, "silence": 1e-5}[kind]
+    return Corruption(f"{kind} only", lambda x: level * _pink(_hiss(x.shape)))
 
-    def apply(x: np.ndarray) -> np.ndarray:
-        return level * _noise(x.shape, "pink", seed)
 
-    return Corruption(f"{kind} only{_seed(seed)}", apply)
+def _hiss(shape: tuple[int, int]) -> np.ndarray:
+    """White noise, the same for every call."""
+    return np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+
+
+def _pink(hiss: np.ndarray) -> np.ndarray:
+    """White noise with equal power per octave, of unit power."""
+    spectrum = np.fft.rfft(hiss, axis=1)
+    spectrum /= np.sqrt(np.maximum(np.arange(spectrum.shape[1]), 1))
+    return _unit_power(np.fft.irfft(spectrum, n=hiss.shape[1], axis=1))
+
+
+def _unit_power(x: np.ndarray) -> np.ndarray:
+    return x / _rms(x)
+
+
+def _rms(x: np.ndarray) -> np.ndarray:
+    """Root mean square of each clip, (B, 1)."""
+    return np.sqrt((x**2).mean(axis=1, keepdims=True))
+
+
+def _as_loud(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """A sound with the loudness that another had."""
+    return y * np.sqrt((x**2).mean(axis=1, keepdims=True) / ((y**2).mean(axis=1, keepdims=True) + EPS))
 
 
 def first_seconds(seconds: float) -> Callable[[np.ndarray], np.ndarray]:
@@ -248,7 +215,7 @@ def standard_set() -> tuple[Callable[[np.ndarray], np.ndarray], ...]:
         *(noise(snr) for snr in (20.0, 10.0, 0.0)),
         room(),
         telephone(),
-        codec("mp3", 16),
+        codec(),
         pitch_shift(2.0),
         pitch_shift(-2.0),
         whisper(),

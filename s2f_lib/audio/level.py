@@ -16,8 +16,6 @@ import numpy as np
 from s2f_lib.audio.clip import CLIP_SECONDS, SAMPLE_RATE, AudioError, fit_to_clip, to_mono
 from s2f_lib.audio.recording import blocks, read
 
-__all__ = ["NoSpeech", "Speech", "is_steady", "leveled", "load_speech"]
-
 PIECE = 0.05  # s
 SHORTEST = 0.5  # s; less is a click, and no speech
 BAND = (100.0, 4000.0)  # Hz
@@ -98,13 +96,6 @@ def load_speech(path: str | Path, start: float | None = None) -> Speech:
 
 def leveled(waveform: np.ndarray, name: str = "the recording") -> tuple[np.ndarray, float]:
     """Speech (samples,) at 16 kHz at the usual level, and the level it had (dB of full scale).
-
-    Parameters
-    ----------
-    waveform : np.ndarray, shape (samples,)
-        In [-1, 1].
-    name : str
-        For the message.
 
     Raises
     ------

@@ -19,8 +19,6 @@ from s2f_lib.audio import container
 from s2f_lib.audio.clip import SAMPLE_RATE, AudioError, cancels, check, check_rate, resample
 from s2f_lib.audio.container import MAX_DURATION, MediaError
 
-__all__ = ["blocks", "load", "read", "write"]
-
 BLOCK = 1 << 16  # samples per channel, read at a time
 
 

@@ -10,16 +10,6 @@ from s2f_lib.audio import _fast
 from s2f_lib.audio._fast import POWER
 from s2f_lib.audio.clip import CLIP_SECONDS, SAMPLE_RATE, AudioError
 
-__all__ = [
-    "HOP_LENGTH",
-    "N_FFT",
-    "POWER",
-    "WIN_LENGTH",
-    "compressed_magnitude",
-    "compressed_spectrogram",
-    "invert_spectrogram",
-]
-
 N_FFT = 512  # samples, zero-padded frame; 257 bins of 31.25 Hz
 WIN_LENGTH = 400  # samples, 25 ms
 HOP_LENGTH = 160  # samples, 10 ms

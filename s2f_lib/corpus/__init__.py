@@ -9,5 +9,3 @@ train, validation and test) and ``shards/*.tar``.
 """
 
 from s2f_lib.corpus.folder import Corpus, open
-
-__all__ = ["Corpus", "open"]

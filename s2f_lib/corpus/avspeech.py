@@ -20,8 +20,6 @@ from s2f_lib.corpus.manifest import Row, new, safe_name, unique
 from s2f_lib.corpus.remote import RemoteFile, reason_of_status
 from s2f_lib.corpus.steps import Lost, Step, attempt, short
 
-__all__ = ["BYTES_PER_SECOND", "VideoList", "by_video", "download_step", "read_list"]
-
 ADDRESS = "https://www.youtube.com/watch?v={video_id}"
 FORMAT = "b[height<=480][ext=mp4]/bv*[height<=480][ext=mp4]+ba[ext=m4a]/b[height<=480]/b"  # 480p is plenty for 224 px
 BYTES_PER_SECOND = 100_000  # of a 480p video, for the estimate; about 0.8 Mbit/s
@@ -45,7 +43,7 @@ GONE = (
 
 
 class VideoList:
-    """Rows of the published CSV, read from the file as often as they are asked for.
+    """Rows of the published CSV, read from the file as often as they are asked for: start, end (s), x, y.
 
     With or without byte-order mark and header; every line stands for itself, whatever is wrong in another one. A wrong
     one is "failed", one that names a clip for the second time "skipped".
@@ -82,17 +80,6 @@ class VideoList:
                 yield _row(number, [value.strip().strip('"') for value in values])
 
 
-def read_list(path: str | Path) -> list[Row]:
-    """All rows of the published CSV at once; see `VideoList`.
-
-    Returns
-    -------
-    list of dict
-        Rows of a manifest with ``start``, ``end`` (s), ``x``, ``y`` (0-1).
-    """
-    return list(VideoList(path))
-
-
 def _lines(file) -> Iterator[str]:
     """Lines, each at most `MAX_LINE` bytes long; the rest of a longer one is passed over."""
     while line := file.readline(MAX_LINE):
@@ -124,20 +111,10 @@ def _row(number: int, values: list[str]) -> Row:
 def download_step(
     *, address: str = ADDRESS, cookies: str | None = None, wait: float = 1.0, timeout: float = 20.0, retries: int = 2
 ) -> Step:
-    """The step that fetches clips.
+    """The step that fetches clips from an `address` with ``{video_id}``; it pauses `wait` seconds before each video.
 
-    Parameters
-    ----------
-    address : str
-        Of a video, with ``{video_id}``.
-    cookies : str, optional
-        File in Netscape's format; it is read, and never written.
-    wait : float
-        Pause before each video in seconds, for the host's sake.
-    timeout : float
-        Seconds without an answer.
-    retries : int
-        Of yt-dlp, for one page.
+    `cookies` is a file in Netscape's format; it is read, and never written. A page is asked for again `retries` times,
+    and given up after `timeout` seconds without an answer.
     """
     text = None
     if cookies is not None:
@@ -300,8 +277,3 @@ def _copy(container, out, start: float, end: float, both: bool) -> float:
     if max(last.values()) < start:
         raise Lost("too short", f"the video ends before {start:g} s")
     return first
-
-
-def list_sizes(rows: Iterable[Row]) -> Iterator[float]:
-    """Estimated bytes of the clips still to fetch."""
-    return ((float(row["end"]) - float(row["start"]) + 1) * BYTES_PER_SECOND for row in rows if row["status"] == "ok")

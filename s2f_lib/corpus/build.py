@@ -12,8 +12,6 @@ from s2f_lib.corpus.manifest import Row
 from s2f_lib.corpus.shards import decode, write_shard
 from s2f_lib.corpus.steps import inside
 
-__all__ = ["CLIPS_PER_SHARD", "build", "finish"]
-
 CLIPS_PER_SHARD = 1000  # about 150 MB
 FILES = {
     "flac": "pairs/{}.flac",
@@ -99,9 +97,8 @@ def _recogniser(features: str | Path | None) -> dict:
     """{"recogniser": {"name", "checksum"}} as `extract_features` notes it; {} where nothing is noted."""
     note = None if features is None else Path(features) / "step.json"
     settings = json.loads(note.read_text(encoding="utf-8"))["settings"] if note and note.exists() else {}
-    if "recogniser" not in settings:
-        return {}
-    return {"recogniser": {"name": settings["recogniser"], "checksum": settings["checksum"]}}
+    known = "recogniser" in settings
+    return {"recogniser": {"name": settings["recogniser"], "checksum": settings["checksum"]}} if known else {}
 
 
 def _write(task: tuple) -> str:

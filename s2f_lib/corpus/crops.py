@@ -17,8 +17,6 @@ from s2f_lib.corpus.manifest import Row, safe_name
 from s2f_lib.corpus.shards import encode
 from s2f_lib.corpus.steps import Lost, Step, attempt, inside
 
-__all__ = ["crop_step", "frame_times", "in_batches"]
-
 LOOKS = 5  # frames tried per clip
 FRAME_STEP = 0.5  # s between them
 MIN_SECONDS = 1.0  # s of sound; less is skipped

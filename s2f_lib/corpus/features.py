@@ -12,8 +12,6 @@ from s2f_lib.corpus.manifest import Row, safe_name
 from s2f_lib.corpus.shards import encode
 from s2f_lib.corpus.steps import Step, inside
 
-__all__ = ["feature_step"]
-
 
 def feature_step(pairs: str | Path, recogniser: str = "synthetic-vgg", device: str = "cpu") -> Step:
     """The step that adds features; `recogniser` is a name of `s2f_lib.hub`, its checksum becomes a setting."""

@@ -17,8 +17,6 @@ from s2f_lib.corpus import manifest, splits, storage
 if TYPE_CHECKING:  # torch and the rest are loaded when a corpus is read, not when the package is imported
     from s2f_lib.corpus.stream import ShardSource
 
-__all__ = ["Corpus", "open"]
-
 DEFAULT = {"people": 60, "world": "physiology", "seed": 0, "pictures": 2, "clips": 2, "size": 96}  # "synthetic"
 
 
@@ -116,13 +114,9 @@ def _info(path: storage.Location) -> dict:
 
 
 def open(name: str | Path) -> Corpus:
-    """Open a corpus.
+    """Open a corpus by its folder or address.
 
-    Parameters
-    ----------
-    name : str or Path
-        Folder or address of a corpus, or "synthetic": a small one (60 people), made in the cache folder on first use
-        (about a minute) and found there afterwards.
+    "synthetic" is a small one (60 people), made in the cache folder on first use (about a minute).
     """
     if str(name) != "synthetic":
         return Corpus(name)

@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from s2f_lib.corpus import storage
 
-__all__ = ["COLUMNS", "STATUSES", "Table", "new", "read", "safe_name", "summary_line", "unique", "write"]
-
 Row = dict[str, object]
 
 COLUMNS = ("clip_id", "speaker_id", "video_id", "split", "status", "reason")  # always there, in this order

@@ -15,8 +15,6 @@ from collections.abc import Mapping
 from s2f_lib.corpus.steps import Lost
 from s2f_lib.io import DownloadError, Interrupted, read_head
 
-__all__ = ["RemoteFile", "reason_of_status"]
-
 BLOCK = 1 << 18  # bytes that are kept together
 KEPT = 128  # blocks
 CHUNK = 8 << 20  # bytes of one request; some hosts slow down those who ask for more
@@ -33,20 +31,9 @@ def reason_of_status(status: int) -> str:
 
 
 class RemoteFile:
-    """A file at an address, for readers that seek.
+    """A file at an address, for readers that seek; yt-dlp's client asks, with its cookies and the host's headers.
 
-    Parameters
-    ----------
-    client : yt_dlp.YoutubeDL
-        Makes the requests, with its cookies.
-    url : str
-    headers : mapping
-        Those the host wants for this address.
-
-    Raises
-    ------
-    Lost
-        From `read`: the host refuses, stalls, or its answer is not the one that was asked for.
+    `read` raises `Lost` where the host refuses, stalls, or its answer is not the one that was asked for.
     """
 
     def __init__(self, client, url: str, headers: Mapping[str, str]):

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["ORDER", "funnel", "needed", "survival"]
-
 ORDER = ("listed", "download_avspeech", "crop_faces", "extract_features")
 
 
@@ -32,19 +30,6 @@ def funnel(rows: Iterable[Mapping[str, str]]):
         share = left / max(1, listed)
         table.append({"step": step, "left": left, "share": share, "lost": reasons.total(), "reasons": told})
     return pd.DataFrame(table).set_index("step")
-
-
-def survival(rows: Iterable[Mapping[str, str]], label: str = "sex"):
-    """Table (pandas.DataFrame): listed, left and share of clips by a label ("sex", "country"), where labels exist."""
-    import pandas as pd
-
-    counts: dict[str, list[int]] = {}
-    for row in rows:
-        listed = counts.setdefault(row.get(label) or "no label", [0, 0])
-        listed[0] += 1
-        listed[1] += row["status"] == "ok"
-    table = pd.DataFrame(counts, index=["listed", "left"]).T
-    return table.assign(share=table["left"] / table["listed"])
 
 
 def needed(clips: int, clips_per_s: float, workers: Sequence[int] = (1, 8, 64), clip_bytes: float = 150_000.0):

@@ -23,8 +23,6 @@ from s2f_lib.audio import SAMPLE_RATE
 from s2f_lib.corpus import storage
 from s2f_lib.corpus.manifest import safe_name
 
-__all__ = ["Shard", "ShardError", "decode", "encode", "read_samples", "write_shard"]
-
 MAX_MEMBER = 64 << 20  # bytes of one member; more is refused
 BLOCK = 512  # bytes of a tar file
 
@@ -70,19 +68,7 @@ def read_samples(
 
 
 class Shard:
-    """Random access to the samples of a shard.
-
-    Parameters
-    ----------
-    path : str, Path or Address
-        The tar file; one at an address is fetched first.
-    sha256 : str, optional
-        Checksum that it must have.
-
-    Attributes
-    ----------
-    keys : list of str
-        Of the samples, in the order of the file.
+    """Random access to the samples of a shard, a tar file whose `keys` are in its order; from an address it is fetched.
 
     Raises
     ------

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Mapping
 
 from s2f_lib.corpus import storage
 
-__all__ = ["FRACTIONS", "SPLITS", "check", "load", "make", "save"]
-
 SPLITS = ("train", "validation", "test")
 FRACTIONS = (0.8, 0.1, 0.1)
 
@@ -21,25 +19,9 @@ def make(
     """Share speakers out, whole groups of speakers that appear in one video together.
 
     The order is that of a hash of seed and speaker, so it depends on neither the order of the list nor the machine.
-
-    Parameters
-    ----------
-    clips : iterable of mappings
-        With ``speaker_id`` and ``video_id`` (an empty video_id joins nobody).
-    fractions : three floats
-        Of speakers in train, validation and test; sum 1.
-    seed : int
-
-    Returns
-    -------
-    dict
-        "train", "validation", "test" -> sorted speaker ids. Sizes are rounded; a split with a fraction above zero gets
-        at least one group if there are three or more.
-
-    Raises
-    ------
-    ValueError
-        If the fractions do not sum to 1, or there is no speaker.
+    A clip has ``speaker_id`` and ``video_id`` (an empty one joins nobody); `fractions` are those of the speakers in
+    train, validation and test. Sizes are rounded; a split with a fraction above zero gets at least one group if there
+    are three or more. Gives split -> sorted speaker ids.
     """
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
         raise ValueError(f"the fractions of train, validation and test must sum to 1, got {fractions}")

@@ -24,8 +24,6 @@ from s2f_lib.audio import AudioError
 from s2f_lib.corpus import manifest, storage, workers
 from s2f_lib.corpus.manifest import Row
 
-__all__ = ["Lost", "Step", "Stopped", "attempt", "inside", "run"]
-
 FATAL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE)
 AGAIN = ("waiting", "failed")  # tried again by the next call
 HOST = "host "  # begins reasons that pass; older journals call such clips "skipped"
@@ -86,14 +84,6 @@ def run(
         See `workers.run`.
     limit : int, optional
         Try at most about so many clips now; the others stay "waiting".
-    overwrite : bool
-        Begin anew.
-    progress : bool
-
-    Returns
-    -------
-    manifest.Table
-        The rows of ``manifest.csv``.
 
     Raises
     ------
@@ -137,7 +127,8 @@ def _work(step: Step, tasks: Iterator[tuple], journal: Journal, options: dict) -
         batch = task[2]
         if isinstance(result, workers.WorkerDied):
             result = _one_by_one(step, task, result)
-        _account(batch, result)
+        if [row["clip_id"] for row in batch] != [row["clip_id"] for row in result]:
+            raise RuntimeError(f"a task was given {len(batch)} clips and gave back {len(result)} others; this is a bug")
         journal.add(result)
         refused = refused + 1 if all(row["status"] == "waiting" for row in result) else 0
         if step.patience and refused >= step.patience:
@@ -288,9 +279,3 @@ class _Final:
                 yield {"lost_at": "", **row, "status": "waiting", "reason": "not tried yet"}
             else:
                 yield {**tried, "lost_at": "" if tried["status"] in ("ok", "waiting") else self.step.name}
-
-
-def _account(batch: list[Row], result: list[Row]) -> None:
-    """Every clip that went in must come out, once."""
-    if [row["clip_id"] for row in batch] != [row["clip_id"] for row in result]:
-        raise RuntimeError(f"a task was given {len(batch)} clips and gave back {len(result)} others; this is a bug")

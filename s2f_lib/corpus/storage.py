@@ -21,19 +21,6 @@ from typing import IO, BinaryIO
 
 from s2f_lib import io
 
-__all__ = [
-    "Address",
-    "Location",
-    "PathLike",
-    "atomic_write",
-    "claimed",
-    "local",
-    "lock",
-    "measure",
-    "remove",
-    "resolve",
-]
-
 PARTIAL = (".*.partial*", "*/.*.partial*")  # half-written files that a killed run left
 COLLAPSED = re.compile(r"[a-z][a-z0-9+.:]+:/[^/]")  # what pathlib makes of an address
 

@@ -11,8 +11,6 @@ from s2f_lib.audio import SAMPLE_RATE
 from s2f_lib.corpus import storage
 from s2f_lib.corpus.shards import Shard, ShardError
 
-__all__ = ["ShardSource"]
-
 OPEN_SHARDS = 16  # kept open at a time
 MEAN_CLIPS = 4096  # read for the mean feature, from at most OPEN_SHARDS shards
 
@@ -28,18 +26,13 @@ class ShardSource:
     Parameters
     ----------
     shards : sequence of (path, number of clips, SHA-256 or None)
-        In a fixed order. A shard is held against its checksum when it is first opened.
+        In a fixed order, at least one. A shard is held against its checksum when it is first opened.
     speakers : dict
         speaker_id -> number.
     window : int
         Shards shuffled together; more is better mixed, fewer read more in sequence.
     about : dict, optional
         Which clips these are, see `Corpus.about`.
-
-    Raises
-    ------
-    ValueError
-        If there is no shard.
     """
 
     def __init__(

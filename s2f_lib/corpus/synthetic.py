@@ -13,8 +13,6 @@ import numpy as np
 from s2f_lib import config
 from s2f_lib.corpus import build, manifest, shards, splits, storage, workers
 
-__all__ = ["SyntheticConfig", "make", "plan"]
-
 PEOPLE_PER_SHARD = 16
 ABOUT = {"kind": "synthetic", "about": "computer-made people; no picture or voice identifies anybody"}
 SAID = "train speakers say other sentences than validation and test speakers"
@@ -80,24 +78,9 @@ def make(
     A shard is written under a temporary name and renamed when it is complete, so a run may be killed at any moment and
     started again; the result is the same to the byte (on one machine).
 
-    Parameters
-    ----------
-    folder : str or Path
-    settings : SyntheticConfig
-    jobs : int
-        Processes.
-    limit : int, optional
-        Stop after about so many clips (whole shards); another call goes on. ``corpus.json`` is written when all
-        shards are there.
-    overwrite : bool
-        Throw away a corpus that is already in the folder.
-    progress : bool
-        Show a bar.
-
-    Returns
-    -------
-    list of dict
-        The manifest.
+    Works in `jobs` processes. With `limit` it stops after about so many clips (whole shards), and another call goes on;
+    ``corpus.json`` is written when all shards are there. With `overwrite` a corpus that is there goes first. Gives the
+    rows of the manifest.
 
     Raises
     ------

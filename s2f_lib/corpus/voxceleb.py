@@ -16,8 +16,6 @@ from pathlib import Path
 from s2f_lib.corpus.manifest import Row, new, safe_name, unique
 from s2f_lib.corpus.steps import inside, short
 
-__all__ = ["Speakers", "list_clips", "read_meta"]
-
 KINDS = ("wav", "mp4", "aac")  # folders, the first that is there
 ENDINGS = (".wav", ".flac", ".m4a", ".aac", ".mp3", ".mp4", ".mkv", ".webm")  # in any of them, in any case
 SCALE = "1.6"  # the face crops' width, in face widths

@@ -15,8 +15,6 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-__all__ = ["WorkerDied", "run"]
-
 AHEAD = 4  # tasks per worker of Dask that wait in a queue; bounds the memory
 ATTEMPTS = 3  # of a Dask task whose worker died
 
@@ -50,10 +48,8 @@ def run(
         None: a plain process pool. "dask": a Dask cluster on this machine, with its dashboard. An address
         (``tcp://host:8786``): the cluster that runs there, started by dask-jobqueue, dask-kubernetes or by hand; its
         machines must see the same folders under the same names.
-    progress : bool
-        Show a bar on stderr.
-    unit : str
-        What a task is called in the bar.
+    progress, unit
+        Show a bar on stderr, and what a task is called in it.
     isolated : float, optional
         Never work in this process, and give a task at most so many seconds. A task that is alone in its process and
         ends it (a decoder that crashes on a hostile file) has a `WorkerDied` as its result; the others go on.

@@ -4,25 +4,3 @@ from s2f_lib.faces.attributes import AttributeNet, label_photo
 from s2f_lib.faces.decoder import Decoded, FaceDecoder, decode, texture_error
 from s2f_lib.faces.detection import Box, Choice, aligned, choose_face, crop, detect, landmarks5, landmarks68
 from s2f_lib.faces.recogniser import FaceFeatures, FaceRecogniser, extract, to_pictures, to_tensor
-
-__all__ = [
-    "AttributeNet",
-    "Box",
-    "Choice",
-    "Decoded",
-    "FaceDecoder",
-    "FaceFeatures",
-    "FaceRecogniser",
-    "aligned",
-    "choose_face",
-    "crop",
-    "decode",
-    "detect",
-    "extract",
-    "label_photo",
-    "landmarks5",
-    "landmarks68",
-    "texture_error",
-    "to_pictures",
-    "to_tensor",
-]

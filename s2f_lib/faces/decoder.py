@@ -22,11 +22,6 @@ from s2f_lib import io
 from s2f_lib.faces.recogniser import to_tensor
 from s2f_lib.faces.warp import warp
 
-__all__ = [
-    *("WARP_POINTS", "Decoded", "DecoderShape", "FaceDecoder"),
-    *("decode", "load_decoder", "texture_error", "to_mean_shape"),
-]
-
 LANDMARKS = 68
 # Points that steer the warp. The lower edge of the mouth opening (65-67) lies on its upper edge when a mouth is shut,
 # as in every canonical picture; two control points at one place would have no spline through them.
@@ -63,10 +58,6 @@ class DecoderShape:
 
 class FaceDecoder(nn.Module):
     """Face feature -> canonical face: frontal, neutral, evenly lit.
-
-    Parameters
-    ----------
-    shape : DecoderShape
 
     Attributes
     ----------
@@ -127,27 +118,15 @@ class FaceDecoder(nn.Module):
 
 @torch.no_grad()
 def decode(decoder: FaceDecoder, v_f: np.ndarray, batch_size: int = 64) -> Decoded:
-    """Decode many features (N, D), float, batch by batch; gives tensors on the CPU.
-
-    See Also
-    --------
-    s2f_lib.faces.extract : the way from pictures to features.
-    s2f_lib.faces.to_pictures : from the decoded images to uint8.
-    """
+    """Decode many features (N, D), float, batch by batch; gives tensors on the CPU, see `faces.to_pictures`."""
     parts = [decoder(part) for part in torch.from_numpy(np.asarray(v_f, np.float32)).split(batch_size)]
     return Decoded(*(torch.cat(field).cpu() for field in zip(*parts, strict=True)))
 
 
 def texture_error(decoder: FaceDecoder, textures: Tensor, pictures: np.ndarray, landmarks: np.ndarray) -> float:
-    """Mean absolute error of textures, divided by that of the mean face for everybody.
+    """Mean absolute error of decoded textures (N, 3, S, S), divided by that of the mean face for everybody.
 
-    Parameters
-    ----------
-    decoder : FaceDecoder
-    textures : Tensor, shape (N, 3, S, S)
-        As the decoder gives them.
-    pictures, landmarks : np.ndarray, shapes (N, S, S, 3) uint8 and (N, 68, 2) in 0-1
-        The true canonical faces.
+    The true canonical faces are pictures (N, S, S, 3), uint8, with landmarks (N, 68, 2) in 0-1.
     """
     points = torch.from_numpy(np.array(landmarks, dtype=np.float32))
     truth = to_mean_shape(to_tensor(pictures), points, decoder.mean_landmarks)

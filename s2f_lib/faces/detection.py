@@ -8,9 +8,7 @@ import numpy as np
 
 from s2f_lib.faces.models import dlib, dlib_model
 
-__all__ = ["Box", "Choice", "aligned", "choose_face", "crop", "detect", "landmarks5", "landmarks68"]
-
-MIN_SCORE = -0.2  # HOG score; on 968 published crops of real faces 93.0 % pass, at 0 it is 90.4 %
+MIN_SCORE = -0.2  # of HOG, for half-turned heads; on 968 published crops of real faces 93.0 % pass, at 0 it is 90.4 %
 SMALL_PICTURE = 300  # pixels on the long side, up to which the picture is doubled before HOG looks at it
 MIN_SIDE = 16  # pixels of a picture; dlib does not take pictures that are one pixel high, and finds nothing in these
 MIN_FACE = 40  # pixels; a smaller face has too little left to recognise
@@ -44,10 +42,8 @@ class Choice(NamedTuple):
     reason: str  # for people; empty if all is well
 
 
-def detect(
-    image: np.ndarray, *, method: str = "hog", upsample: int | None = None, min_score: float = MIN_SCORE
-) -> list[Box]:
-    """Find the faces of a picture, surest first.
+def detect(image: np.ndarray, *, method: str = "hog", upsample: int | None = None) -> list[Box]:
+    """Find the faces of a picture, surest first; their score is `MIN_SCORE` or higher.
 
     Parameters
     ----------
@@ -59,13 +55,6 @@ def detect(
     upsample : int, optional
         How often the picture is doubled in size first, which finds faces from 40 pixels instead of 80. By default once
         for pictures up to 300 pixels (the 224-pixel crops of the corpora), and not at all for larger ones.
-    min_score : float
-        Faces with a lower score are left out. The default is below dlib's own 0, for the sake of half-turned heads.
-
-    Returns
-    -------
-    list of Box
-        Empty if there is none.
 
     Raises
     ------
@@ -78,9 +67,9 @@ def detect(
     if upsample is None:
         upsample = int(max(image.shape[:2]) <= SMALL_PICTURE)
     if method == "hog":
-        found = [(r, score) for r, score, _ in zip(*dlib_model("hog").run(image, upsample, min_score), strict=True)]
+        found = [(r, score) for r, score, _ in zip(*dlib_model("hog").run(image, upsample, MIN_SCORE), strict=True)]
     elif method == "cnn":
-        found = [(r.rect, r.confidence) for r in dlib_model("cnn")(image, upsample) if r.confidence >= min_score]
+        found = [(r.rect, r.confidence) for r in dlib_model("cnn")(image, upsample) if r.confidence >= MIN_SCORE]
     else:
         raise ValueError(f"method must be 'hog' or 'cnn', got {method!r}")
     boxes = [Box(r.left(), r.top(), r.right() + 1, r.bottom() + 1, float(score)) for r, score in found]
@@ -134,23 +123,10 @@ def choose_face(
 
 
 def crop(image: np.ndarray, box: Box, *, margin: float = 0.4, size: int = 224) -> np.ndarray:
-    """Cut a square around a face and resize it.
+    """Cut a square around a face and resize it: uint8 (H, W, 3) -> (size, size, 3).
 
-    Parameters
-    ----------
-    image : np.ndarray, shape (H, W, 3), uint8
-    box : Box
-        As `detect` gives it.
-    margin : float
-        Added on each side, as a share of the box. dlib's box reaches from the brows to the chin; 0.4 adds the hair and
-        the ears. The paper states no margin.
-    size : int
-        Height and width of the result, in pixels.
-
-    Returns
-    -------
-    np.ndarray, shape (size, size, 3), uint8
-        What lies outside of the picture is filled with its edge.
+    The margin is added on each side, as a share of the box: dlib's reaches from the brows to the chin, and 0.4 adds the
+    hair and the ears. The paper states none. What lies outside of the picture is filled with its edge.
     """
     from PIL import Image
 

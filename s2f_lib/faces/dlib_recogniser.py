@@ -11,8 +11,6 @@ from s2f_lib.faces.detection import Box, aligned, detect
 from s2f_lib.faces.models import dlib_model, model_file
 from s2f_lib.faces.recogniser import FaceFeatures, FaceRecogniser, check_images, to_pictures
 
-__all__ = ["DlibRecogniser"]
-
 CHIP = 150  # pixels, the input of the network
 WORKING_SIZE = 224  # pixels; smaller pictures are enlarged to this before the face is looked for
 TYPICAL_BOX = (0.22, 0.30, 0.78, 0.86)  # where the face is in our renders and crops, as a share of the picture
@@ -24,40 +22,24 @@ class DlibRecogniser(FaceRecogniser):
     Each picture is detected, aligned by five landmarks and described; about 0.1 s a face on one CPU core. Features
     have a length of about 1.4, and two pictures of one person are closer than 0.6 **for real people**; synthetic heads
     are more alike, so calibrate a threshold on them.
-
-    Parameters
-    ----------
-    on_missing : {"center", "raise"}
-        What to do where no face is detected: take the box where faces usually are in a centred crop, or raise.
+    Where no face is detected, the box is taken where faces usually are in a centred crop.
     """
 
     feature_dim = 128
 
-    def __init__(self, on_missing: str = "center"):
+    def __init__(self):
         path = model_file("dlib_face_recognition_resnet_model_v1.dat")
         super().__init__(name="dlib", image_size=CHIP, checksum=io.sha256(path))
-        if on_missing not in ("center", "raise"):
-            raise ValueError(f"on_missing must be 'center' or 'raise', got {on_missing!r}")
-        self.on_missing = on_missing
         self.freeze()
 
     def forward(self, images: Tensor) -> FaceFeatures:
-        """(B, 3, H, W) RGB in [0, 1] -> v_f (B, 128), no logits. Runs on the CPU, without gradients.
-
-        Raises
-        ------
-        ValueError
-            With ``on_missing="raise"``, if a picture has no face; the message gives its place in the batch.
-        """
+        """(B, 3, H, W) RGB in [0, 1] -> v_f (B, 128), no logits. Runs on the CPU, without gradients."""
         check_images(images)
         if not len(images):
             return FaceFeatures(images.new_zeros(0, self.feature_dim), None)
-        pictures = _enlarged(images)
         chips = []
-        for index, picture in enumerate(pictures):
+        for picture in _enlarged(images):
             boxes = detect(picture, upsample=0 if min(picture.shape[:2]) >= 2 * WORKING_SIZE else 1)
-            if not boxes and self.on_missing == "raise":
-                raise ValueError(f"no face found in picture {index} of the batch")
             box = boxes[0] if boxes else _typical_box(picture)
             chips.append(aligned(picture, box, CHIP, 0.25))
         features = np.array(dlib_model("recogniser").compute_face_descriptor(chips), dtype=np.float32)
@@ -79,3 +61,8 @@ def _typical_box(picture: np.ndarray) -> Box:
     height, width = picture.shape[:2]
     left, top, right, bottom = TYPICAL_BOX
     return Box(left * width, top * height, right * width, bottom * height, float("-inf"))
+
+
+def load(path: None = None, device: str = "cpu") -> DlibRecogniser:
+    """dlib's recogniser with its packaged weights, always on the CPU; `s2f_lib.hub` calls this."""
+    return DlibRecogniser()

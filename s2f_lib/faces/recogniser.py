@@ -8,8 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-__all__ = ["FaceFeatures", "FaceRecogniser", "check_images", "extract", "to_pictures", "to_tensor"]
-
 
 class FaceFeatures(NamedTuple):
     """What a recogniser gives: the face feature and, if it was trained to name identities, their logits."""
@@ -50,13 +48,7 @@ class FaceRecogniser(nn.Module):
         return self
 
     def resize(self, images: Tensor) -> Tensor:
-        """Check a batch of images and bring it to `image_size`.
-
-        Raises
-        ------
-        ValueError
-            If the batch is not (B, 3, H, W) float; the message says what came in.
-        """
+        """Check a batch of images and bring it to `image_size`."""
         check_images(images)
         if images.shape[-2:] == (self.image_size, self.image_size):
             return images
@@ -89,28 +81,13 @@ def to_tensor(pictures: np.ndarray) -> Tensor:
 
 
 def to_pictures(images: Tensor) -> np.ndarray:
-    """The way back: float images (..., 3, H, W) in [0, 1] -> uint8 pictures (..., H, W, 3).
-
-    See Also
-    --------
-    to_tensor
-    """
+    """The way back from `to_tensor`: float images (..., 3, H, W) in [0, 1] -> uint8 pictures (..., H, W, 3)."""
     return (images.detach().clamp(0, 1) * 255).round().byte().movedim(-3, -1).contiguous().cpu().numpy()
 
 
 @torch.no_grad()
 def extract(recogniser: FaceRecogniser, pictures: np.ndarray, batch_size: int = 64, progress: bool = False):
-    """Face features of many pictures, batch by batch.
-
-    Parameters
-    ----------
-    recogniser : FaceRecogniser
-    pictures : np.ndarray, shape (..., H, W, 3), uint8
-        RGB; may be a memory-mapped file.
-    batch_size : int
-        Pictures at a time.
-    progress : bool
-        Whether to show a bar.
+    """Face features of many pictures (..., H, W, 3), uint8 RGB, batch by batch; they may be a memory-mapped file.
 
     Returns
     -------

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from s2f_lib import io
 from s2f_lib.faces.recogniser import FaceFeatures, FaceRecogniser
-
-__all__ = ["FULL", "KEYS", "LAYERS", "MEAN_RGB", "VGGFace", "VGGRecogniser", "VGGShape", "build"]
 
 CONVS_PER_BLOCK = (2, 2, 3, 3, 3)  # VGG-16, configuration D of Simonyan & Zisserman (2015)
 MEAN_RGB = (129.186279296875, 104.76238250732422, 93.59396362304688)  # mean colour of the training pictures, 0-255
+SYNTHETIC_MEAN, SYNTHETIC_SCALE = 127.5, 64.0  # the same of the reduced network, all three colours alike
 CONVS = tuple(f"conv{b + 1}_{i + 1}" for b, count in enumerate(CONVS_PER_BLOCK) for i in range(count))
 LAYERS = (*CONVS, "fc6", "fc7", "fc8")
 KEYS = dict(  # what `VGGFace` calls them: every convolution is followed by a ReLU, every block by a pooling
@@ -153,3 +154,24 @@ class VGGRecogniser(FaceRecogniser):
         before = self.network.fc7_before_relu(self.prepare(images))
         after = torch.relu(before)
         return FaceFeatures(after if self.after_relu else before, self.fc8(after))
+
+
+def synthetic_vgg(network: VGGFace, checksum: str = "", after_relu: bool = True) -> VGGRecogniser:
+    """Wrap a reduced network with the preparation it was trained with."""
+    how = {"mean": (SYNTHETIC_MEAN,) * 3, "scale": SYNTHETIC_SCALE, "after_relu": after_relu}
+    return VGGRecogniser(network, name="synthetic-vgg", checksum=checksum, **how)
+
+
+def load_synthetic_vgg(path: Path, device: str = "cpu", after_relu: bool = True) -> VGGRecogniser:
+    """The shipped recogniser of synthetic people; `s2f_lib.hub` calls this."""
+    state, shape = io.read_tensors(path)
+    network = VGGFace(VGGShape(**{**shape, "widths": tuple(shape["widths"])}))
+    network.load_state_dict(state)
+    return synthetic_vgg(network, io.sha256(path), after_relu).to(device)
+
+
+def load_vgg_face(path: Path, device: str = "cpu", after_relu: bool = True) -> VGGRecogniser:
+    """The real VGG-Face, from the file that ``s2f weights fetch`` made; `s2f_lib.hub` calls this."""
+    how = {"mean": MEAN_RGB, "after_relu": after_relu}
+    network = build(io.read_tensors(path)[0])
+    return VGGRecogniser(network, name="vgg-face", checksum=io.sha256(path), **how).to(device)

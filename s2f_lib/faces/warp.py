@@ -12,8 +12,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["border_points", "evaluate_spline", "fit_spline", "sampling_grid", "warp"]
-
 EPS = 1e-12  # added to squared distances, so that the logarithm and its gradient stay finite at a control point
 STRIDE = 4  # pixels between the points where the spline is evaluated; the map is smooth, so the rest is interpolated
 
@@ -37,32 +35,11 @@ def _affine(points: Tensor) -> Tensor:
 
 
 def fit_spline(points: Tensor, values: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Find the smoothest functions that have given values at given points.
+    """Find the smoothest functions that have given values (B, K, V) at given points (B, K, 2).
 
-    Parameters
-    ----------
-    points : Tensor, shape (B, K, 2), float
-        Control points; no two of a picture may coincide unless `smoothing` is positive.
-    values : Tensor, shape (B, K, V), float
-        What V functions should be there.
-    smoothing : float
-        0 goes exactly through the values; more bends less.
-
-    Returns
-    -------
-    Tensor, shape (B, K + 3, V), double
-        Weights of the radial functions, then of 1, x and y.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit or there are fewer than three points.
-    torch.linalg.LinAlgError
-        If points coincide, or all lie on one line.
-
-    Notes
-    -----
-    Solved in double precision: with neighbouring lip points single precision loses most of its digits.
+    With `smoothing` 0 they go exactly through the values, and no two points of a picture may coincide
+    (torch.linalg.LinAlgError); more bends less. Solved in double precision: with neighbouring lip points single
+    precision loses most of its digits. Gives the weights of the radial functions, then of 1, x and y: (B, K + 3, V).
     """
     if points.dim() != 3 or points.shape[-1] != 2 or values.shape[:2] != points.shape[:2] or points.shape[1] < 3:
         raise ValueError(
@@ -89,17 +66,8 @@ def evaluate_spline(places: Tensor, points: Tensor, weights: Tensor) -> Tensor:
 def sampling_grid(onto: Tensor, come_from: Tensor, size: int, smoothing: float = 0.0) -> Tensor:
     """For every pixel of the result, where in the source picture its colour is found.
 
-    Parameters
-    ----------
-    onto, come_from : Tensor, shape (B, K, 2)
-        Points of the result, and the points of the source that shall land on them.
-    size : int
-        Height and width of the result, a multiple of 4.
-
-    Returns
-    -------
-    Tensor, shape (B, size, size, 2)
-        In the convention of ``grid_sample(align_corners=False)``: -1 to 1 from edge to edge.
+    The points `come_from` of the source shall land on the points `onto` of the result, both (B, K, 2). Gives (B, size,
+    size, 2) in the convention of ``grid_sample(align_corners=False)``: -1 to 1 from edge to edge.
     """
     if size % STRIDE:
         raise ValueError(f"the size of a warped picture must be a multiple of {STRIDE}, got {size}")

@@ -16,33 +16,3 @@ from s2f_lib.io.records import (
     write_record,
 )
 from s2f_lib.io.tensors import WeightFileError, read_tensors, write_tensors
-
-__all__ = [
-    "BusyError",
-    "ChecksumError",
-    "DownloadError",
-    "Interrupted",
-    "Record",
-    "WeightFileError",
-    "atomic_path",
-    "atomic_write",
-    "cache",
-    "cache_dir",
-    "command_of",
-    "current_commit",
-    "describe_cpu",
-    "differences",
-    "download",
-    "explain",
-    "locked",
-    "read_head",
-    "read_record",
-    "read_tensors",
-    "refuse_uncommitted",
-    "result_file",
-    "results_dir",
-    "row",
-    "sha256",
-    "write_record",
-    "write_tensors",
-]

@@ -22,8 +22,6 @@ import numpy as np
 
 from s2f_lib.io import files
 
-__all__ = ["StaleCache", "array", "arrays", "grow", "location", "of_file", "several"]
-
 UNREADABLE = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile)  # what a damaged .npy or .npz raises
 
 
@@ -32,32 +30,18 @@ class StaleCache(ValueError):
 
 
 def location(kind: str, made_from: Any, suffix: str = ".npy") -> Path:
-    """Where an array is kept: ``$S2F_HOME/<kind>-<hash of made_from><suffix>``.
+    """Where an array is kept: ``$S2F_HOME/<kind>-<hash of made_from><suffix>``; `kind` may hold folders.
 
-    Parameters
-    ----------
-    kind : str
-        What it is; may hold folders, such as "evaluate/faces".
-    made_from : anything that JSON can hold
-        All that the content depends on: checksums of networks and files, seeds, numbers, versions.
-    suffix : str
-        ".npy" for one array, ".npz" for several with names.
+    `made_from` is all that the content depends on, as JSON holds it: checksums of networks and files, seeds, versions.
     """
     name = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:20]
     return files.cache_dir() / f"{kind}-{name}{suffix}"
 
 
 def array(kind: str, made_from: Any, make: Callable[[], np.ndarray], mmap: bool = False) -> np.ndarray:
-    """An array from the cache, or made and kept.
+    """An array from the cache (see `location`), or made and kept; an exception of `make` passes, and nothing is kept.
 
-    Parameters
-    ----------
-    kind, made_from
-        As for `location`.
-    make : callable
-        Gives the array. An exception passes through, and nothing is kept.
-    mmap : bool
-        Map the file into memory, read-only, for arrays that are larger than one wants to read.
+    With `mmap` the file is mapped into memory, read-only, for arrays that are larger than one wants to read.
 
     See Also
     --------
@@ -81,15 +65,9 @@ def of_file(kind: str, path: str | Path, measure: Callable[[Path], dict[str, np.
 
 
 def several(kind: str, made_from: Sequence, make: Callable[[list[int]], Sequence[np.ndarray]]) -> list[np.ndarray]:
-    """Arrays of one kind; ``make`` is called once, with the positions of those that are not in the cache.
+    """Arrays of one kind, each with its `made_from`.
 
-    Parameters
-    ----------
-    kind : str
-    made_from : sequence
-        For each array, all that it depends on.
-    make : callable
-        Gets the positions that are missing, gives their arrays in that order.
+    `make` is called once, with the positions of those that are not in the cache, and gives these in that order.
     """
     missing = [i for i, one in enumerate(made_from) if not location(kind, one).exists()]
     if missing:

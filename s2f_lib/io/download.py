@@ -16,8 +16,6 @@ from typing import NamedTuple
 
 from s2f_lib.io import files
 
-__all__ = ["ChecksumError", "DownloadError", "Interrupted", "download", "read_head"]
-
 CHUNK = 1 << 16  # bytes per read
 LEAST = 1 << 10  # bytes that an attempt must bring to count as progress
 RETRY_STATUS = {408, 425, 429, 500, 502, 503, 504}

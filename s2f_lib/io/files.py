@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
 import functools
 import hashlib
@@ -14,18 +15,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TypeVar
-
-__all__ = [
-    "BusyError",
-    "atomic_path",
-    "atomic_write",
-    "cache_dir",
-    "differences",
-    "explain",
-    "locked",
-    "once",
-    "sha256",
-]
 
 T = TypeVar("T")
 _swept: set[Path] = set()  # folders from which this process has taken what killed writers left
@@ -55,17 +44,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; on success it takes its name, on failure nothing stays.
 
     For writers that want a path (safetensors, tarfile, PyAV). The file gets its final name only when it is complete
-    and on the disk, so that a killed run never leaves half a file that looks whole.
-
-    Parameters
-    ----------
-    path : str or Path
-        Final name. Its folder is made if it is missing; a file of that name is replaced.
-
-    Yields
-    ------
-    Path
-        A free name in the same folder, with the same ending, starting with ".".
+    and on the disk, so that a killed run never leaves half a file that looks whole. The temporary name is in the same
+    folder, which is made if it is missing, and has the same ending.
 
     Raises
     ------
@@ -96,16 +76,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path, mode: str = "wb", **options) -> Iterator[IO]:
-    """Open a file for writing that appears under its name only when everything was written.
-
-    Parameters
-    ----------
-    path : str or Path
-        Final name; missing folders are made.
-    mode : {"wb", "w"}
-        Bytes (default) or text; text is UTF-8 unless ``encoding`` is given.
-    **options
-        Passed to `open`.
+    """Open a file for writing ("wb" or "w", in UTF-8) that appears under its name only when everything was written.
 
     Examples
     --------
@@ -128,23 +99,9 @@ def atomic_write(path: str | Path, mode: str = "wb", **options) -> Iterator[IO]:
 def locked(path: str | Path, *, wait: bool = True, busy: str = "another process is writing it") -> Iterator[None]:
     """Let one process (or thread) at a time into the block; the lock is gone when its holder is, however it ended.
 
-    Parameters
-    ----------
-    path : str or Path
-        What is written, a file or a folder that need not exist; the lock is a hidden empty file beside it.
-    wait : bool
-        Wait for the other (with a warning that says so), or refuse.
-    busy : str
-        What the other one is doing, for the message.
-
-    Raises
-    ------
-    BusyError
-        If `wait` is false and another process is inside.
-
-    Notes
-    -----
-    Where the file system or the platform knows no locks, nothing is locked.
+    `path` is what is written, a file or a folder that need not exist; the lock is a hidden empty file beside it.
+    Another process that is inside is waited for (with a warning that says so), or refused (`BusyError`); `busy` says
+    what it is doing. Where the file system or the platform knows no locks, nothing is locked.
     """
     try:
         import fcntl
@@ -199,6 +156,12 @@ def sha256(path: str | Path) -> str:
     """SHA-256 of a file of any size as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_table(path: str | Path) -> list[dict[str, str]]:
+    """Rows of a CSV file with a header: {column: text}."""
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def differences(found: dict, wanted: dict) -> str:

@@ -24,19 +24,6 @@ from s2f_lib.io.measures import MEASURES
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "Record",
-    "command_of",
-    "current_commit",
-    "describe_cpu",
-    "read_record",
-    "refuse_uncommitted",
-    "result_file",
-    "results_dir",
-    "row",
-    "write_record",
-]
-
 ROOT = Path(__file__).resolve().parents[2]  # the repository, when the library runs from a clone
 CHANGED = "+changes"  # ends the commit of a tree at work
 NUMBERS = ("value", "low", "high", "sd", "n")  # columns of a row that are no condition, in this order
@@ -77,21 +64,15 @@ class Record:
     notes: str = ""
 
     def select(self, **conditions: Any) -> pd.DataFrame:
-        """Rows that meet every condition (pandas.DataFrame), in the order of the record, without empty columns.
-
-        A condition is a value, a list of allowed values, or None for "this column does not apply".
-        """
+        """Rows that meet every condition (pandas.DataFrame), see `matching`; without empty columns."""
         import pandas as pd
 
         return pd.DataFrame(self.matching(**conditions))
 
     def matching(self, **conditions: Any) -> list[dict[str, Any]]:
-        """The same as plain dicts."""
-
-        def meets(row: dict, name: str, wanted: Any) -> bool:
-            return row.get(name) in wanted if isinstance(wanted, (list, tuple)) else row.get(name) == wanted
-
-        return [row for row in self.rows if all(meets(row, *condition) for condition in conditions.items())]
+        """Rows that meet every condition: a value, a list of allowed ones, or None for "this column does not apply"."""
+        allowed = {name: want if isinstance(want, (list, tuple)) else (want,) for name, want in conditions.items()}
+        return [row for row in self.rows if all(row.get(name) in wanted for name, wanted in allowed.items())]
 
     def row(self, measure: str, **conditions: Any) -> dict[str, Any]:
         """The one row of a measure under these conditions; KeyError where there is none, or more than one."""
@@ -120,10 +101,9 @@ def row(measure: str, value: Any, **conditions: Any) -> dict[str, Any]:
     >>> row("angle", 61.4, predictor="voice", seconds=6)
     {'measure': 'angle', 'predictor': 'voice', 'seconds': 6, 'value': 61.4}
     """
-    found = {"measure": measure, **conditions}
-    if hasattr(value, "estimate"):
-        return found | {"value": value.estimate, "low": value.low, "high": value.high}
-    return found | {"value": value}
+    bare = not hasattr(value, "estimate")
+    numbers = {"value": value} if bare else {"value": value.estimate, "low": value.low, "high": value.high}
+    return {"measure": measure, **conditions, **numbers}
 
 
 def write_record(
@@ -154,7 +134,6 @@ def write_record(
     seconds : float
         How long the command took.
     seeds : sequence of int
-        Random seeds used.
     device : str, optional
         What it ran on; by default a description of this CPU.
     notes : str
@@ -169,10 +148,6 @@ def write_record(
     ValueError
         Unknown measure, number that is not finite, interval upside down, two rows under one condition, an empty field;
         or the clone has uncommitted changes and the record would be one of its own, see `refuse_uncommitted`.
-
-    See Also
-    --------
-    read_record, refuse_uncommitted, s2f_lib.io.measures.MEASURES
     """
     path = _path(target)
     name, rows = path.stem if path == Path(target) else str(target), [_row(row) for row in rows]
@@ -213,7 +188,7 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
     row = {key: value for key, value in row.items() if (value is not None and value == value) or key == "value"}
     measure = row.pop("measure", None)
     if measure not in MEASURES:
-        raise ValueError(f"unknown measure {measure!r}; s2f_lib/io/measures.py lists all, with unit and words")
+        raise ValueError(f"unknown measure {measure!r}; s2f_lib/io/data/measures.csv lists all, with unit and words")
     numbers = {key: _number(row.pop(key), f"{key} of {measure!r}") for key in NUMBERS if key in row}
     if "value" not in numbers or ("low" in numbers) != ("high" in numbers):
         raise ValueError(f"a row has a value and both ends of its interval or none, got {measure} {row} {numbers}")

@@ -11,8 +11,6 @@ from s2f_lib.io.files import atomic_write
 if TYPE_CHECKING:  # torch is loaded where tensors are read, not where a file is moved
     from torch import Tensor
 
-__all__ = ["WeightFileError", "read_tensors", "write_tensors"]
-
 SHAPE_KEYS = ("shape", "config")  # "config" in the files of voice encoders
 
 
@@ -21,7 +19,7 @@ class WeightFileError(ValueError):
 
 
 def write_tensors(path: str | Path, tensors: dict[str, Tensor], shape: dict, *, key: str = "shape", half: bool = True):
-    """Write floating-point tensors and a network's shape, in one piece or not at all.
+    """Write floating-point tensors and a network's shape, in one piece or not at all; ValueError if one is not finite.
 
     Parameters
     ----------
@@ -29,20 +27,9 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], shape: dict, *, 
     tensors : dict
         A network's ``state_dict``; integer tensors (counters of batch normalisation) are left out.
     shape : dict
-        What the builder needs besides the tensors, in plain JSON values.
-    key : {"shape", "config"}
-        Name under which the shape is stored.
+        What the builder needs besides the tensors, in plain JSON values; stored under the name `key`.
     half : bool
         16 bits a number instead of 32.
-
-    Raises
-    ------
-    ValueError
-        If a tensor is not finite in that precision; the message names it.
-
-    See Also
-    --------
-    read_tensors, s2f_lib.hub.publish
     """
     import torch
     from safetensors.torch import save
@@ -57,13 +44,7 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], shape: dict, *, 
 
 
 def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:
-    """Read what `write_tensors` wrote: tensors in single precision, and the shape.
-
-    Raises
-    ------
-    WeightFileError
-        If the file is damaged, or does not say its shape; the message names it.
-    """
+    """Read what `write_tensors` wrote: tensors in single precision, and the shape; refuses by `WeightFileError`."""
     from safetensors import SafetensorError, safe_open
 
     try:

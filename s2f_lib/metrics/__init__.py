@@ -27,14 +27,3 @@ from s2f_lib.metrics import (
     similarity,
     verification,
 )
-
-__all__ = [
-    "craniofacial",
-    "embedding",
-    "face_measures",
-    "inference",
-    "labels",
-    "retrieval",
-    "similarity",
-    "verification",
-]

@@ -23,20 +23,8 @@ if TYPE_CHECKING:
 def pearson(x: np.ndarray, y: np.ndarray, covariates: np.ndarray | None = None) -> tuple[float, float]:
     """Correlation of x and y, with covariates taken out of both, and its two-sided p-value.
 
-    Parameters
-    ----------
-    x, y : np.ndarray, shape (N,)
-    covariates : np.ndarray, shape (N, C), optional
-        Residuals of a linear fit (with constant) on these are correlated: the partial correlation.
-
-    Returns
-    -------
-    r in [-1, 1], p; (nan, nan) when x or y does not vary
-
-    Raises
-    ------
-    ValueError
-        Fewer than four clips more than covariates, NaN, mismatched lengths.
+    x and y are (N,), the covariates (N, C): residuals of a linear fit (with constant) on these are correlated, the
+    partial correlation. (nan, nan) where one does not vary; ValueError for fewer than four clips more than covariates.
     """
     from scipy import stats
 
@@ -110,27 +98,22 @@ def correlations(
         raise ValueError(f"both sides should have the same measures; only on one side: {', '.join(odd)}")
     n = len(people)
     male = people["sex"].to_numpy() == "male"
-    take_out = covariates(people)
+    everybody = np.ones(n, bool)
+    masks, take_out = {"pooled": everybody, "female": ~male, "male": male, "adjusted": everybody}, covariates(people)
     other = np.random.default_rng(seed).permutation(n)
     rows = {}
     for name in predicted:
         x = checks.column(predicted[name], name, n)
         y = checks.column(reference[name], name, n)
         row = {}
-        for how, mask, out in (
-            ("pooled", np.ones(n, bool), None),
-            ("female", ~male, None),
-            ("male", male, None),
-            ("adjusted", np.ones(n, bool), take_out),
-        ):
-            if mask.sum() < 10:
-                row[how], row[f"p_{how}"] = np.nan, np.nan
-                continue
-            row[how], row[f"p_{how}"] = pearson(x[mask], y[mask], None if out is None else out[mask])
+        for how, mask in masks.items():
+            row[how], row[f"p_{how}"] = np.nan, np.nan
+            if mask.sum() >= 10:
+                row[how], row[f"p_{how}"] = pearson(x[mask], y[mask], take_out if how == "adjusted" else None)
         row["random"] = pearson(x, y[other])[0]
         rows[name] = row
     table = pd.DataFrame.from_dict(rows, orient="index")
-    for how in ("pooled", "female", "male", "adjusted"):
+    for how in masks:
         p = table[f"p_{how}"].to_numpy()
         tested = np.isfinite(p)
         table[f"holm_{how}"] = np.nan

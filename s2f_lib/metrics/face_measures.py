@@ -12,8 +12,6 @@ from types import MappingProxyType
 
 import numpy as np
 
-__all__ = ["EXTRA", "MEASURES", "PAPER_MEASURES", "craniofacial", "craniofacial_correlations"]
-
 Measure = Callable[[np.ndarray], np.ndarray]
 EXTRA = ("philtrum width",)  # in the authors' raw file (r = 0.038, not significant), not in the printed table
 

@@ -28,25 +28,18 @@ class Interval:
 
 
 def _members(people: np.ndarray | None, n: int) -> list[np.ndarray]:
-    if people is None:
-        return [np.array([i]) for i in range(n)]
-    people = checks.column(people, "people", n)
+    """Rows of each of at least two people: one person says nothing about the spread between people."""
+    people = np.arange(n) if people is None else checks.column(people, "people", n)
     order = np.argsort(people, kind="stable")
-    starts = np.flatnonzero(np.r_[True, people[order][1:] != people[order][:-1]])
-    return np.split(order, starts[1:])
+    members = np.split(order, np.flatnonzero(people[order][1:] != people[order][:-1]) + 1)
+    if len(members) < 2:
+        raise ValueError(f"an interval needs at least two people, got {len(members)}; report the value without one")
+    return members
 
 
 def draws(n: int, people: np.ndarray | None = None, times: int = 1000, seed: int = 0) -> list[np.ndarray]:
-    """Row indices of ``times`` resampled corpora of ``n`` clips: people are drawn with replacement.
-
-    Raises
-    ------
-    ValueError
-        With fewer than two people: one person says nothing about the spread between people.
-    """
+    """Row indices of ``times`` resampled corpora of ``n`` clips: people are drawn with replacement."""
     members = _members(people, n)
-    if len(members) < 2:
-        raise ValueError(f"an interval needs at least two people, got {len(members)}; report the value without one")
     rng = np.random.default_rng(seed)
     picks = rng.integers(0, len(members), (times, len(members)))
     if people is None:
@@ -62,15 +55,8 @@ def bootstrap(
 ) -> Interval:
     """95 % percentile interval of ``statistic(*arrays)`` with people as the unit.
 
-    Parameters
-    ----------
-    statistic : callable
-        Takes the arrays, cut to the drawn rows, and returns one number.
-    *arrays : np.ndarray, first axis of the same length N
-    people : np.ndarray, shape (N,), optional
-        Who is heard in each row; without it every row is another person.
-    times : int
-        Number of resampled corpora.
+    The statistic takes the arrays (first axis N), cut to the drawn rows; `people` (N,) are who is heard in each row,
+    and without them every row is another person.
 
     Notes
     -----
@@ -106,11 +92,6 @@ def mean_interval(values: np.ndarray, people: np.ndarray | None = None, times: i
     Values that are all 0, or all 1, are taken for a share: every draw of a bootstrap would give it again, so the
     interval is the exact one for so many people, see `proportion`.
 
-    Raises
-    ------
-    ValueError
-        With fewer than two people: one person says nothing about the spread between people.
-
     Examples
     --------
     >>> print(mean_interval(np.ones(60)))
@@ -118,8 +99,6 @@ def mean_interval(values: np.ndarray, people: np.ndarray | None = None, times: i
     """
     values = checks.column(values, "values").astype(float)
     members = _members(people, len(values))
-    if len(members) < 2:
-        raise ValueError(f"an interval needs at least two people, got {len(members)}; report the value without one")
     if (values == 1).all() or (values == 0).all():
         return proportion(int(values[0]) * len(members), len(members))
     total = np.array([values[m].sum() for m in members])

@@ -28,17 +28,9 @@ def decade(age: np.ndarray) -> np.ndarray:
 
 
 def confusion(reference: Sequence, predicted: Sequence, labels: Sequence | None = None) -> np.ndarray:
-    """Row-normalised confusion matrix: of the clips with label i, the share that got label j.
+    """Row-normalised confusion matrix (L, L): of the clips with label i, the share that got label j.
 
-    Parameters
-    ----------
-    reference, predicted : array-like, shape (N,)
-    labels : sequence, optional
-        Order of rows and columns; by default the sorted labels of both.
-
-    Returns
-    -------
-    np.ndarray, shape (L, L); each row sums to 1
+    Rows and columns are in the order of `labels`, by default the sorted labels of both (N,).
 
     Raises
     ------

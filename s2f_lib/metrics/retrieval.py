@@ -134,9 +134,8 @@ def rank(
     if queries.shape[1] != gallery.shape[1]:
         raise ValueError(f"queries have {queries.shape[1]} dimensions, the gallery {gallery.shape[1]}")
     truth = _truth(truth, len(queries), len(gallery))
-    groups = (
-        None if groups is None else np.unique(checks.column(groups, "groups", len(gallery)), return_inverse=True)[1]
-    )
+    if groups is not None:
+        groups = np.unique(checks.column(groups, "groups", len(gallery)), return_inverse=True)[1]
     distance = _distances_to(gallery, metric)
     closer, tied, size = (np.empty(len(queries), int) for _ in range(3))
     for start in range(0, len(queries), block):

@@ -102,12 +102,7 @@ def mean_feature(train_v_f: np.ndarray, n: int) -> np.ndarray:
 def table(predictions: dict[str, np.ndarray], v_f: np.ndarray, people: np.ndarray | None = None) -> pd.DataFrame:
     """One row per predictor: mean angle with interval and spread, mean L2 and L1.
 
-    Parameters
-    ----------
-    predictions : dict of name to np.ndarray, shape (N, D)
-    v_f : np.ndarray, shape (N, D)
-    people : np.ndarray, shape (N,), optional
-        Who is heard; the interval draws people. Without it every clip is another person.
+    Predictions and truth are (N, D); the interval draws people (N,), and without them every clip is another person.
 
     Returns
     -------

@@ -7,7 +7,7 @@ informative the scores are (0 perfect, 1 no information).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 
@@ -33,11 +33,6 @@ def cllr(same: np.ndarray, different: np.ndarray) -> float:
 def auc(same: np.ndarray, different: np.ndarray) -> float:
     """Probability that a same-person score is above a different-person score, ties half: the area under the ROC curve.
 
-    Raises
-    ------
-    ValueError
-        If there is no score of one kind.
-
     Examples
     --------
     >>> auc(np.array([2.0, 3.0]), np.array([1.0, 2.5]))
@@ -51,19 +46,8 @@ def auc(same: np.ndarray, different: np.ndarray) -> float:
 def auc_of_people(cosine: np.ndarray, who: np.ndarray, groups: np.ndarray | None = None) -> float:
     """AUC of people with themselves against people with others; some may have been drawn twice, by a bootstrap.
 
-    Parameters
-    ----------
-    cosine : np.ndarray, shape (n, n)
-        Of every person's first feature with every person's second one; own pairs on the diagonal.
-    who : np.ndarray, shape (m,), int
-        Rows of the people that count. Nobody is compared with himself as another.
-    groups : np.ndarray, shape (n,), optional
-        Only people of one group are compared.
-
-    Raises
-    ------
-    ValueError
-        If no two different people can be compared.
+    `cosine` (n, n) is that of every person's first feature with every person's second one, own pairs on the diagonal;
+    `who` (m,) are the rows of the people that count. With `groups` (n,) only people of one group are compared.
     """
     other = who[:, None] != who
     if groups is not None:
@@ -73,20 +57,10 @@ def auc_of_people(cosine: np.ndarray, who: np.ndarray, groups: np.ndarray | None
 
 
 def auc_of_pictures(features: np.ndarray, among: np.ndarray | None = None) -> float:
-    """AUC of telling two pictures of one person from pictures of two people, by the cosine of their features.
+    """AUC of telling two pictures of one person from pictures of two people, by the cosine of features (n, items, D).
 
-    Parameters
-    ----------
-    features : np.ndarray, shape (n, items, D)
-        Several pictures of each of n people.
-    among : np.ndarray, shape (n, n), bool, optional
-        Pairs of different people that count; by default all. With `matched_pairs` the comparison is only with people
-        of the same sex, group and about the same age.
-
-    Returns
-    -------
-    float
-        0.5 by chance, 1 at best.
+    `among` (n, n) are the pairs of different people that count; by default all. With `matched_pairs` the comparison is
+    only with people of the same sex, group and about the same age.
     """
     n, items = features.shape[:2]
     flat = features.reshape(n * items, -1)
@@ -114,19 +88,11 @@ def equal_error_rate(same: np.ndarray, different: np.ndarray) -> float:
     return float(miss[i - 1] + weight * (miss[i] - miss[i - 1]))
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """Scores to natural-log likelihood ratios: ``slope * score + offset``."""
+def calibrate(same: np.ndarray, different: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Scores to natural-log likelihood ratios: a line, fitted on training scores by logistic regression.
 
-    slope: float
-    offset: float
-
-    def __call__(self, scores: np.ndarray) -> np.ndarray:
-        return self.slope * np.asarray(scores, float) + self.offset
-
-
-def calibrate(same: np.ndarray, different: np.ndarray) -> Calibration:
-    """Fit a calibration on training scores by logistic regression with the prior taken out."""
+    The prior is taken out.
+    """
     from sklearn.linear_model import LogisticRegression
 
     same, different = checks.column(same, "same"), checks.column(different, "different")
@@ -134,7 +100,8 @@ def calibrate(same: np.ndarray, different: np.ndarray) -> Calibration:
     y = np.r_[np.ones(len(same)), np.zeros(len(different))]
     scale = x.std() or 1.0
     model = LogisticRegression(C=1e4, class_weight="balanced").fit(x / scale, y)
-    return Calibration(float(model.coef_[0, 0] / scale), float(model.intercept_[0]))
+    slope, offset = float(model.coef_[0, 0] / scale), float(model.intercept_[0])
+    return lambda scores: slope * np.asarray(scores, float) + offset
 
 
 def pair_scores(v_s: np.ndarray, v_f: np.ndarray, groups: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -34,23 +34,19 @@ def __getattr__(name: str):
 
 
 def vary(person: Person, **changes) -> Person:
-    """The same person with one cause changed; everything downstream follows, all chance stays (for sliders).
+    """The same person, had one cause been different: everything downstream follows, all chance stays (for sliders).
 
     Parameters
     ----------
     person : Person
     **changes
         ``sex``, ``age``, ``group``, ``language``, ``style``, ``world``, ``melanin``, any face score (``jaw=2.0``) or
-        voice parameter (``vtl=18.5``).
-
-    Returns
-    -------
-    Person
+        voice parameter (``vtl=18.5``). What is set no longer listens to its own causes (the do-operator).
 
     Raises
     ------
     ValueError
-        For an unknown name or an impossible value.
+        For an unknown name or an impossible value; the message says what is possible.
 
     Examples
     --------

@@ -108,16 +108,8 @@ def render_many(
 ):  # fmt: skip
     """All pictures of a population in one array; for sets that do not fit in memory use `iterate_pictures`.
 
-    Parameters
-    ----------
-    population, items, size, kind, workers, return_landmarks, wear
-        As in `iterate_pictures`.
-
-    Returns
-    -------
-    np.ndarray, shape (people, items, size, size, 3), uint8
-    np.ndarray, shape (people, items, 68, 2), float32
-        Only with `return_landmarks`.
+    Takes what that takes; gives (people, items, size, size, 3) uint8 and, with `return_landmarks`, also (people, items,
+    68, 2) float32.
     """
     items = _check(items, kind)
     size = render.check_size(size)

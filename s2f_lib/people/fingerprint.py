@@ -13,8 +13,6 @@ from s2f_lib.config import SEEDS
 if TYPE_CHECKING:
     from s2f_lib.people.population import Population
 
-__all__ = ["face_key", "face_version", "voice_key", "voice_version"]
-
 
 @cache
 def face_version() -> str:

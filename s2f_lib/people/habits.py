@@ -38,15 +38,7 @@ class Habits:
 
 
 def draw(idiolect: int, size: float = 1.0) -> Habits:
-    """Habits of one person.
-
-    Parameters
-    ----------
-    idiolect : int
-        The number that decides all of them; see ``Population.voice["idiolect"]``.
-    size : float
-        1 as usual, 0 gives the habits of nobody in particular.
-    """
+    """Habits of one person, which ``Population.voice["idiolect"]`` decides; with `size` 0 those of nobody."""
     rng = np.random.default_rng([int(idiolect), 99])
 
     def spread(sd, *shape):

@@ -187,10 +187,6 @@ def coefficients(person) -> np.ndarray:
 def landmarks(person) -> dict[str, np.ndarray]:
     """True three-dimensional landmarks of a person's neutral face.
 
-    Parameters
-    ----------
-    person : population.Person
-
     Returns
     -------
     dict

@@ -5,52 +5,19 @@ the next (make-up, stubble, now and then the hair). All random draws are made in
 are, so that changing one attribute of a person changes nothing else.
 """
 
+import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from s2f_lib.people.head import LOOK_STREAM, random_stream
 
-# Linear RGB of natural hair, from light to dark, at these values of hair darkness.
-HAIR_STEPS = (-2.6, -1.9, -1.2, -0.5, 0.2, 0.9)
-HAIR_RGB = np.array(
-    [(0.46, 0.33, 0.18), (0.34, 0.22, 0.115), (0.16, 0.092, 0.046), (0.075, 0.040, 0.021), (0.028, 0.016, 0.010),
-     (0.010, 0.008, 0.007)]
-)  # fmt: skip
-RED_HAIR = np.array([0.22, 0.068, 0.020])
-GREY_HAIR = np.array([0.46, 0.45, 0.44])
-IRIS_RGB = {
-    "darkbrown": (0.030, 0.014, 0.006), "brown": (0.085, 0.038, 0.014), "hazel": (0.13, 0.085, 0.030),
-    "green": (0.11, 0.14, 0.055), "blue": (0.10, 0.17, 0.27), "grey": (0.16, 0.19, 0.21),
-}  # fmt: skip
-# sRGB (0-255) of skin from the least to the most melanin, in equal steps.
-SKIN_SRGB = np.array(
-    [(236, 196, 172), (228, 182, 152), (214, 163, 128), (193, 140, 104), (160, 110, 78), (124, 82, 57), (94, 61, 43),
-     (66, 43, 32)], float
-)  # fmt: skip
-UNDERTONE = {"A": (1.0, 1.0, 1.0), "B": (1.03, 0.99, 0.90), "C": (1.0, 1.01, 0.93), "D": (1.0, 1.0, 1.0)}
-LIPSTICK_SRGB = np.array([(158, 56, 61), (173, 87, 87), (133, 51, 64), (178, 102, 94), (150, 70, 80)], float)
-
-# Hair styles with their shares.
-STYLES = {
-    "male": {"crop": 28, "sidepart": 24, "slick": 10, "spiky": 12, "curly_s": 8, "buzz": 18},
-    "male_afro": {"buzz": 56, "afro_s": 28, "afro": 2, "none": 12, "crop": 2},
-    "male_receding": {"horseshoe": 36, "slick_rec": 20, "crop_rec": 34, "none": 10},
-    "male_receding_afro": {"horseshoe": 25, "crop_rec": 25, "none": 50},
-    "female": {
-        "long": 24, "long_side": 22, "long_wavy": 20, "bob": 16, "bob_bang": 10, "tied": 3, "bun": 3, "pixie": 2,
-    },
-    "female_old": {
-        "bob": 36, "pixie": 8, "curly_s": 10, "bun": 5, "long_side": 19, "tied": 3, "bob_bang": 10, "long": 9,
-    },
-    "female_afro": {
-        "afro": 16, "afro_l": 32, "afro_s": 4, "bun": 5, "tied": 3, "long": 14, "long_wavy": 16, "bob_bang": 10,
-    },
-}  # fmt: skip
-BEARDS = {
-    "most": {"none": 34, "stubble": 26, "beard_short": 16, "beard_full": 10, "goatee": 8, "stache": 6},
-    "sparse": {"none": 56, "stubble": 24, "beard_short": 7, "beard_full": 3, "goatee": 6, "stache": 4},
-}
+# Colours of skin, hair, eyes and things, and the shares of hair styles and beards; the file says what each is.
+LOOKS = json.loads((Path(__file__).parent / "data" / "looks.json").read_text(encoding="utf-8"))
+HAIR_RGB, RED_HAIR, GREY_HAIR = (np.array(LOOKS[name]) for name in ("hair_rgb", "red_hair_rgb", "grey_hair_rgb"))
+SKIN_SRGB, LIPSTICK_SRGB = (np.array(LOOKS[name], float) for name in ("skin_srgb", "lipstick_srgb"))
+STYLES, BEARDS = LOOKS["styles"], LOOKS["beards"]
 RESTYLE = {"male": 0.10, "female": 0.20}  # share of wild pictures with another hair style than the usual one
 
 
@@ -94,7 +61,7 @@ def skin_colour(person, z: np.ndarray) -> np.ndarray:
     colour = steps[low] * (1 + low - t) + steps[low + 1] * (t - low)
     warm = 0.045 * z[0]
     colour = colour * np.array([1 + warm * 0.4, 1, 1 - warm]) * (1 + 0.05 * z[1])
-    return np.clip(colour * np.array(UNDERTONE[person.group]), 0.01, 0.95)
+    return np.clip(colour * np.array(LOOKS["undertone"][person.group]), 0.01, 0.95)
 
 
 def natural_hair(person, u: float, z: float) -> np.ndarray:
@@ -103,7 +70,7 @@ def natural_hair(person, u: float, z: float) -> np.ndarray:
     if caucasian > 0.6 and u < 0.05:
         return RED_HAIR * np.exp(0.2 * z)
     darkness = person.hair_darkness + 0.9 * max(0.0, african + asian - 0.25)
-    log_rgb = [np.interp(darkness, HAIR_STEPS, np.log(HAIR_RGB[:, c])) for c in range(3)]
+    log_rgb = [np.interp(darkness, LOOKS["hair_steps"], np.log(HAIR_RGB[:, c])) for c in range(3)]
     return np.exp(np.array(log_rgb) + 0.12 * z)
 
 
@@ -145,16 +112,7 @@ def _moles(rng: np.random.Generator, melanin: float) -> np.ndarray:
 
 
 def appearance(person) -> Appearance:
-    """The usual look of a person; depends on nothing but the person.
-
-    Parameters
-    ----------
-    person : population.Person
-
-    Returns
-    -------
-    Appearance
-    """
+    """The usual look of a person; depends on nothing but the person."""
     rng = random_stream(person, LOOK_STREAM)
     u, z = rng.random(40), rng.standard_normal(24)
     male = person.sex == "male"
@@ -186,7 +144,7 @@ def appearance(person) -> Appearance:
         hair=natural * (1 - grey) + GREY_HAIR * grey,
         brow=natural * 0.85 * (1 - brow_grey) + 0.30 * brow_grey + 0.006,
         beard_colour=natural * 0.8 * (1 - 0.7 * grey) + 0.30 * 0.7 * grey,
-        iris=np.array(IRIS_RGB[person.eye_colour]) * np.exp(0.2 * z[9]),
+        iris=np.array(LOOKS["iris_rgb"][person.eye_colour]) * np.exp(0.2 * z[9]),
         lipstick=linear_rgb(LIPSTICK_SRGB[int(u[23] * len(LIPSTICK_SRGB))]),
         hair_style=style,
         beard=beard,
@@ -214,15 +172,7 @@ def _beard_shadow(person, beard: str, u: float) -> float:
 def picture_appearance(person, usual: Appearance, rng: np.random.Generator, restyle: float | None = None) -> Appearance:
     """The look in one wild picture: make-up and stubble of the day, sometimes another hair style.
 
-    Parameters
-    ----------
-    person : population.Person
-    usual : Appearance
-        From `appearance`.
-    rng : np.random.Generator
-        The stream of the picture.
-    restyle : float, optional
-        Chance of another hair style than usual; by default `RESTYLE`.
+    `rng` is the stream of the picture, `restyle` the chance of another hair style than usual, by default `RESTYLE`.
     """
     restyle = RESTYLE[person.sex] if restyle is None else restyle
     u = rng.random(9)

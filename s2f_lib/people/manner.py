@@ -96,12 +96,8 @@ def utterances(language: str, seconds: float, rate: float, rng: np.random.Genera
 
     A walk over the training sentences of the language: from each phone on to what follows it there, or to what follows
     the same phone in another sentence. So every pair of phones occurs in the language, with the length it has there;
-    the melody is that of one sentence, stretched, and sometimes turned up at the end. No test sentence is used.
-
-    Returns
-    -------
-    list of dict
-        ``phones`` [(IPA, ms), ...], ``semitones`` every 20 ms, ``text`` (empty: nobody wrote it).
+    the melody is that of one sentence, stretched, and sometimes turned up at the end. No test sentence is used. A
+    ``text`` is empty: nobody wrote it.
     """
     pool = score.sentences(language, "train")
     said, length = [], score.REST

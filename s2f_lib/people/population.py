@@ -12,28 +12,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from s2f_lib.people import worlds
-from s2f_lib.people.causes import (
-    AGE_RANGE,
-    ANCESTRIES,
-    ANCESTRY_MEAN,
-    ANCESTRY_SPREAD,
-    ARROWS,
-    BODY_AND_FACE,
-    EYE_COLOUR_SHARES,
-    EYE_COLOURS,
-    GROUPS,
-    LANGUAGES,
-    MELANIN_OF_ANCESTRY,
-    NODES,
-    SEXES,
-    VOICE_PARAMETERS,
-)
+from s2f_lib.people import causes, worlds
 from s2f_lib.people.quotas import AGE_BANDS, cells, languages, spread, stream, whole
 
 STYLE_SHARE = 0.25  # of people belong to the invented subculture
 MAX_EXPLAINED = 0.95  # of the variance of a "unit" node
-KNOWN = {"sex": SEXES, "group": GROUPS, "language": LANGUAGES}
+KNOWN = {"sex": causes.SEXES, "group": causes.GROUPS, "language": causes.LANGUAGES}
 
 
 @dataclass(frozen=True)
@@ -70,19 +54,7 @@ class Person:
     fixed: dict = field(default_factory=dict, hash=False)  # what earlier interventions have set
 
     def intervene(self, **changes) -> Person:
-        """The same person, had one cause been different: everything downstream follows, all noise stays.
-
-        Parameters
-        ----------
-        **changes
-            ``sex``, ``age``, ``group``, ``language``, ``style``, ``world``, any face score (``jaw=2.0``) or voice
-            parameter (``vtl=18.5``). What is set no longer listens to its own causes (the do-operator).
-
-        Raises
-        ------
-        ValueError
-            For an unknown name or an impossible value; the message says what is possible.
-        """
+        """The same person, had one cause been different; see `s2f_lib.people.vary`."""
         world = worlds.get(changes.pop("world", self.world))
         assigned = {k: changes.pop(k, getattr(self, k)) for k in ("sex", "age", "group", "language", "style")}
         _check_single(assigned)
@@ -122,8 +94,8 @@ class Population:
         self.ancestry = _ancestry(self)
         self.eye_colour = _eye_colour(self)
         values["melanin"] = self.fixed.get("melanin", _melanin(self)) * np.ones(len(self.ids))
-        self.face = {name: values[name] for name in (*BODY_AND_FACE, "melanin")}
-        self.voice = {name: values[name] for name in VOICE_PARAMETERS}
+        self.face = {name: values[name] for name in (*causes.BODY_AND_FACE, "melanin")}
+        self.voice = {name: values[name] for name in causes.VOICE_PARAMETERS}
         self.voice["idiolect"] = _uniform(self, "idiolect", 2**31)
 
     @property
@@ -182,7 +154,7 @@ class Population:
 
         columns = {"id": self.ids, "sex": self.sex, "age": self.age, "group": self.group, "language": self.language}
         columns |= {"style": self.style, "eye_colour": self.eye_colour}
-        columns |= {f"ancestry_{a}": self.ancestry[:, k] for k, a in enumerate(ANCESTRIES)}
+        columns |= {f"ancestry_{a}": self.ancestry[:, k] for k, a in enumerate(causes.ANCESTRIES)}
         columns |= self.face | {f"voice_{k}": v for k, v in self.voice.items()}
         return pd.DataFrame(columns)
 
@@ -214,9 +186,9 @@ def sample(n: int, world: str | worlds.World = "physiology", seed: int = 0) -> P
         raise ValueError(f"seed is {seed!r}; wanted a whole number, 0 or more")
     world, ids = worlds.get(world), np.arange(n)
     sex, band, group = cells(n, seed)
-    low, high = AGE_RANGE
+    low, high = causes.AGE_RANGE
     age = low + (high - low) * (band + stream(seed, "age").random(n)) / AGE_BANDS
-    assigned = {"sex": np.array(SEXES)[sex], "age": age, "group": np.array(GROUPS)[group]}
+    assigned = {"sex": np.array(causes.SEXES)[sex], "age": age, "group": np.array(causes.GROUPS)[group]}
     assigned["language"] = languages(sex, band, group, world, seed)
     assigned["style"] = (spread(sex, band, group, seed, "style") < STYLE_SHARE).astype(int)
     return Population(seed, world, ids, assigned)
@@ -245,7 +217,7 @@ def _roots(population: Population) -> dict[str, np.ndarray]:
     return {
         "female": female - 0.5,
         "age": (age - 45) / 10,
-        "age_z": (age - np.mean(AGE_RANGE)) / (np.ptp(AGE_RANGE) / np.sqrt(12)),
+        "age_z": (age - np.mean(causes.AGE_RANGE)) / (np.ptp(causes.AGE_RANGE) / np.sqrt(12)),
         "age_over_40": over[40],
         "age_over_60": over[60],
         "man_until_55": (np.minimum(age, 55) - 45) / 10 * ~female,
@@ -258,10 +230,10 @@ def _roots(population: Population) -> dict[str, np.ndarray]:
 
 def _evaluate(population: Population, fixed: dict) -> dict[str, np.ndarray]:
     """Run the equations of `causes` in order; names in `fixed` are set and do not listen to their causes."""
-    values, group = _roots(population), np.array([GROUPS.index(g) for g in population.group])
+    values, group = _roots(population), np.array([causes.GROUPS.index(g) for g in population.group])
     loadings = {"age_z": {"age_z": 1.0}}  # of every "unit" node on independent standard normal variables
-    for node in NODES:
-        arrows = [(a, worlds.scale(population.world, a.switch)) for a in ARROWS if a.effect == node.name]
+    for node in causes.NODES:
+        arrows = [(a, worlds.scale(population.world, a.switch)) for a in causes.ARROWS if a.effect == node.name]
         x, load = np.zeros(len(group)), {}
         for arrow, factor in arrows:
             if arrow.cause == "group":
@@ -291,20 +263,20 @@ def _fill_variance(explained: float) -> tuple[float, float]:
 
 
 def _ancestry(population: Population) -> np.ndarray:
-    mean = np.log([ANCESTRY_MEAN[g] for g in population.group])
-    weight = np.exp(mean + ANCESTRY_SPREAD * _normal(population, "ancestry", 3))
+    mean = np.log([causes.ANCESTRY_MEAN[g] for g in population.group])
+    weight = np.exp(mean + causes.ANCESTRY_SPREAD * _normal(population, "ancestry", 3))
     return weight / weight.sum(axis=1, keepdims=True)
 
 
 def _melanin(population: Population) -> np.ndarray:
-    mean = population.ancestry @ MELANIN_OF_ANCESTRY + 0.02 * np.where(population.sex == "male", 1, -1)
+    mean = population.ancestry @ causes.MELANIN_OF_ANCESTRY + 0.02 * np.where(population.sex == "male", 1, -1)
     return np.clip(mean + 0.075 * _normal(population, "melanin")[:, 0], 0.05, 1.0)
 
 
 def _eye_colour(population: Population) -> np.ndarray:
     u = _uniform(population, "eye_colour", 10_000) / 10_000
-    shares = np.cumsum([EYE_COLOUR_SHARES[g] for g in population.group], axis=1)
-    return np.array(EYE_COLOURS)[(u[:, None] >= shares[:, :-1]).sum(axis=1)]
+    shares = np.cumsum([causes.EYE_COLOUR_SHARES[g] for g in population.group], axis=1)
+    return np.array(causes.EYE_COLOURS)[(u[:, None] >= shares[:, :-1]).sum(axis=1)]
 
 
 # ---- impossible attributes
@@ -315,7 +287,7 @@ def _check_single(assigned: dict) -> None:
     for name in ("sex", "group", "language"):
         if not isinstance(assigned[name], str):
             raise ValueError(f"{name} is {assigned[name]!r}; wanted a text, for example {name}={KNOWN[name][0]!r}")
-    age, (low, high) = assigned["age"], AGE_RANGE
+    age, (low, high) = assigned["age"], causes.AGE_RANGE
     if not isinstance(age, numbers.Real) or isinstance(age, bool) or not low <= age <= high:
         raise ValueError(f"age is {age!r}; wanted a number of years from {low:g} to {high:g}, for example age=40")
     if not isinstance(assigned["style"], (numbers.Real, np.bool_)):
@@ -327,17 +299,15 @@ def _check_assigned(assigned: dict) -> None:
         unknown = sorted(set(np.asarray(assigned[name], dtype=str)) - set(known))
         if unknown:
             raise ValueError(f"unknown {name} {str(unknown[0])!r}; known: {', '.join(known)}")
-    age = np.asarray(assigned["age"], float)
-    if not (np.isfinite(age).all() and (age >= AGE_RANGE[0]).all() and (age <= AGE_RANGE[1]).all()):
-        raise ValueError(
-            f"ages {age.min():g} to {age.max():g}; the model holds for {AGE_RANGE[0]:g} to {AGE_RANGE[1]:g}"
-        )
+    age, (low, high) = np.asarray(assigned["age"], float), causes.AGE_RANGE
+    if not ((age >= low) & (age <= high)).all():
+        raise ValueError(f"ages {age.min():g} to {age.max():g}; the model holds for {low:g} to {high:g}")
     if not np.isin(assigned["style"], (0, 1)).all():
         raise ValueError(f"style is {assigned['style'][0]}; wanted 0 or 1 (member of the invented subculture)")
 
 
 def _check_fixed(fixed: dict) -> None:
-    nodes = {n.name: n for n in NODES}
+    nodes = {n.name: n for n in causes.NODES}
     for name, value in fixed.items():
         if name == "melanin":
             low, high = 0.0, 1.0

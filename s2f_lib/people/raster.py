@@ -26,7 +26,7 @@ def _row_span(a0, a1, a2, c0, c1, c2, first, last):
 
 
 @jit
-def draw_triangles(points, triangles, triangle_id, bary, depth, cull):
+def draw_triangles(points, triangles, triangle_id, bary, depth, cull, flat=False):
     """Fill the buffers with the nearest triangle of each pixel and its perspective-correct barycentrics.
 
     Parameters
@@ -39,6 +39,8 @@ def draw_triangles(points, triangles, triangle_id, bary, depth, cull):
     depth : float32 (H, W), written; start it at a large number
     cull : bool
         Skip triangles that face away.
+    flat : bool
+        Fill `depth` alone, without perspective (a shadow map, where z is the distance along the light).
     """
     height, width = depth.shape
     for k in range(triangles.shape[0]):
@@ -65,6 +67,9 @@ def draw_triangles(points, triangles, triangle_id, bary, depth, cull):
             for x in range(lo, hi + 1):
                 w0 = a0 * (x + 0.5) + c0
                 w1 = a1 * (x + 0.5) + c1
+                if flat:
+                    depth[y, x] = min(depth[y, x], w0 * z0 + w1 * z1 + (1.0 - w0 - w1) * z2)
+                    continue
                 i0, i1, i2 = w0 / z0, w1 / z1, (1.0 - w0 - w1) / z2
                 z = 1.0 / (i0 + i1 + i2)
                 if z < depth[y, x]:
@@ -75,37 +80,12 @@ def draw_triangles(points, triangles, triangle_id, bary, depth, cull):
                     bary[y, x, 2] = i2 * z
 
 
-@jit
+NO_PIXELS = np.empty((0, 0), np.int32), np.empty((0, 0, 3), np.float32)
+
+
 def draw_depth(points, triangles, depth):
-    """Orthographic depth only (a shadow map): z is the distance along the light."""
-    height, width = depth.shape
-    for k in range(triangles.shape[0]):
-        a, b, c = triangles[k, 0], triangles[k, 1], triangles[k, 2]
-        x0, y0, z0 = points[a, 0], points[a, 1], points[a, 2]
-        x1, y1, z1 = points[b, 0], points[b, 1], points[b, 2]
-        x2, y2, z2 = points[c, 0], points[c, 1], points[c, 2]
-        area = (x1 - x0) * (y2 - y0) - (y1 - y0) * (x2 - x0)
-        if area == 0.0:
-            continue
-        inv = 1.0 / area
-        first = max(0, int(np.floor(min(x0, x1, x2))))
-        last = min(width - 1, int(np.ceil(max(x0, x1, x2))))
-        top = max(0, int(np.floor(min(y0, y1, y2))))
-        bottom = min(height - 1, int(np.ceil(max(y0, y1, y2))))
-        a0 = -(y2 - y1) * inv
-        a1 = -(y0 - y2) * inv
-        a2 = -a0 - a1
-        for y in range(top, bottom + 1):
-            py = y + 0.5
-            c0 = (x1 * (y2 - py) - (y1 - py) * x2) * inv
-            c1 = (x2 * (y0 - py) - (y2 - py) * x0) * inv
-            lo, hi = _row_span(a0, a1, a2, c0, c1, 1.0 - c0 - c1, first, last)
-            for x in range(lo, hi + 1):
-                w0 = a0 * (x + 0.5) + c0
-                w1 = a1 * (x + 0.5) + c1
-                z = w0 * z0 + w1 * z1 + (1.0 - w0 - w1) * z2
-                if z < depth[y, x]:
-                    depth[y, x] = z
+    """Orthographic depth only (a shadow map), see `draw_triangles`."""
+    draw_triangles(points, triangles, *NO_PIXELS, depth, False, True)
 
 
 @jit
@@ -183,31 +163,19 @@ def draw_strands(
             dx, dy = x1 - x0, y1 - y0
             length = np.sqrt(dx * dx + dy * dy) + 1e-6
             segment = first_id + s * (steps - 1) + k
-            if abs(dy) >= abs(dx):
-                h = max(half * length / (abs(dy) + 1e-6), 0.5)
-                top, bottom = max(0, int(np.ceil(min(y0, y1) - 0.5))), min(height - 1, int(np.floor(max(y0, y1) - 0.5)))
-                for y in range(top, bottom + 1):
-                    t = (y + 0.5 - y0) / dy
-                    centre, z = x0 + t * dx, z0 + t * (z1 - z0)
-                    left = max(0, int(np.ceil(centre - h - 0.5)))
-                    right = min(width - 1, int(np.floor(centre + h - 0.5)))
-                    for x in range(left, right + 1):
-                        if z < depth[y, x]:
-                            depth[y, x] = z
-                            if not shadow:
-                                triangle_id[y, x] = segment
-                                bary[y, x, 0] = t
-            else:
-                h = max(half * length / (abs(dx) + 1e-6), 0.5)
-                left, right = max(0, int(np.ceil(min(x0, x1) - 0.5))), min(width - 1, int(np.floor(max(x0, x1) - 0.5)))
-                for x in range(left, right + 1):
-                    t = (x + 0.5 - x0) / dx
-                    centre, z = y0 + t * dy, z0 + t * (z1 - z0)
-                    top = max(0, int(np.ceil(centre - h - 0.5)))
-                    bottom = min(height - 1, int(np.floor(centre + h - 0.5)))
-                    for y in range(top, bottom + 1):
-                        if z < depth[y, x]:
-                            depth[y, x] = z
-                            if not shadow:
-                                triangle_id[y, x] = segment
-                                bary[y, x, 0] = t
+            steep = abs(dy) >= abs(dx)
+            if not steep:  # the same with columns for rows
+                x0, y0, y1, dx, dy = y0, x0, x1, dy, dx
+            rows, columns = (height, width) if steep else (width, height)
+            h = max(half * length / (abs(dy) + 1e-6), 0.5)
+            for row in range(max(0, int(np.ceil(min(y0, y1) - 0.5))), min(rows, int(np.floor(max(y0, y1) + 0.5)))):
+                t = (row + 0.5 - y0) / dy
+                centre, z = x0 + t * dx, z0 + t * (z1 - z0)
+                left, right = max(0, int(np.ceil(centre - h - 0.5))), min(columns, int(np.floor(centre + h + 0.5)))
+                for column in range(left, right):
+                    y, x = (row, column) if steep else (column, row)
+                    if z < depth[y, x]:
+                        depth[y, x] = z
+                        if not shadow:
+                            triangle_id[y, x] = segment
+                            bary[y, x, 0] = t

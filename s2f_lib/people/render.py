@@ -104,7 +104,7 @@ def _shadows(world, hair: strands.Strands, worn, key_dir, size: int) -> tuple[np
     shadow_map = np.full((side, side), 1e9, np.float32)
     draw_depth(_from_light(world, key_dir, frame), head_model().triangles, shadow_map)
     triangle_id, bary, *_ = _buffers(size)
-    hair.draw_shadow(_from_light(hair.points, key_dir, frame), frame[2, 2], triangle_id, bary, shadow_map)
+    hair.draw(_from_light(hair.points, key_dir, frame), frame[2, 2], triangle_id, bary, shadow_map, True)
     if worn is not None:
         worn.cast_shadow(lambda points: _from_light(points, key_dir, frame), shadow_map)
     return shadow_map, frame

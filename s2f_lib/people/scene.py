@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from s2f_lib.people.look import LOOKS
+
 MAX_YAW = 35.0  # degrees
 MOODS = {"neutral": 0.34, "smile": 0.28, "bigsmile": 0.13, "talk": 0.14, "frown": 0.05, "surprise": 0.06}
 
@@ -109,10 +111,7 @@ def wild_scene(rng: np.random.Generator) -> Scene:
     )  # fmt: skip
 
 
-BACKGROUND_RGB = np.array(
-    [(0.78, 0.74, 0.68), (0.55, 0.60, 0.66), (0.35, 0.30, 0.26), (0.20, 0.22, 0.25), (0.45, 0.52, 0.40),
-     (0.70, 0.78, 0.86), (0.60, 0.45, 0.34), (0.88, 0.88, 0.86), (0.30, 0.38, 0.30), (0.48, 0.44, 0.42)]
-)  # fmt: skip
+BACKGROUND_RGB = np.array(LOOKS["background_rgb"])
 BACKGROUND_GRID = 48  # pixels; backgrounds are out of focus, so they are painted small and enlarged
 
 

@@ -61,7 +61,8 @@ def choose(language: str, split: str, item: int, seconds: float, rate: float, rn
     """Sentences of clip number `item` of a person, enough for `seconds` at speaking rate `rate`.
 
     Each person has an order of their own; clips follow each other in it, so that clips share no sentence until the
-    list is used up (6 clips of the training sentences, 2 of the test sentences).
+    list is used up (6 clips of the training sentences, 2 of the test sentences). A sentence has ``phones`` [(IPA, ms),
+    ...], ``semitones`` every 20 ms, and its ``text``.
     """
     pool = sentences(language, split)
     order = rng.permutation(len(pool))

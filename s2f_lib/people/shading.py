@@ -6,35 +6,9 @@ instead of true subsurface scattering; strands are lit after Kajiya and Kay. Wha
 
 import numpy as np
 
+from s2f_lib.people import paint
 from s2f_lib.people.jit import inline_jit, jit
-from s2f_lib.people.paint import (
-    AMBIENT,
-    BEARD_C,
-    BEARD_M,
-    BROW_C,
-    BROW_M,
-    FILL,
-    FILL_DIR,
-    GREY_STRANDS,
-    HAIR_C,
-    HAIR_M,
-    IRIS_C,
-    KEY,
-    KEY_DIR,
-    LASH_M,
-    LIPS,
-    N_MASKS,
-    OILINESS,
-    TZONE,
-    hash_unit,
-    paint_cloth,
-    paint_eye,
-    paint_face,
-    paint_hair,
-    paint_moles,
-    read_masks,
-    smooth_step,
-)
+from s2f_lib.people.paint import AMBIENT, FILL, FILL_DIR, KEY, KEY_DIR
 
 
 @inline_jit
@@ -91,21 +65,21 @@ def light_surface(colour, out, nx, ny, nz, vx, vy, vz, light, lit, ao, gloss, sh
 @inline_jit
 def _light_strand(out, tangent, vx, vy, vz, material, strand, along, colours, grey, light, lit):
     """Kajiya-Kay light on a hair, brow, beard or lash strand; writes RGB to `out`."""
-    jitter = 0.72 + 0.56 * hash_unit(strand * 7 + 13)
+    jitter = 0.72 + 0.56 * paint.hash_unit(strand * 7 + 13)
     depth = 1.0
     gloss = 1.0
-    if material == HAIR_M:
-        row = HAIR_C
-        depth = 0.42 + 0.58 * smooth_step(0.0, 0.55, along)
-        is_grey = hash_unit(strand * 3 + 5) < grey
-    elif material == BEARD_M:
-        row = BEARD_C
+    if material == paint.HAIR_M:
+        row = paint.HAIR_C
+        depth = 0.42 + 0.58 * paint.smooth_step(0.0, 0.55, along)
+        is_grey = paint.hash_unit(strand * 3 + 5) < grey
+    elif material == paint.BEARD_M:
+        row = paint.BEARD_C
         depth = 0.8
-        is_grey = hash_unit(strand * 3 + 5) < grey * 1.1
+        is_grey = paint.hash_unit(strand * 3 + 5) < grey * 1.1
     else:
-        row = BROW_C
+        row = paint.BROW_C
         is_grey = False
-        gloss = 0.4 if material == BROW_M else 0.0
+        gloss = 0.4 if material == paint.BROW_M else 0.0
     tl = tangent[0] * light[KEY_DIR, 0] + tangent[1] * light[KEY_DIR, 1] + tangent[2] * light[KEY_DIR, 2]
     tf = tangent[0] * light[FILL_DIR, 0] + tangent[1] * light[FILL_DIR, 1] + tangent[2] * light[FILL_DIR, 2]
     tv = tangent[0] * vx + tangent[1] * vy + tangent[2] * vz
@@ -115,11 +89,11 @@ def _light_strand(out, tangent, vx, vy, vz, material, strand, along, colours, gr
     fill = np.sqrt(max(0.0, 1 - tf * tf)) * 0.7
     for c in range(3):
         base = colours[row, c]
-        if material == LASH_M:
+        if material == paint.LASH_M:
             base = 0.010 - 0.0015 * c
             jitter = 1.0
         elif is_grey:
-            base = 0.55 * base + 0.14 - 0.003 * c if material == HAIR_M else 0.50 - 0.01 * c
+            base = 0.55 * base + 0.14 - 0.003 * c if material == paint.HAIR_M else 0.50 - 0.01 * c
         base *= jitter
         sky = light[AMBIENT, c] + light[AMBIENT + 2, c] * 0.4
         diffuse = sky * 0.9 + light[FILL, c] * fill + light[KEY, c] * sin_l * 0.75 * lit
@@ -156,11 +130,11 @@ def _skin_pixel(colour, normal, m, place, on_head, height_mm, depth, y, x, p, co
     if on_head:
         _bump(normal, height_mm, depth, y, x, pixel_mm)
     unit(normal)
-    paint_face(colour, m, colours, p, place[0], place[1] if place[2] > -0.35 else -1.0)
-    paint_moles(colour, moles, place[0], place[1], place[2])
-    matte = paint_hair(colour, m, colours, p)
-    gloss = 0.30 * p[OILINESS] * (0.35 + 1.1 * m[TZONE] + 0.9 * m[LIPS]) * (1 - matte)
-    is_cloth, tone = paint_cloth(colour, colours, p, place[0], place[1], place[2])
+    paint.paint_face(colour, m, colours, p, place[0], place[1] if place[2] > -0.35 else -1.0)
+    paint.paint_moles(colour, moles, place[0], place[1], place[2])
+    matte = paint.paint_hair(colour, m, colours, p)
+    gloss = 0.30 * p[paint.OILINESS] * (0.35 + 1.1 * m[paint.TZONE] + 0.9 * m[paint.LIPS]) * (1 - matte)
+    is_cloth, tone = paint.paint_cloth(colour, colours, p, place[0], place[1], place[2])
     return 0.03 if is_cloth else gloss, 0.0 if is_cloth else 1.0, tone
 
 
@@ -170,9 +144,9 @@ def _eye_pixel(colour, normal, px, py, pz, centre, forward, radius, iris, ao):
     dx, dy, dz = px - centre[0], py - centre[1], pz - centre[2]
     norm = np.sqrt(dx * dx + dy * dy + dz * dz)
     dx, dy, dz = dx / norm, dy / norm, dz / norm
-    paint_eye(colour, dx, dy, dz, forward, radius, iris)
+    paint.paint_eye(colour, dx, dy, dz, forward, radius, iris)
     normal[0], normal[1], normal[2] = dx, dy, dz
-    return (0.34 + 0.60 * ao) * (0.50 + 0.50 * smooth_step(centre[1] + 0.075, centre[1] - 0.01, py))
+    return (0.34 + 0.60 * ao) * (0.50 + 0.50 * paint.smooth_step(centre[1] + 0.075, centre[1] - 0.01, py))
 
 
 @inline_jit
@@ -203,7 +177,7 @@ def shade(
         Ambient occlusion of the bare head and of the hair above it, for each vertex.
     p : float32 (len(PARAMS),)
         See `paint.PARAMS`.
-    colours : float32 (7, 3), linear RGB; rows SKIN_C ... BEARD_C
+    colours : float32 (7, 3), linear RGB; rows SKIN_C ... paint.BEARD_C
     light : float32 (8, 3); rows KEY_DIR, KEY, FILL_DIR, FILL and four ambient rows
     shadow_frame : float32 (3, 3)
         Two axes of the shadow map, then its origin (x, y) and scale.
@@ -212,7 +186,7 @@ def shade(
     """
     rows, columns = depth.shape
     n_head = triangles.shape[0]
-    m = np.zeros(N_MASKS, np.float32)
+    m = np.zeros(paint.N_MASKS, np.float32)
     colour, normal, place = np.zeros(3, np.float32), np.zeros(3, np.float32), np.zeros(3, np.float32)
     for y in range(rows):
         for x in range(columns):
@@ -235,7 +209,7 @@ def shade(
                     normal[c] = tangents[q, c] * (1 - b0) + tangents[q + 1, c] * b0
                 _light_strand(
                     image[y, x], normal, vx, vy, vz, strand_material[j], strand_id[j],
-                    strand_along[j] + b0 * strand_step[j], colours, p[GREY_STRANDS], light, lit,
+                    strand_along[j] + b0 * strand_step[j], colours, p[paint.GREY_STRANDS], light, lit,
                 )  # fmt: skip
                 continue
             i0, i1, i2 = triangles[k, 0], triangles[k, 1], triangles[k, 2]
@@ -244,7 +218,7 @@ def shade(
             ao = (b0 * occlusion[i0, 0] + b1 * occlusion[i1, 0] + b2 * occlusion[i2, 0]) * under_hair
             lit *= 0.15 + 0.85 * under_hair
             if part[k] == 0:
-                on_head = read_masks(m, k, bary, y, x, uv, uv_triangles, masks, box)
+                on_head = paint.read_masks(m, k, bary, y, x, uv, uv_triangles, masks, box)
                 mix(place, template, i0, i1, i2, b0, b1, b2)
                 gloss, soft, tone = _skin_pixel(
                     colour, normal, m, place, on_head, height_mm, depth, y, x, p, colours, moles, camera[2]
@@ -254,7 +228,7 @@ def shade(
             elif part[k] <= 2:
                 e = part[k] - 1
                 ao = _eye_pixel(
-                    colour, normal, px, py, pz, eye_centre[e], eye_forward[e], eye_radius, colours[IRIS_C], ao
+                    colour, normal, px, py, pz, eye_centre[e], eye_forward[e], eye_radius, colours[paint.IRIS_C], ao
                 )
                 gloss, shine, soft = 0.8, 8, 0.5
             else:

@@ -31,14 +31,7 @@ LEVEL = 0.05  # root mean square of every clip
 
 
 def render(tracks: Tracks, voice: dict, habits: Habits, rng: np.random.Generator) -> tuple[np.ndarray, dict]:
-    """Synthesise the waveform of some control tracks.
-
-    Returns
-    -------
-    waveform : np.ndarray, shape (frames * 80,), float64
-    truth : dict
-        ``f0`` (frames,) in Hz, ``formants`` (frames, 3) in Hz, as they were synthesised.
-    """
+    """Waveform of some tracks, (frames * 80,) float64, and its ``f0`` (frames,) and ``formants`` (frames, 3) in Hz."""
     moving, upper = formants(tracks, voice, habits)
     width = bandwidths(moving, upper[0], voice["bw"]) * habits.bandwidths[:3] ** 0.6
     upper_width = UPPER_BANDWIDTHS * voice["bw"] * habits.bandwidths[3:]

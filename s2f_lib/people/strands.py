@@ -23,21 +23,12 @@ SHADOW_STRIDE = {"hair": 3, "glasses": 1}  # these cast shadows; every third hai
 
 @dataclass(frozen=True)
 class Strands:
-    """The strands of one picture, placed in the camera frame.
+    """The strands of one picture, placed in the camera frame."""
 
-    Attributes
-    ----------
-    groups : tuple of (kind, name in the asset, factor of the width)
-    points, tangents : float32 (n, 3)
-        All strands' points, one strand after the other.
-    segments : tuple of arrays (m,)
-        For each line segment: first point, position along the strand, its length, strand number, material.
-    """
-
-    groups: tuple
-    points: np.ndarray
+    groups: tuple  # of (kind, name in the asset, factor of the width)
+    points: np.ndarray  # float32 (n, 3), one strand after the other
     tangents: np.ndarray
-    segments: tuple
+    segments: tuple  # arrays (m,), see `_segments`
 
     def under(self, worn) -> "Strands":
         """The strands with a hat on them (see `accessories.Accessories`)."""
@@ -49,26 +40,19 @@ class Strands:
             row += n
         return replace(self, points=points)
 
-    def draw(self, screen, scale: float, triangle_id, bary, depth) -> None:
-        """Draw into the buffers of a picture; segments are numbered on from the last triangle."""
+    def draw(self, screen, scale: float, triangle_id, bary, depth, shadow: bool = False) -> None:
+        """Draw into the buffers of a picture, or what casts a shadow into a depth map (the others are left alone).
+
+        Segments are numbered on from the last triangle of the head.
+        """
         row, first = 0, len(head_model().triangles)
         for kind, name, wider in self.groups:
             n, steps = shape(name)
             _, root, tip = KINDS[kind]
-            widths = root * wider, tip * wider
-            draw_strands(screen, row, n, steps, *widths, scale, triangle_id, bary, depth, first, 1, False)
+            if stride := SHADOW_STRIDE.get(kind, 0) if shadow else 1:
+                widths = (root * 2, tip * 2) if shadow else (root * wider, tip * wider)
+                draw_strands(screen, row, n, steps, *widths, scale, triangle_id, bary, depth, first, stride, shadow)
             row, first = row + n * steps, first + n * (steps - 1)
-
-    def draw_shadow(self, from_light, scale: float, triangle_id, bary, shadow_map) -> None:
-        """Draw what casts a shadow into the light's depth map (`triangle_id` and `bary` are left alone)."""
-        row = 0
-        for kind, name, _ in self.groups:
-            n, steps = shape(name)
-            _, root, tip = KINDS[kind]
-            if stride := SHADOW_STRIDE.get(kind):
-                widths = root * 2, tip * 2
-                draw_strands(from_light, row, n, steps, *widths, scale, triangle_id, bary, shadow_map, 0, stride, True)
-            row += n * steps
 
 
 @cache
@@ -124,15 +108,7 @@ def _shape_brow(strands: np.ndarray, params: dict) -> np.ndarray:
 
 
 def place(look: Appearance, vertices: np.ndarray, turn: np.ndarray, shift: np.ndarray) -> Strands:
-    """The strands of a look on a head with these vertices, turned and shifted into the camera frame.
-
-    Parameters
-    ----------
-    look : Appearance
-    vertices : float32 (N, 3)
-        The head, decimetres.
-    turn, shift : float32 (3, 3), (3,)
-    """
+    """The strands of a look on a head, float32 (N, 3) decimetres, turned (3, 3) and shifted (3,) to the camera."""
     groups = _groups(look)
     n_points = sum(np.prod(shape(name)) for _, name, _ in groups)
     points, tangents = np.empty((n_points, 3), np.float32), np.empty((n_points, 3), np.float32)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from s2f_lib.people.habits import Habits
-from s2f_lib.people.phones import BURST_LEVEL, NEUTRAL, PLACES, REFERENCE_VTL
+from s2f_lib.people.phones import NEUTRAL, NOISES, PLACES, REFERENCE_VTL
 from s2f_lib.people.score import REST, Segment, segments
 
 FRAME = 0.005  # s
@@ -57,15 +57,7 @@ def smooth(track: np.ndarray, ms: float, weight: np.ndarray | None = None) -> np
 
 
 def articulate(chosen: list[dict], voice: dict, habits: Habits, rng: np.random.Generator) -> Tracks:
-    """Control tracks of some sentences said one after the other by this person.
-
-    Parameters
-    ----------
-    chosen : list of dict
-        Scores: ``phones`` [(IPA, ms), ...] and ``semitones`` every 20 ms.
-    voice : dict
-        Uses ``rate`` and ``coart``.
-    """
+    """Control tracks of some sentences (see `score.choose`) said one after the other by this person."""
     timeline, melody, loudness = [Segment("silence", REST)], [np.zeros(round(REST / FRAME))], []
     loudness.append(np.zeros(len(melody[0])))
     for score in chosen:
@@ -147,7 +139,7 @@ def _excite(track: dict, where: slice, segment: Segment, habits: Habits) -> None
 def _friction(segment: Segment, frames: int) -> np.ndarray:
     """Strength of a noise: a burst is short and even, a fricative swells and fades."""
     if segment.kind == "burst":
-        return np.full(frames, 1.4 * BURST_LEVEL.get(segment.place, 0.8))
+        return np.full(frames, 1.4 * NOISES[segment.place].burst)
     hump = 0.3 + 0.8 * np.sin(np.pi * (np.arange(frames) + 0.5) / frames)
     return hump * (1.0 if segment.kind == "fricative" else 0.45)
 

@@ -50,20 +50,14 @@ def get(world: str | World) -> World:
         If the name is not known, or a switch is outside its range; the message lists what is known.
     """
     if isinstance(world, World):
-        for name in ("individual", "sex_age", "style"):
-            value = getattr(world, name)
-            if not isinstance(value, numbers.Real) or not 0 <= value <= 5:
-                raise ValueError(f"world {world.name!r}: {name} is {value!r}, wanted 0 (off) to 5")
-        value = world.home_language
-        if not isinstance(value, numbers.Real) or not 0 <= value <= 1:
-            raise ValueError(f"world {world.name!r}: home_language is {value!r}, wanted a probability")
+        for name, most in (("individual", 5), ("sex_age", 5), ("style", 5), ("home_language", 1)):
+            value, wanted = getattr(world, name), "a probability" if most == 1 else "0 (off) to 5"
+            if not isinstance(value, numbers.Real) or not 0 <= value <= most:
+                raise ValueError(f"world {world.name!r}: {name} is {value!r}, wanted {wanted}")
         return world
-    if not isinstance(world, str):
-        raise ValueError(
-            f"world is {world!r}; wanted one name or a World of your own; known worlds: {', '.join(WORLDS)}"
-        )
-    if world not in WORLDS:
-        raise ValueError(f"unknown world {world!r}; known worlds: {', '.join(WORLDS)}")
+    if not isinstance(world, str) or world not in WORLDS:
+        known = f"wanted one name or a World of your own; known worlds: {', '.join(WORLDS)}"
+        raise ValueError(f"world is {world!r}; {known}")
     return WORLDS[world]
 
 
@@ -73,19 +67,11 @@ def scale(world: str | World, switch: str) -> float:
 
 
 def table(world: str | World | None = None):
-    """Every arrow as one row, ready to print: the very list that the generator reads.
+    """Every arrow as one row (pandas.DataFrame), ready to print: the very list that the generator reads.
 
-    Parameters
-    ----------
-    world : str or World, optional
-        Adds a column ``in <world>`` with the coefficient after that world's switch.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns cause, effect, coefficient, unit (of the effect, per unit of the cause), switch, source. An arrow from
-        ``group`` has one coefficient per group, A to D. The last row is the arrow from group to language, whose
-        coefficient is the probability of speaking a home language of one's group.
+    Columns: cause, effect, coefficient, unit (of the effect, per unit of the cause), switch, source, and with a `world`
+    ``in <world>``, the coefficient after its switch. An arrow from ``group`` has one coefficient per group, A to D. The
+    last row is the arrow from group to language: the probability of speaking a home language of one's group.
     """
     import pandas as pd
 

@@ -127,7 +127,7 @@ def test_damaged_lists_lose_only_the_lines_that_are_damaged(tmp_path):
     lines = [f"video{n:05d}x,{n}.0,{n + 4}.5,0.5,0.25" for n in range(300)]
     for data in mutations("\n".join(lines).encode(), 100, seed=5):
         (tmp_path / "x.csv").write_bytes(data)
-        rows = avspeech.read_list(tmp_path / "x.csv")
+        rows = list(avspeech.VideoList(tmp_path / "x.csv"))
         untouched = set(lines) & set(data.decode(errors="replace").split("\n"))
         good = {row["video_id"] for row in rows if row["status"] == "ok"}
         assert {line.partition(",")[0] for line in untouched} <= good

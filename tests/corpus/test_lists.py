@@ -12,7 +12,7 @@ from s2f_lib.corpus import avspeech, manifest, report, steps, voxceleb
 
 def listed(path, text):
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return [(row["status"], row["video_id"]) for row in avspeech.read_list(path)]
+    return [(row["status"], row["video_id"]) for row in list(avspeech.VideoList(path))]
 
 
 GOOD = "AAAAAAAAAAA,1.0,4.0,0.5,0.5\n"
@@ -63,7 +63,7 @@ def test_one_bad_row_takes_no_other_along(tmp_path, before, lost):
 def test_a_page_saved_as_the_list_is_named(tmp_path, page):
     (tmp_path / "x.csv").write_text(page)
     with pytest.raises(ValueError, match="no list of AVSpeech"):
-        avspeech.read_list(tmp_path / "x.csv")
+        list(avspeech.VideoList(tmp_path / "x.csv"))
 
 
 def test_long_lists_stream(tmp_path):

@@ -211,7 +211,7 @@ def test_a_hostile_list_reaches_no_file(made):
 
 def test_a_list_with_a_header_and_empty_lines(tmp_path):
     (tmp_path / "x.csv").write_text("id,start,end,x,y\n\nabc,1,4.5,0.5,0.5\n")
-    rows = avspeech.read_list(tmp_path / "x.csv")
+    rows = list(avspeech.VideoList(tmp_path / "x.csv"))
     assert [(row["clip_id"], row["start"], row["end"]) for row in rows] == [("abc_00001000_00004500", 1.0, 4.5)]
 
 

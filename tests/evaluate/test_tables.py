@@ -141,11 +141,8 @@ def test_changes_keep_shape_and_range_and_repeat(change):
     np.testing.assert_array_equal(once, change(SOUND))
 
 
-def test_a_name_tells_other_seeds_and_lengths_apart():
+def test_a_name_tells_other_lengths_apart():
     """The name is the key of the cache: two changes of one name would be heard once."""
-    for make in (lambda s: degrade.noise(10.0, seed=s), lambda s: degrade.room(seed=s), degrade.whisper):
-        assert make(1).name != make(0).name == make(0).name.split(", seed")[0]
-    assert degrade.without_speech("noise", seed=1).name != degrade.without_speech("noise").name == "noise only"
     assert degrade.truncate(2.0).name == degrade.truncate(2.0, 6.0).name == "only the first 2 s"
     assert degrade.truncate(2.0, shortest=3.0).name != degrade.truncate(2.0).name
 

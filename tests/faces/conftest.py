@@ -10,8 +10,7 @@ import torch
 
 from s2f_lib import people
 from s2f_lib.faces.decoder import DecoderShape, FaceDecoder
-from s2f_lib.faces.recognisers import synthetic_vgg
-from s2f_lib.faces.vgg import VGGFace, VGGShape
+from s2f_lib.faces.vgg import VGGFace, VGGShape, synthetic_vgg
 
 
 @pytest.fixture(scope="session")

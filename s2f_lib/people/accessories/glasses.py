@@ -4,19 +4,15 @@ import numpy as np
 
 from s2f_lib.people.accessories.mesh import Mesh, grid, join, tube
 from s2f_lib.people.head import head_model
-from s2f_lib.people.look import linear_rgb
+from s2f_lib.people.look import LOOKS, linear_rgb
 
-FRAME_SRGB = (
-    (22, 20, 20), (70, 42, 26), (120, 112, 104), (150, 118, 66), (34, 44, 70), (110, 30, 34), (58, 60, 62),
-    (150, 110, 80),
-)  # fmt: skip
+FRAME_SRGB, TINTS = LOOKS["frame_srgb"], LOOKS["tints"]
 # exponent of the outline, half width and half height in distances of the eye from the middle, droop of the outer side
 SHAPES = {
     "round": (2.0, 0.76, 0.72, 0.0), "panto": (2.4, 0.84, 0.70, 0.02), "square": (3.8, 0.88, 0.58, 0.0),
     "narrow": (3.2, 0.88, 0.44, 0.0), "pilot": (2.6, 0.92, 0.76, 0.10), "cat": (2.8, 0.88, 0.60, -0.10),
 }  # fmt: skip
 APART = 1.06  # of the middles of the lenses, in distances of the eyes
-TINTS = ((0.10, 0.10, 0.11), (0.13, 0.085, 0.05), (0.07, 0.09, 0.075), (0.045, 0.045, 0.05))
 
 
 def _outline(shape: str, points: int = 48) -> np.ndarray:

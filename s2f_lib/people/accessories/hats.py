@@ -6,12 +6,9 @@ import numpy as np
 
 from s2f_lib.people.accessories.mesh import Mesh, ball, grid, join, shell, smoothed
 from s2f_lib.people.head import head_model
-from s2f_lib.people.look import linear_rgb
+from s2f_lib.people.look import LOOKS, linear_rgb
 
-CLOTH_SRGB = (
-    (30, 34, 52), (32, 32, 34), (120, 30, 36), (62, 78, 60), (196, 190, 178), (160, 140, 108), (52, 84, 128),
-    (110, 110, 114), (222, 220, 214), (176, 104, 44), (86, 60, 92), (196, 160, 60),
-)  # fmt: skip
+CLOTH_SRGB = LOOKS["cloth_srgb"]
 STEPS = 240, 40  # points around a hat and from rim to crown
 COARSE = 60, 16  # directions in which the skull is felt
 
@@ -40,15 +37,7 @@ class Crown:
 
 
 def crown(vertices: np.ndarray, front: float, back: float) -> Crown:
-    """Lay the rim of a hat on a head.
-
-    Parameters
-    ----------
-    vertices : (N, 3)
-        The head in its own frame.
-    front, back : float
-        Height of the rim above the eyes, on the forehead and at the nape.
-    """
+    """Lay the rim of a hat on a head (N, 3): `front` and `back` decimetres above the eyes at forehead and nape."""
     skull = vertices[_skull()]
     forehead = skull[:, 2][np.abs(skull[:, 1] - front) < 0.15].max()
     nape = skull[:, 2][np.abs(skull[:, 1] - back) < 0.15].min()

@@ -11,22 +11,12 @@ SNUG = 2.2  # per decimetre: how quickly cloth leaves a bump that it lies on
 
 @dataclass(frozen=True)
 class Mesh:
-    """A thing, or a part of one. Points are in decimetres, in the frame of the head.
+    """A thing, or a part of one."""
 
-    Attributes
-    ----------
-    points : float32 (N, 3)
-    triangles : int32 (T, 3)
-        Seen from both sides.
-    colour : float32 (N, 3)
-        Linear RGB; of a lens, the share of light that passes.
-    gloss : float32 (N,)
-    """
-
-    points: np.ndarray
-    triangles: np.ndarray
-    colour: np.ndarray
-    gloss: np.ndarray
+    points: np.ndarray  # float32 (N, 3), decimetres in the frame of the head
+    triangles: np.ndarray  # int32 (T, 3), seen from both sides
+    colour: np.ndarray  # float32 (N, 3), linear RGB; of a lens, the share of light that passes
+    gloss: np.ndarray  # float32 (N,)
 
     def normals(self) -> np.ndarray:
         """Unit normals, float32 (N, 3)."""
@@ -101,14 +91,8 @@ def ball(centre, radius: float, colour, gloss=0.03, rows: int = 24, columns: int
 def shell(wanted: np.ndarray, found: np.ndarray, radius: np.ndarray, snug: float = SNUG) -> np.ndarray:
     """Radius of cloth that lies on points without cutting them: the upper envelope of parabolas on them.
 
-    Parameters
-    ----------
-    wanted : (n, 2) or (n, 3)
-        Where, in lengths along the surface.
-    found : (m, 2) or (m, 3)
-        Points of the head, likewise.
-    radius : (m,)
-        Their distance from the axis or centre.
+    It is `wanted` at (n, D) places along the surface; the head has points at `found` (m, D), at a `radius` (m,) from
+    its axis or centre.
     """
     square = ((wanted[:, None] - found[None]) ** 2).sum(axis=2)
     return (radius - snug * square).max(axis=1)

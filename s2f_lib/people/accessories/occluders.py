@@ -5,9 +5,9 @@ import numpy as np
 from s2f_lib.people.accessories.hats import CLOTH_SRGB
 from s2f_lib.people.accessories.mesh import Mesh, ball, grid, join, shell, smoothed, tube
 from s2f_lib.people.head import head_model
-from s2f_lib.people.look import linear_rgb
+from s2f_lib.people.look import LOOKS, linear_rgb
 
-MASK_SRGB = ((166, 196, 214), (228, 230, 230), (28, 28, 30), (150, 186, 176), (60, 72, 104), (196, 160, 164))
+MASK_SRGB = LOOKS["mask_srgb"]
 AXIS_Z = -0.55  # decimetres: masks and scarves are measured from an upright axis through the head
 
 
