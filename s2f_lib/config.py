@@ -13,8 +13,6 @@ A run *is* such an object. It is saved beside what it made, and an ablation is a
     config.load(TrainConfig, "runs/x/config.json") == settings
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import math
@@ -129,8 +127,12 @@ def _convert(value: Any, hint: Any, where: str) -> Any:
     if origin in (tuple, list) or hint in (tuple, list):
         if not isinstance(value, (list, tuple)):
             raise ValueError(f"{where} must be a list, got {value!r}")
-        inner = _inner_hints(arguments, len(value), list in (origin, hint), where)
-        items = [_convert(item, kind, f"{where}[{i}]") for i, (item, kind) in enumerate(zip(value, inner, strict=True))]
+        kinds = arguments or (Any, ...)
+        if list in (origin, hint) or kinds[-1] is ...:
+            kinds = [kinds[0]] * len(value)
+        if len(kinds) != len(value):
+            raise ValueError(f"{where} must have {len(kinds)} items, got {len(value)}")
+        items = [_convert(item, kind, f"{where}[{i}]") for i, (item, kind) in enumerate(zip(value, kinds, strict=True))]
         return tuple(items) if tuple in (origin, hint) else items
     if hint is float:
         return _number(value, where)
@@ -163,14 +165,3 @@ def _convert_union(value: Any, kinds: tuple, where: str) -> Any:
         except ValueError:
             continue
     raise ValueError(f"{where} must be {' or '.join(getattr(k, '__name__', str(k)) for k in kinds)}, got {value!r}")
-
-
-def _inner_hints(arguments: tuple, length: int, is_list: bool, where: str) -> list:
-    """Type hints of the items of a tuple or list of this length."""
-    if not arguments:
-        return [Any] * length
-    if is_list or (len(arguments) == 2 and arguments[1] is Ellipsis):
-        return [arguments[0]] * length
-    if len(arguments) != length:
-        raise ValueError(f"{where} must have {len(arguments)} items, got {length}")
-    return list(arguments)

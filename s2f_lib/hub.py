@@ -5,8 +5,6 @@ checked file into a network, so that this module needs to know none of them. A f
 never loaded. Where the publisher gives none, that of the first file from which a network could be built is remembered.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import json

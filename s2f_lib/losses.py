@@ -7,8 +7,6 @@ Shapes: ``v_s`` (B, D) is what the voice encoder predicts, ``v_f`` (B, D) the fr
 Source: Oh et al. (2019), section 3, Eq. 1. The paper's norms are sums over dimensions, and so are ours.
 """
 
-from __future__ import annotations
-
 import copy
 import math
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ however long the video is. What the file says about itself is not trusted: pictu
 `MAX_PIXELS` are refused before they are decoded.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -67,10 +65,7 @@ def read_frames(video: str | Path, times: Sequence[float]) -> list[np.ndarray]:
 def read_picture(data: bytes) -> np.ndarray:
     """A JPEG or PNG file as upright RGB, (height, width, 3) uint8; 16 bits of grey are scaled.
 
-    Raises
-    ------
-    MediaError
-        If it is damaged, or has more than `MAX_PIXELS`.
+    Raises MediaError if it is damaged, or has more than `MAX_PIXELS`.
     """
     from PIL import Image, ImageOps
 

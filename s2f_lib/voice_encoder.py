@@ -7,8 +7,6 @@ one frame long where little time is left, and no pooling behind conv5 and conv6,
 layers; conv1's start. ``presets/encoder`` holds every difference, field by field.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import partial
@@ -57,16 +55,15 @@ class EncoderConfig:
                 raise ValueError(f"{field} needs {N_CONV} entries, one per convolution, got {len(value)}: {value}")
             frozen = tuple(tuple(v) if isinstance(v, (list, tuple)) else v for v in value)
             object.__setattr__(self, field, frozen)
-        if self.input not in ("complex", "magnitude"):
-            raise ValueError(f"input must be 'complex' or 'magnitude', got {self.input!r}")
-        if self.init not in ("default", "he"):
-            raise ValueError(f"init must be 'default' or 'he', got {self.init!r}")
+        for field, first, second in (
+            ("input", "complex", "magnitude"), ("init", "default", "he"), ("first_layer", "random", "rectifiers")
+        ):  # fmt: skip
+            if getattr(self, field) not in (first, second):
+                raise ValueError(f"{field} must be {first!r} or {second!r}, got {getattr(self, field)!r}")
         if self.input_scale <= 0:
             raise ValueError(f"input_scale must be above 0, got {self.input_scale}")
         if any(self.groups and width % self.groups for width in self.channels):
             raise ValueError(f"groups must divide every number of channels, got {self.groups} for {self.channels}")
-        if self.first_layer not in ("random", "rectifiers"):
-            raise ValueError(f"first_layer must be 'random' or 'rectifiers', got {self.first_layer!r}")
 
     @property
     def in_channels(self) -> int:
@@ -88,10 +85,7 @@ def layer_walk(encoder: EncoderConfig, frames: int = 598) -> list[LayerShape]:
 
     Goes from the input to the average over time. Nothing is padded, so each layer loses ``kernel - 1``.
 
-    Raises
-    ------
-    ValueError
-        If the clip is too short; the message says at which layer, and the shortest clip that fits.
+    Raises ValueError if the clip is too short; the message says at which layer, and the shortest clip that fits.
     """
     walk = [LayerShape("input", encoder.in_channels, frames, N_BINS)]
     time, frequency = frames, N_BINS
@@ -203,8 +197,9 @@ class VoiceEncoder(nn.Module):
             x = (x - self.config.input_mean) / self.config.input_scale
         if self.convs[0].weight.is_contiguous(memory_format=torch.channels_last):
             x = x.contiguous(memory_format=torch.channels_last)
+        recompute = self.gradient_checkpointing and self.training and torch.is_grad_enabled()
         for i in range(N_CONV):
-            x = checkpoint(self._block, i, x, use_reentrant=False) if self._recompute(x) else self._block(i, x)
+            x = checkpoint(self._block, i, x, use_reentrant=False) if recompute else self._block(i, x)
         x = self.norms[-1](torch.relu(x.mean(dim=2, keepdim=True)))  # (B, 512, 1, 57) in the paper
         return self.fc2(torch.relu(self.fc1(x.flatten(1))))
 
@@ -218,9 +213,6 @@ class VoiceEncoder(nn.Module):
             x = self.norms[i](x.relu_())  # in place: the convolution's gradient does not need its output
         pool = self.config.pools[i]
         return nn.functional.max_pool2d(x, (pool, 1)) if pool > 1 else x
-
-    def _recompute(self, x: Tensor) -> bool:
-        return self.gradient_checkpointing and self.training and torch.is_grad_enabled()
 
     @staticmethod
     def spectrogram(waveform: Tensor) -> Tensor:
@@ -300,10 +292,7 @@ def save(encoder: VoiceEncoder, path: str | Path, half: bool = True) -> None:
 def load(path: str | Path, device: str | torch.device = "cpu") -> VoiceEncoder:
     """Read an encoder written by `save`; float32, frozen for inference (eval mode), on `device`.
 
-    Raises
-    ------
-    ValueError
-        If the file is damaged, no voice encoder, or does not fit its own configuration.
+    Raises ValueError if the file is damaged, no voice encoder, or does not fit its own configuration.
     """
     tensors, shape = io.read_tensors(path)
     try:

@@ -1,7 +1,5 @@
 """What makes the spectrogram fast: ``sgn(x) |x| ** 0.3`` by the bits of the float, and threads that do not wait."""
 
-from __future__ import annotations
-
 import functools
 import os
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """A clip: six seconds of mono sound at 16 kHz, and how a waveform becomes one."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 
 import numpy as np
@@ -85,19 +83,9 @@ def resample(waveform: np.ndarray, sample_rate: float) -> np.ndarray:
 
 
 def fit_to_clip(waveform: np.ndarray | Tensor, seconds: float = CLIP_SECONDS) -> np.ndarray | Tensor:
-    """Cut a waveform to its first six seconds, or repeat it until it is that long.
+    """Cut mono sound (samples,) at 16 kHz to its first six seconds, or repeat it until it is that long.
 
-    Parameters
-    ----------
-    waveform : np.ndarray or Tensor, shape (samples,)
-        Mono sound at 16 kHz, at least one sample, finite.
-    seconds : float
-        Length of the clip.
-
-    Returns
-    -------
-    np.ndarray or Tensor, shape (round(seconds * 16_000),)
-        Of the type that came in. Silence stays silence.
+    Gives (round(seconds * 16_000),) of the type that came in. Silence stays silence.
 
     Raises
     ------

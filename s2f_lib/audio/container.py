@@ -3,8 +3,6 @@
 PyAV brings its own decoders; no system ffmpeg is needed. Only the wanted seconds are decoded, however long the file is.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path

@@ -6,8 +6,6 @@ person seen in noise would be an artefact. `random_noise`, `random_room` and `ma
 of a training batch.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ from which the recorded numbers come, are not touched. Loudness is the power bet
 in pieces of 50 ms; the level of a recording is that of its pieces within 30 dB of the loudest.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,14 +48,7 @@ class Speech:
 def load_speech(path: str | Path, start: float | None = None) -> Speech:
     """The six seconds of a recording that are worth to be heard: the loudest that hold speech, at the usual level.
 
-    Reads at most ten minutes, in bounded memory, however long the recording is.
-
-    Parameters
-    ----------
-    path : str or Path
-        As for `load`.
-    start : float, optional
-        Where the six seconds begin (s); by default the loudest six are looked for.
+    Reads at most ten minutes, in bounded memory, however long the recording is. With `start` they begin there.
 
     Raises
     ------
@@ -95,15 +86,16 @@ def load_speech(path: str | Path, start: float | None = None) -> Speech:
 def leveled(waveform: np.ndarray, name: str = "the recording") -> tuple[np.ndarray, float]:
     """Speech (samples,) at 16 kHz at the usual level, and the level it had (dB of full scale).
 
-    Raises
-    ------
-    NoSpeech
-        If it is silent: no 50 ms above -90 dB.
+    Raises NoSpeech if it is silent: no 50 ms above -90 dB.
     """
     levels = _piece_levels(waveform, SAMPLE_RATE)
     if levels.max() < SILENT_DB:
-        raise NoSpeech("silent", f"{name} holds no speech, it is silent: {_told(levels.max())}")
-    level = _level(levels)
+        told = f"its loudest 50 ms are at {levels.max():.0f} dB of full scale"
+        if levels.max() <= -190:
+            told = f"there is nothing between {BAND[0]:.0f} and {BAND[1]:.0f} Hz"
+        raise NoSpeech("silent", f"{name} holds no speech, it is silent: {told}")
+    loud = levels[levels > levels.max() - GATE_DB]  # the others are pauses
+    level = float(10 * np.log10(np.mean(10 ** (loud / 10))))
     sound = waveform - waveform.mean()
     gain = min(10 ** ((USUAL_DB - level) / 20), 1 / float(np.abs(sound).max()))
     return (sound * np.float32(gain)).astype(np.float32), level
@@ -134,12 +126,6 @@ def _piece_levels(waveform: np.ndarray, rate: int) -> np.ndarray:
     return 10 * np.log10(power + EPS)
 
 
-def _level(levels: np.ndarray) -> float:
-    """Level of the pieces that are no pauses."""
-    loud = levels[levels > levels.max() - GATE_DB]
-    return float(10 * np.log10(np.mean(10 ** (loud / 10))))
-
-
 def _loudest_start(levels: np.ndarray) -> float:
     """Where the six seconds begin (s) whose pieces stand highest above the pauses; the first of equal ones."""
     width = round(CLIP_SECONDS / PIECE)
@@ -162,10 +148,3 @@ def is_steady(waveform: np.ndarray) -> bool:
     power = np.square(np.abs(np.fft.rfft(pieces, 2 * size)))
     correlation = np.fft.irfft(power)[:, : size // 2] / np.maximum(np.square(pieces).sum(axis=1, keepdims=True), EPS)
     return float(np.median(correlation[:, 40:320].max(axis=1))) < PERIODIC
-
-
-def _told(db: float) -> str:
-    """A level in words."""
-    if db <= -190:
-        return f"there is nothing between {BAND[0]:.0f} and {BAND[1]:.0f} Hz"
-    return f"its loudest 50 ms are at {db:.0f} dB of full scale"

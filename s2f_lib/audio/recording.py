@@ -4,8 +4,6 @@ libsndfile is asked first, PyAV where it cannot read; if neither can, the messag
 is read in blocks to its end, or to the wanted second; what it says about its own length is not needed.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,8 +39,6 @@ def load(path: str | Path, start: float = 0.0, end: float | None = None) -> np.n
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
     AudioError
         If it is empty, holds no sound, NaN or infinite values, or integers saved as floats; if the part is impossible.
 

@@ -1,7 +1,5 @@
 """A clip to the paper's compressed complex spectrogram, and back."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor

@@ -4,8 +4,6 @@ The list has no header: YouTube id, start and end in seconds, and the speaker's 
 speakers; like the paper's authors we treat every video as a person of its own.
 """
 
-from __future__ import annotations
-
 import io as bytes_io
 import logging
 import math
@@ -48,10 +46,7 @@ class VideoList:
     With or without byte-order mark and header; every line stands for itself, whatever is wrong in another one. A wrong
     one is "failed", one that names a clip for the second time "skipped".
 
-    Raises
-    ------
-    ValueError
-        If the file is a page or something else that is no list.
+    Raises ValueError if the file is a page or something else that is no list.
     """
 
     def __init__(self, path: str | Path):

@@ -1,7 +1,5 @@
 """Shards out of pairs and features: the folder that training reads."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence

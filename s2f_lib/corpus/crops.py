@@ -6,8 +6,6 @@ middle of the clip first, then half a second before and after, and so on to the 
 `faces.choose_face` finds one upright, large enough face (for AVSpeech: close to the place that the list gives).
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

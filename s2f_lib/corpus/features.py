@@ -1,7 +1,5 @@
 """Face features, once for every face: a frozen recogniser, in batches, on a GPU where there is one."""
 
-from __future__ import annotations
-
 import functools
 from pathlib import Path
 

@@ -1,21 +1,15 @@
 """A corpus, opened by folder, by address or by name."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from s2f_lib import io
 from s2f_lib.corpus import manifest, splits, storage
-
-if TYPE_CHECKING:  # torch and the rest are loaded when a corpus is read, not when the package is imported
-    from s2f_lib.corpus.stream import ShardSource
 
 DEFAULT = {"people": 60, "world": "physiology", "seed": 0, "pictures": 2, "clips": 2, "size": 96}  # "synthetic"
 
@@ -55,7 +49,7 @@ class Corpus:
     def __len__(self) -> int:
         return sum(row["status"] == "ok" for row in self.manifest)
 
-    def source(self, split: str = "train", window: int = 16) -> ShardSource:
+    def source(self, split: str = "train", window: int = 16):
         """Batches of a split for `s2f_lib.training`; see `ShardSource`."""
         from s2f_lib.corpus.stream import ShardSource
 

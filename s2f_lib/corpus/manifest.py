@@ -1,7 +1,5 @@
 """The list of a corpus: one row per clip, with what became of it and why."""
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import re
@@ -24,10 +22,7 @@ def safe_name(text: str, what: str = "name") -> str:
     Ids come from lists and archives that others made. One with "/", "..", a NUL byte or foreign letters never reaches
     the disk.
 
-    Raises
-    ------
-    ValueError
-        With the name, shortened.
+    Raises ValueError with the name, shortened.
 
     Examples
     --------
@@ -57,10 +52,7 @@ def write(path: storage.PathLike, rows: Iterable[Mapping[str, object]]) -> stora
     ("=", "+" or "@" at its beginning, or "-" where it is neither an id nor a number) is written with a quote before it,
     which `read` takes off again.
 
-    Raises
-    ------
-    ValueError
-        If two rows have one `clip_id`, or a status is unknown.
+    Raises ValueError if two rows have one `clip_id`, or a status is unknown.
     """
     rows = list(rows) if iter(rows) is rows else rows
     columns, seen = dict.fromkeys(COLUMNS), set()
@@ -74,21 +66,17 @@ def write(path: storage.PathLike, rows: Iterable[Mapping[str, object]]) -> stora
     with storage.atomic_write(path, "w", newline="") as file:
         table = csv.DictWriter(file, list(columns), restval="", lineterminator="\n")
         table.writeheader()
-        table.writerows({column: _as_text(value) for column, value in row.items()} for row in rows)
+        for row in rows:
+            risky = {name for name, value in row.items() if isinstance(value, str) and FORMULA.match(value)}
+            table.writerow({name: f"'{value}" if name in risky else value for name, value in row.items()})
     return storage.resolve(path)
-
-
-def _as_text(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and FORMULA.match(value) else value
 
 
 class Table:
     """The rows of a manifest, read from the file as often as they are asked for; every value is text.
 
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        If there is none, if a column lacks, if a row is not whole, or an id is no safe name.
+    Raises FileNotFoundError or ValueError if there is none, if a column lacks, if a row is not whole, or an id is no
+    safe name.
     """
 
     def __init__(self, path: storage.PathLike):

@@ -5,8 +5,6 @@ together, and call a refusal damage. Here each answer is checked (status, range,
 went wrong has its true name.
 """
 
-from __future__ import annotations
-
 import functools
 import os
 import time

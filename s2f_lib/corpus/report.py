@@ -1,7 +1,5 @@
 """How many clips survive each step, why the others do not, and whether some groups are lost more than others."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 

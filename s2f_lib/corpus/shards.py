@@ -4,8 +4,6 @@ A sample is a run of members that share a key: ``<key>.wav`` (16-bit mono, reada
 ``<key>.flac``, ``<key>.jpg`` (and ``<key>.1.jpg`` ...), ``<key>.json``, ``<key>.v_f.npy``, ``<key>.logits.npy``.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import io as bytes_io
@@ -39,10 +37,7 @@ def write_shard(path: storage.PathLike, samples: Iterable[tuple[str, Sample]]) -
     Values are encoded by their ending, see `encode`. Times, owners and modes are fixed, so that equal samples give
     equal bytes.
     """
-    with (
-        storage.atomic_write(path) as file,
-        tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar,
-    ):
+    with storage.atomic_write(path) as file, tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for key, sample in samples:
             safe_name(key, "key of a sample")
             for ending, value in sample.items():
@@ -70,11 +65,8 @@ def read_samples(
 class Shard:
     """Random access to the samples of a shard, a tar file whose `keys` are in its order; from an address it is fetched.
 
-    Raises
-    ------
-    ShardError
-        If the checksum is another one, the file is cut, or a member is no plain file, has an unsafe name, is there
-        twice, or is larger than `MAX_MEMBER`.
+    Raises ShardError if the checksum is another one, the file is cut, or a member is no plain file, has an unsafe name,
+    is there twice, or is larger than `MAX_MEMBER`.
     """
 
     def __init__(self, path: storage.PathLike, sha256: str | None = None):
@@ -183,10 +175,8 @@ def encode(ending: str, value: object) -> bytes:
 def decode(ending: str, data: bytes) -> object:
     """Turn the bytes of a member into a value; never unpickles.
 
-    Raises
-    ------
-    ValueError
-        If the sound is not mono at 16 kHz, or the picture damaged or too large, see `s2f_lib.media.read_picture`.
+    Raises ValueError if the sound is not mono at 16 kHz, or the picture damaged or too large, see
+    `s2f_lib.media.read_picture`.
     """
     kind, buffer = ending.rpartition(".")[2], bytes_io.BytesIO(data)
     if kind == "wav":

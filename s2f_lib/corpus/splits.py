@@ -1,7 +1,5 @@
 """Train, validation and test: no speaker and no video in two of them, stored in a file, never a place in a list."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import defaultdict
@@ -25,7 +23,7 @@ def make(
     """
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
         raise ValueError(f"the fractions of train, validation and test must sum to 1, got {fractions}")
-    groups = sorted(_groups(clips), key=lambda group: _hash(seed, group[0]))
+    groups = sorted(_groups(clips), key=lambda group: hashlib.sha256(f"{seed}:{group[0]}".encode()).hexdigest())
     total = sum(map(len, groups))
     if not total:
         raise ValueError("there is no speaker to share out; is the list empty?")
@@ -86,10 +84,6 @@ def _disjoint(speakers_of: Mapping[str, Iterable[str]]) -> None:
             if member in seen:
                 raise ValueError(f"speaker {member!r} is in {seen[member]} and in {name}; every one has one place")
             seen[member] = name
-
-
-def _hash(seed: int, speaker: str) -> str:
-    return hashlib.sha256(f"{seed}:{speaker}".encode()).hexdigest()
 
 
 def _groups(clips: Iterable[Mapping[str, str]]) -> list[list[str]]:

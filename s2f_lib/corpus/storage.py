@@ -92,10 +92,7 @@ def resolve(name: PathLike) -> Location:
     >>> resolve("file:///data/mine") == Path("/data/mine")
     True
 
-    Raises
-    ------
-    ValueError
-        If it is an address in the form of a Path, which has lost a slash, or an address of nothing.
+    Raises ValueError if it is an address in the form of a Path, which has lost a slash, or an address of nothing.
     """
     if isinstance(name, Address):
         return name
@@ -117,10 +114,7 @@ def atomic_write(path: PathLike, mode: str = "wb", **options) -> Iterator[IO]:
 
     At an address it is written under another name and then renamed there; if that fails, nothing stays.
 
-    Raises
-    ------
-    OSError
-        If it cannot be written or the disk is full; the message says which, and where.
+    Raises OSError if it cannot be written or the disk is full; the message says which, and where.
     """
     path = resolve(path)
     if isinstance(path, Path):
@@ -189,10 +183,7 @@ def claimed(
     it for a moment. What all was `made_from` stays in the file `note`; names in `passing` decide nothing, although
     older versions noted them. With `overwrite` the manifest and what matches `outputs` is deleted first.
 
-    Raises
-    ------
-    ValueError, io.BusyError
-        If the folder holds something else, or another run is at work in it.
+    Raises ValueError or io.BusyError if the folder holds something else, or another run is at work in it.
     """
     wanted, path = json.loads(json.dumps(made_from)), folder / note
     with lock(folder) if isinstance(folder, Path) else contextlib.nullcontext():

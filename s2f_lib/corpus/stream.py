@@ -1,7 +1,5 @@
 """Training reads shards as a stream: shuffled, shared over processes, and the same after a restart."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 
@@ -89,7 +87,7 @@ class ShardSource:
         """The batch of these clips: waveform int16 (B, T), v_f, logits if stored, speaker, clip."""
         import torch
 
-        waves = [self._sound(row) for row in rows]
+        waves = [self._member(row, "wav" if "wav" in self._endings(row) else "flac") for row in rows]
         if shifts is not None:
             waves = [np.roll(wave, -(shift % len(wave))) if shift else wave for wave, shift in zip(waves, shifts)]
         length = None if seconds is None else round(seconds * SAMPLE_RATE)
@@ -168,10 +166,6 @@ class ShardSource:
         if ending == "v_f.npy" and ending not in shard.members[key]:
             raise ShardError(f"{shard.path} has no face features; add them with s2f corpus extract_features")
         return shard.read(key, ending)
-
-    def _sound(self, row: int) -> np.ndarray:
-        """int16 sound of a clip, whichever way it is stored."""
-        return self._member(row, "wav" if "wav" in self._endings(row) else "flac")
 
     def __getstate__(self):
         """Open files stay behind when a source goes to another process."""

@@ -1,7 +1,5 @@
 """Write a corpus of synthetic people: known faces and voices, nobody's biometrics, the same bytes for the same seed."""
 
-from __future__ import annotations
-
 import functools
 import itertools
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ Layouts: ``wav/id10001/<video>/00001.wav`` (VoxCeleb1), ``aac/id00012/<video>/00
 Names of people serve to find the face folder and do not enter the manifest.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections import Counter
@@ -36,10 +34,7 @@ def read_meta(path: str | Path) -> Speakers:
     Five names end in "." there and have no "." as a folder; it is taken off. Every line stands for itself: a quote, a
     blank or a short line takes no other one along.
 
-    Raises
-    ------
-    ValueError
-        If it is not a tab- or comma-separated table with the columns of VoxCeleb.
+    Raises ValueError if it is not a tab- or comma-separated table with the columns of VoxCeleb.
     """
     lines = Path(path).read_bytes().decode("utf-8-sig", errors="replace").splitlines()
     head = next((line for line in lines if line.strip()), "")
@@ -77,10 +72,7 @@ def list_clips(root: str | Path, meta: dict[str, dict[str, str]] | None = None) 
     publishers give them. Files reached through links, or with names that cannot be ids, are listed as "failed"; files
     that are no recording as "skipped".
 
-    Raises
-    ------
-    ValueError
-        If the folder has none of the layouts.
+    Raises ValueError if the folder has none of the layouts.
     """
     root = Path(root)
     kind = next((kind for kind in KINDS if (root / kind).is_dir()), None)

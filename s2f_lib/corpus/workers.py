@@ -1,7 +1,5 @@
 """One way to run many tasks: in this process, on the cores of this machine, or on a Dask cluster of any size."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import itertools

@@ -2,5 +2,5 @@
 
 from s2f_lib.faces.attributes import AttributeNet, label_photo
 from s2f_lib.faces.decoder import Decoded, FaceDecoder, decode, texture_error
-from s2f_lib.faces.detection import Box, Choice, aligned, choose_face, crop, detect, landmarks5, landmarks68
+from s2f_lib.faces.detection import Box, Choice, aligned, choose_face, crop, detect, landmarks68
 from s2f_lib.faces.recogniser import FaceFeatures, FaceRecogniser, extract, to_pictures, to_tensor

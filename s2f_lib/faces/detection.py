@@ -1,7 +1,5 @@
 """Find a face, choose which one, cut it out, and place landmarks on it."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +35,7 @@ class Box(NamedTuple):
 class Choice(NamedTuple):
     """Which face of a picture is used, or why none is: a row of the manifest."""
 
-    box: Box | None
+    box: Box | None  # None unless the status is "ok"
     status: str  # "ok", "no_face", "too_small", "several_faces" or "rotated"
     reason: str  # for people; empty if all is well
 
@@ -96,11 +94,6 @@ def choose_face(
         Smallest usable face, in pixels.
     **how
         Passed to `detect`.
-
-    Returns
-    -------
-    Choice
-        ``box`` is None unless ``status`` is "ok".
     """
     image = _checked(image)
     boxes = detect(image, **how)
@@ -143,24 +136,14 @@ def crop(image: np.ndarray, box: Box, *, margin: float = 0.4, size: int = 224) -
 
 def landmarks68(image: np.ndarray, box: Box) -> np.ndarray:
     """The 68 points of the iBUG scheme on a face, (68, 2), x and y in pixels (model not for commercial use)."""
-    return _landmarks(image, box, "landmarks68")
-
-
-def landmarks5(image: np.ndarray, box: Box) -> np.ndarray:
-    """Eye corners and the base of the nose, (5, 2), x and y in pixels; enough to align a face."""
-    return _landmarks(image, box, "landmarks5")
+    shape = dlib_model("landmarks68")(_checked(image), _rectangle(box))
+    return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float64)
 
 
 def aligned(image: np.ndarray, box: Box, size: int, padding: float) -> np.ndarray:
     """A face turned upright by five landmarks, uint8 (size, size, 3), with `padding` around it as dlib counts it."""
     shape = dlib_model("landmarks5")(_checked(image), _rectangle(box))
     return dlib().get_face_chip(_checked(image), shape, size, padding)
-
-
-def _landmarks(image: np.ndarray, box: Box, model: str) -> np.ndarray:
-    """Run one of dlib's shape predictors."""
-    shape = dlib_model(model)(_checked(image), _rectangle(box))
-    return np.array([(point.x, point.y) for point in shape.parts()], dtype=np.float64)
 
 
 def _rectangle(box: Box):

@@ -1,7 +1,5 @@
 """dlib's face recogniser (128-D): real packaged weights, which never saw a synthetic head."""
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -40,8 +38,9 @@ class DlibRecogniser(FaceRecogniser):
         chips = []
         for picture in _enlarged(images):
             boxes = detect(picture, upsample=0 if min(picture.shape[:2]) >= 2 * WORKING_SIZE else 1)
-            box = boxes[0] if boxes else _typical_box(picture)
-            chips.append(aligned(picture, box, CHIP, 0.25))
+            height, width = picture.shape[:2]
+            usual = Box(*np.multiply(TYPICAL_BOX, (width, height, width, height)))
+            chips.append(aligned(picture, boxes[0] if boxes else usual, CHIP, 0.25))
         features = np.array(dlib_model("recogniser").compute_face_descriptor(chips), dtype=np.float32)
         return FaceFeatures(torch.from_numpy(features.reshape(-1, self.feature_dim)).to(images.device), None)
 
@@ -54,13 +53,6 @@ def _enlarged(images: Tensor) -> list[np.ndarray]:
         size = (round(height * factor), round(width * factor))
         images = torch.nn.functional.interpolate(images, size, mode="bilinear", align_corners=False)
     return [*to_pictures(images)]
-
-
-def _typical_box(picture: np.ndarray) -> Box:
-    """The box where a centred crop has its face."""
-    height, width = picture.shape[:2]
-    left, top, right, bottom = TYPICAL_BOX
-    return Box(left * width, top * height, right * width, bottom * height, float("-inf"))
 
 
 def load(path: None = None, device: str = "cpu") -> DlibRecogniser:

@@ -1,7 +1,5 @@
 """Where the packaged face models lie, loaded once each; dlib and onnxruntime are imported here and nowhere else."""
 
-from __future__ import annotations
-
 import functools
 import importlib.util
 from pathlib import Path
@@ -17,10 +15,7 @@ PACKAGES = {
 def model_file(name: str) -> Path:
     """Path of a packaged model file, found without importing the package.
 
-    Raises
-    ------
-    ImportError
-        If the package that carries it is not installed; the message names it.
+    Raises ImportError if the package that carries it is not installed; the message names it.
     """
     package, project = PACKAGES[Path(name).suffix]
     spec = importlib.util.find_spec(package)

@@ -1,7 +1,5 @@
 """The VGG-Face network (Parkhi et al., 2015), in full and reduced, as a frozen recogniser."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 
@@ -84,10 +82,7 @@ class VGGFace(nn.Module):
 def build(state: dict[str, Tensor]) -> VGGFace:
     """Make the network a state dict belongs to; reads its sizes off the weights.
 
-    Raises
-    ------
-    ValueError
-        If the layers do not fit together; nothing was allocated for them then.
+    Raises ValueError if the layers do not fit together; nothing was allocated for them then.
     """
     try:
         widths = tuple(len(state[f"{KEYS[name]}.bias"]) for name in CONVS if name.endswith("_1"))
@@ -118,12 +113,8 @@ class VGGRecogniser(FaceRecogniser):
     ----------
     network : VGGFace
         Plain, without batch normalisation.
-    name, checksum : str
-        What the weights are called, and the SHA-256 of their file.
-    mean : tuple of float
-        Mean colour, **in RGB order**, in 0-255.
-    scale : float
-        Pixels in 0-255 minus the mean are divided by this.
+    mean, scale
+        Mean colour, **in RGB order**, in 0-255; what pixels in 0-255 minus the mean are divided by.
     after_relu : bool
         Whether v_f is taken after the ReLU of fc7 (our choice, and what fc8 was trained on) or before it. The paper
         only says "the layer before the last one".

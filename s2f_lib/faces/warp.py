@@ -7,8 +7,6 @@ included, has gradients. Points along the border stay where they are, so that th
 Coordinates are x, y in 0-1 of the picture's width and height, (0, 0) at the upper left **corner** of the first pixel.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor, nn
 

@@ -5,8 +5,6 @@ weights, another version of the renderer or another seed is another name. Files 
 time makes them while others wait, and a damaged file is made anew.
 """
 
-from __future__ import annotations
-
 import functools
 import hashlib
 import json
@@ -86,23 +84,17 @@ def grow(
 ) -> dict[str, np.ndarray]:
     """Large arrays as read-only memory maps, filled piece by piece; a call that was broken off goes on there.
 
-    A set of fewer rows is taken out of a complete larger one.
+    The folder holds ``<name>.npy`` and ``set.json``. A set of fewer rows is taken out of a complete larger one.
 
     Parameters
     ----------
-    folder : str or Path
-        Holds ``<name>.npy`` and ``set.json``.
     made_from : dict
-        All that the rows depend on, in JSON's types, but for their number.
-    count : int
-        Rows.
+        All that the rows depend on, in JSON's types, but for their number, `count`.
     rows : dict
         Name of each array, and the type and shape of one row.
     fill : callable
         Called with the number of rows that are there, gives the rest in order: pieces of any length, each a tuple
-        with one array for each name.
-    every : int
-        Rows after which the progress is noted.
+        with one array for each name. After `every` rows the progress is noted.
 
     Raises
     ------

@@ -1,7 +1,5 @@
 """Downloads over HTTP that survive broken connections and never leave a wrong file behind."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import os
@@ -47,13 +45,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def download(
-    url: str,
-    path: str | Path,
-    sha256: str | None = None,
-    *,
-    retries: int = 5,
-    timeout: float = 30.0,
-    wait: float = 1.0,
+    url: str, path: str | Path, sha256: str | None = None, *, retries: int = 5, timeout: float = 30.0, wait: float = 1.0
 ) -> Path:
     """Fetch a file over HTTP(S); continues where a broken transfer stopped, in this call or a later one.
 
@@ -64,10 +56,8 @@ def download(
 
     Parameters
     ----------
-    url : str
-        ``http://`` or ``https://`` address.
-    path : str or Path
-        Where the file goes.
+    url, path
+        Address (``http://`` or ``https://``), and where the file goes; the path is given back.
     sha256 : str, optional
         Expected checksum, 64 hexadecimal digits.
     retries : int
@@ -76,11 +66,6 @@ def download(
         Seconds with less than a kilobyte after which a connection counts as broken.
     wait : float
         Seconds before the second attempt; doubled each time, at most 60. A server's ``Retry-After`` is obeyed.
-
-    Returns
-    -------
-    Path
-        The complete file.
 
     Raises
     ------

@@ -1,7 +1,5 @@
 """Atomic writes, locks, checksums and the cache folder."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import errno
@@ -215,8 +213,8 @@ def _alive(pid: int) -> bool:
     """Whether a process of this number runs."""
     try:
         os.kill(pid, 0)
+        return True
     except ProcessLookupError:
         return False
     except (OverflowError, PermissionError):
         return True
-    return True

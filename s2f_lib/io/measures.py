@@ -6,8 +6,6 @@ order of them. All are in ``data/measures.csv``; a measure with a ``k`` has it a
 as the number of faces in a lineup.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 

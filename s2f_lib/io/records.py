@@ -1,7 +1,5 @@
 """Recorded results: small JSON files, one row per number, that say which command measured what, when and on what."""
 
-from __future__ import annotations
-
 import argparse
 import functools
 import json
@@ -16,13 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from s2f_lib.io.files import atomic_write
 from s2f_lib.io.measures import MEASURES
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ROOT = Path(__file__).resolve().parents[2]  # the repository, when the library runs from a clone
 CHANGED = "+changes"  # ends the commit of a tree at work
@@ -63,7 +58,7 @@ class Record:
     n: int = 0
     notes: str = ""
 
-    def select(self, **conditions: Any) -> pd.DataFrame:
+    def select(self, **conditions: Any):
         """Rows that meet every condition (pandas.DataFrame), see `matching`; without empty columns."""
         import pandas as pd
 
@@ -272,14 +267,9 @@ def command_of(
             continue
         words.append(f"--{name.replace('_', '-')}")
         if value is not True:  # a flag stands alone
-            words += [_word(one) for one in (value if isinstance(value, list) else [value])]
+            typed = map(str, value if isinstance(value, list) else [value])
+            words += [shlex.quote(os.path.relpath(text) if os.path.isabs(text) else text) for text in typed]
     return " ".join(words)
-
-
-def _word(value: object) -> str:
-    """One argument of a command as it is typed."""
-    text = str(value)
-    return shlex.quote(os.path.relpath(text) if os.path.isabs(text) else text)
 
 
 def _number(value: float, what: str) -> float | int:

@@ -1,15 +1,9 @@
 """Weight files: the tensors of a network in half precision and what its builder must know, in one safetensors file."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from s2f_lib.io.files import atomic_write
-
-if TYPE_CHECKING:  # torch is loaded where tensors are read, not where a file is moved
-    from torch import Tensor
 
 SHAPE_KEYS = ("shape", "config")  # "config" in the files of voice encoders
 
@@ -18,7 +12,7 @@ class WeightFileError(ValueError):
     """A file does not hold the weights it should; the message names the file, what is wrong and what to do."""
 
 
-def write_tensors(path: str | Path, tensors: dict[str, Tensor], shape: dict, *, key: str = "shape", half: bool = True):
+def write_tensors(path: str | Path, tensors: dict, shape: dict, *, key: str = "shape", half: bool = True):
     """Write floating-point tensors and a network's shape, in one piece or not at all; ValueError if one is not finite.
 
     Parameters
@@ -43,7 +37,7 @@ def write_tensors(path: str | Path, tensors: dict[str, Tensor], shape: dict, *, 
         file.write(save(numbers, metadata={key: json.dumps(shape)}))
 
 
-def read_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict]:
+def read_tensors(path: str | Path) -> tuple[dict, dict]:
     """Read what `write_tensors` wrote: tensors in single precision, and the shape; refuses by `WeightFileError`."""
     from safetensors import SafetensorError, safe_open
 

@@ -1,7 +1,5 @@
 """Checks shared by every measure: what came in, what was wanted, what to do."""
 
-from __future__ import annotations
-
 import numpy as np
 
 

@@ -8,16 +8,9 @@ with p-values corrected for the number of measures, against random pairs as the 
 The measures themselves, with landmark numbers, are in `s2f_lib.metrics.face_measures`.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from s2f_lib.metrics import checks, inference
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def pearson(x: np.ndarray, y: np.ndarray, covariates: np.ndarray | None = None) -> tuple[float, float]:
@@ -66,30 +59,20 @@ def fisher_interval(r: float, n: int) -> tuple[float, float]:
     return float(np.tanh(z - half)), float(np.tanh(z + half))
 
 
-def covariates(people: pd.DataFrame) -> np.ndarray:
-    """Sex, age, age squared and their products with sex, standardised; shape (N, 5)."""
+def covariates(people) -> np.ndarray:
+    """Sex, age, age squared and their products with sex of people (pandas.DataFrame), standardised; shape (N, 5)."""
     male = (people["sex"].to_numpy() == "male").astype(float)
     age = people["age"].to_numpy(float)
     age = (age - age.mean()) / (age.std() or 1)
     return np.column_stack([male, age, age**2, male * age, male * age**2])
 
 
-def correlations(
-    predicted: dict[str, np.ndarray], reference: dict[str, np.ndarray], people: pd.DataFrame, seed: int = 0
-) -> pd.DataFrame:
-    """One row per measure: r of predicted with reference, four ways, with corrected p-values and a random baseline.
+def correlations(predicted: dict[str, np.ndarray], reference: dict[str, np.ndarray], people, seed: int = 0):
+    """Table (pandas.DataFrame): r of predicted with reference for each measure, four ways, and a random baseline.
 
-    Parameters
-    ----------
-    predicted, reference : dict of measure name to np.ndarray, shape (N,)
-        Measures of the S2F faces, and of the F2F or the true faces; same names.
-    people : pandas.DataFrame with N rows and ``sex``, ``age``
-
-    Returns
-    -------
-    pandas.DataFrame, index = measure
-        ``pooled``, ``female``, ``male``, ``adjusted`` (sex and age taken out), each with ``p_...`` (two-sided) and
-        ``holm_...``; ``random``: pooled r with a random other person.
+    Measures (N,) of the S2F faces, and of the F2F or the true faces, have the same names; `people` has ``sex`` and
+    ``age``. Columns: ``pooled``, ``female``, ``male``, ``adjusted`` (sex and age taken out), each with ``p_...``
+    (two-sided) and ``holm_...`` (corrected); ``random``: pooled r with a random other person.
     """
     import pandas as pd
 
@@ -122,6 +105,6 @@ def correlations(
     return table
 
 
-def median_r(table: pd.DataFrame, how: str = "pooled", leave_out: tuple[str, ...] = ()) -> float:
+def median_r(table, how: str = "pooled", leave_out: tuple[str, ...] = ()) -> float:
     """Median correlation over the measures of a table."""
     return float(np.nanmedian(table.drop(index=list(leave_out), errors="ignore")[how]))

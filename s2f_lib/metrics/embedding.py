@@ -4,8 +4,6 @@ t-SNE pictures (the paper's supplement) mislead: islands appear in noise, and co
 So each map is shown with the purity of the neighbours in the *original* space against shuffled labels.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from s2f_lib.metrics import checks, inference

@@ -5,79 +5,50 @@ found by measuring the authors' own published pictures: with dlib's landmarks, e
 out within 0.09 of the printed table (the vermilion height index is the exception).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import numpy as np
 
-Measure = Callable[[np.ndarray], np.ndarray]
 EXTRA = ("philtrum width",)  # in the authors' raw file (r = 0.038, not significant), not in the printed table
 
 
-def _between(i: int, j: int) -> Measure:
+def _between(points: np.ndarray, i: int, j: int) -> np.ndarray:
     """Distance of two points (0-based numbers of the iBUG scheme)."""
-    return lambda points: np.linalg.norm(points[..., i, :] - points[..., j, :], axis=-1)
+    return np.linalg.norm(points[..., i, :] - points[..., j, :], axis=-1)
 
 
-def _mean(*parts: Measure) -> Measure:
-    return lambda points: sum(part(points) for part in parts) / len(parts)
-
-
-def _ratio(upper: Measure, lower: Measure) -> Measure:
-    return lambda points: upper(points) / lower(points)
-
-
-def _area(*corners: int) -> Measure:
+def _area(points: np.ndarray, *corners: int) -> np.ndarray:
     """Area of a polygon (shoelace formula)."""
-
-    def area(points: np.ndarray) -> np.ndarray:
-        x, y = np.moveaxis(points[..., list(corners), :], -1, 0)
-        return 0.5 * np.abs((x * np.roll(y, -1, -1) - y * np.roll(x, -1, -1)).sum(axis=-1))
-
-    return area
+    x, y = np.moveaxis(points[..., list(corners), :], -1, 0)
+    return 0.5 * np.abs((x * np.roll(y, -1, -1) - y * np.roll(x, -1, -1)).sum(axis=-1))
 
 
-JAW_WIDTH, NOSE_HEIGHT, NOSE_WIDTH, MOUTH_WIDTH = _between(4, 12), _between(27, 33), _between(31, 35), _between(48, 54)
-MEASURES: Mapping[str, Measure] = MappingProxyType(
+MEASURES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType(
     {
-        "upper lip height": _between(33, 62),
-        "lateral upper lip heights": _mean(_between(31, 50), _between(35, 52)),
-        "jaw width": JAW_WIDTH,
-        "nose height": NOSE_HEIGHT,
-        "nose width": NOSE_WIDTH,
-        "labio oral region": MOUTH_WIDTH,
-        "mandibular index": _ratio(_between(66, 8), JAW_WIDTH),
-        "intercanthal index": _ratio(_between(39, 42), _between(36, 45)),
-        "nasal index": _ratio(NOSE_WIDTH, NOSE_HEIGHT),
-        "vermilion height index": _ratio(_between(51, 62), _between(66, 57)),
-        "mouth face width index": _ratio(MOUTH_WIDTH, _between(1, 15)),
-        "nose area": _area(27, 31, 33, 35),
-        "philtrum width": _between(50, 52),
+        "upper lip height": lambda p: _between(p, 33, 62),
+        "lateral upper lip heights": lambda p: (_between(p, 31, 50) + _between(p, 35, 52)) / 2,
+        "jaw width": lambda p: _between(p, 4, 12),
+        "nose height": lambda p: _between(p, 27, 33),
+        "nose width": lambda p: _between(p, 31, 35),
+        "labio oral region": lambda p: _between(p, 48, 54),
+        "mandibular index": lambda p: _between(p, 66, 8) / _between(p, 4, 12),
+        "intercanthal index": lambda p: _between(p, 39, 42) / _between(p, 36, 45),
+        "nasal index": lambda p: _between(p, 31, 35) / _between(p, 27, 33),
+        "vermilion height index": lambda p: _between(p, 51, 62) / _between(p, 66, 57),
+        "mouth face width index": lambda p: _between(p, 48, 54) / _between(p, 1, 15),
+        "nose area": lambda p: _area(p, 27, 31, 33, 35),
+        "philtrum width": lambda p: _between(p, 50, 52),
     }
 )
 PAPER_MEASURES = tuple(name for name in MEASURES if name not in EXTRA)
 
 
 def craniofacial(landmarks: np.ndarray) -> dict[str, np.ndarray]:
-    """All measures of many faces.
+    """All measures of many faces, (..., 68, 2) -> (...): lengths, areas in the square of their unit, plain ratios.
 
-    Parameters
-    ----------
-    landmarks : np.ndarray, shape (..., 68, 2), float
-        In any unit, but the same for all faces: pixels of equally large pictures, or parts of the picture. Nothing is
-        rescaled, because in canonical pictures the size of a face is part of what is measured.
-
-    Returns
-    -------
-    dict of str to np.ndarray, shape (...)
-        Lengths in the unit that came in, areas in its square, indices as plain ratios.
-
-    Raises
-    ------
-    ValueError
-        If there are not 68 points in the plane.
+    Landmarks are in any unit, but the same for all faces: pixels of equally large pictures, or parts of the picture.
+    Nothing is rescaled, because in canonical pictures the size of a face is part of what is measured.
 
     Examples
     --------

@@ -4,8 +4,6 @@ A corpus has several clips of one person; those are not independent, so people a
 all clips of a person come along.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -48,10 +46,7 @@ def draws(n: int, people: np.ndarray | None = None, times: int = 1000, seed: int
 
 
 def bootstrap(
-    statistic: Callable[..., float],
-    *arrays: np.ndarray,
-    people: np.ndarray | None = None,
-    times: int = 1000,
+    statistic: Callable[..., float], *arrays: np.ndarray, people: np.ndarray | None = None, times: int = 1000
 ) -> Interval:
     """95 % percentile interval of ``statistic(*arrays)`` with people as the unit.
 

@@ -4,18 +4,12 @@ Labels come from the population (synthetic people) or from a named classifier; t
 about a person.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from s2f_lib.io import row
 from s2f_lib.metrics import checks, inference
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SEXES = ("female", "male")
 GROUPS = ("A", "B", "C", "D")
@@ -109,19 +103,13 @@ def summary(reference: Sequence, predicted: Sequence) -> dict[str, float]:
     reference, predicted = np.asarray(reference), np.asarray(predicted)
     right = inference.mean_interval((reference == predicted).astype(float))
     counts = confusion_counts(reference, predicted)
-    return {
-        "agreement": right.estimate,
-        "low": right.low,
-        "high": right.high,
-        "balanced": balanced(counts),
-        "chance_balanced": 1 / len(np.unique(reference)),
-        "constant": constant(counts),
-        "n": len(reference),
-    }
+    found = {"agreement": right.estimate, "low": right.low, "high": right.high, "balanced": balanced(counts)}
+    chance = 1 / len(np.unique(reference))
+    return found | {"chance_balanced": chance, "constant": constant(counts), "n": len(reference)}
 
 
-def by_group(values: np.ndarray, groups: Sequence) -> pd.DataFrame:
-    """Mean of ``values`` per group with a 95 % interval and the number of clips; a group of one has no interval."""
+def by_group(values: np.ndarray, groups: Sequence):
+    """Mean of ``values`` per group (pandas.DataFrame), number of clips, and a 95 % interval where they are several."""
     import pandas as pd
 
     values = checks.column(values, "values").astype(float)
@@ -137,22 +125,12 @@ def by_group(values: np.ndarray, groups: Sequence) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def errors(
-    people: pd.DataFrame, angle: np.ndarray, sex_right: np.ndarray, top10: np.ndarray
-) -> dict[str, pd.DataFrame]:
+def errors(people, angle: np.ndarray, sex_right: np.ndarray, top10: np.ndarray) -> dict:
     """Angle, share of right sex labels and of faces in the first 10 %, by sex, decade, group, language, sex and group.
 
-    Parameters
-    ----------
-    people : pandas.DataFrame
-        ``sex``, ``group``, ``language`` and ``age``, row by row.
-    angle, sex_right, top10 : np.ndarray, shape (N,)
-        Degrees; 0 or 1; probabilities.
-
-    Returns
-    -------
-    dict of name to DataFrame: one row per group with ``angle_deg``, ``low``, ``high``, ``n``, ``sex_right``,
-    ``sex_low``, ``sex_high`` and ``top10_percent``
+    `people` has ``sex``, ``group``, ``language`` and ``age``; `angle` (N,) is in degrees, `sex_right` 0 or 1, `top10` a
+    probability. Each table (pandas.DataFrame) has one row per group with ``angle_deg``, ``low``, ``high``, ``n``,
+    ``sex_right``, ``sex_low``, ``sex_high`` and ``top10_percent``.
     """
     keys = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
     keys["decade"] = decade(people["age"].to_numpy(float)).astype(str)
@@ -167,7 +145,7 @@ def errors(
     return out
 
 
-def group_rows(table: pd.DataFrame, by: str) -> list[dict]:
+def group_rows(table, by: str) -> list[dict]:
     """One table of `errors` as rows of a record, with the largest difference between its groups."""
     rows = []
     for group, found in table.iterrows():

@@ -6,16 +6,9 @@ features (VGG-Face's fc7 after its ReLU) are far from orthogonal even for strang
 little without those of the mean feature and of random pairs.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from s2f_lib.metrics import checks, inference
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def unit(x: np.ndarray, name: str = "features") -> np.ndarray:
@@ -68,11 +61,7 @@ def distances(v_s: np.ndarray, v_f: np.ndarray) -> dict[str, np.ndarray]:
     v_s, v_f = checks.paired(v_s, v_f)
     a, b = checks.directions(v_s.astype(np.float64), "v_s"), checks.directions(v_f.astype(np.float64), "v_f")
     difference = a - b
-    return {
-        "angle_deg": _angle(a, b),
-        "l2": np.linalg.norm(difference, axis=1),
-        "l1": np.abs(difference).sum(axis=1),
-    }
+    return {"angle_deg": _angle(a, b), "l2": np.linalg.norm(difference, axis=1), "l1": np.abs(difference).sum(axis=1)}
 
 
 def mismatched(n: int, seed: int = 0, people: np.ndarray | None = None) -> np.ndarray:
@@ -99,29 +88,19 @@ def mean_feature(train_v_f: np.ndarray, n: int) -> np.ndarray:
     return np.repeat(checks.features(train_v_f, "train_v_f").mean(axis=0, keepdims=True), n, axis=0)
 
 
-def table(predictions: dict[str, np.ndarray], v_f: np.ndarray, people: np.ndarray | None = None) -> pd.DataFrame:
-    """One row per predictor: mean angle with interval and spread, mean L2 and L1.
+def table(predictions: dict[str, np.ndarray], v_f: np.ndarray, people: np.ndarray | None = None):
+    """Table (pandas.DataFrame), one row per predictor: mean angle with interval and spread, mean L2 and L1.
 
     Predictions and truth are (N, D); the interval draws people (N,), and without them every clip is another person.
-
-    Returns
-    -------
-    pandas.DataFrame with columns ``angle_deg, low, high, sd, l2, l1, n``; ``sd`` is the spread over
-    clips (the paper's "+-"), ``low`` and ``high`` the 95 % interval of the mean.
+    Columns: ``angle_deg``, ``low`` and ``high`` (95 % interval of the mean), ``sd`` (the spread over clips, the paper's
+    "+-"), ``l2``, ``l1``, ``n``.
     """
     import pandas as pd
 
     rows = {}
     for name, predicted in predictions.items():
         d = distances(predicted, v_f)
-        interval = inference.mean_interval(d["angle_deg"], people)
-        rows[name] = {
-            "angle_deg": interval.estimate,
-            "low": interval.low,
-            "high": interval.high,
-            "sd": d["angle_deg"].std(),
-            "l2": d["l2"].mean(),
-            "l1": d["l1"].mean(),
-            "n": len(v_f),
-        }
+        mean = inference.mean_interval(d["angle_deg"], people)
+        rows[name] = {"angle_deg": mean.estimate, "low": mean.low, "high": mean.high, "sd": d["angle_deg"].std()}
+        rows[name] |= {"l2": d["l2"].mean(), "l1": d["l1"].mean(), "n": len(v_f)}
     return pd.DataFrame.from_dict(rows, orient="index")

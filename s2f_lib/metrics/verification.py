@@ -5,8 +5,6 @@ good a list is, a likelihood ratio how much a single score should move a belief,
 informative the scores are (0 perfect, 1 no information).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -55,7 +55,6 @@ def iterate_pictures(
     kind : "wild" or "canonical"
     workers : int
         Processes; 0 or 1 renders in this one.
-    return_landmarks : bool
     wear : str or sequence of str, optional
         Hats, glasses and occluders in the wild pictures, see `render.render_wild`.
 
@@ -63,11 +62,6 @@ def iterate_pictures(
     ------
     np.ndarray, shape (people of this chunk, items, size, size, 3), uint8
         And, with `return_landmarks`, float32 (people, items, 68, 2) as second element of a pair.
-
-    Raises
-    ------
-    ValueError
-        If `kind`, `items`, `size` or `wear` is impossible.
     """
     wear = accessories.check(wear)
     if wear and kind == "canonical":

@@ -8,8 +8,6 @@ a world scales it (`s2f_lib.people.worlds`); ``always`` arrows shape the body an
 world.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,31 +33,19 @@ MELANIN_OF_ANCESTRY = (0.80, 0.34, 0.17)  # mean melanin of the three ancestries
 
 @dataclass(frozen=True)
 class Node:
-    """One quantity of a person: ``value = link(base, sum of arrows + sd * noise)``, then clipped.
+    """One quantity of a person: ``value = link(base, sum of arrows + sd * noise)``, then clipped to its limits.
 
-    Attributes
-    ----------
-    name, unit, meaning : str
-    kind : str
-        ``"body"``, ``"face"`` (both the same in every world), ``"hidden"`` or ``"voice"``.
-    base : float
-        Value of the average person (half way between the sexes, 45 years).
-    link : str
-        ``"linear"`` (base + x), ``"log"`` (base * exp(x)) or ``"unit"`` (standard normal within sex whatever the
-        arrows are: the noise fills the variance up to one, and arrows that ask for more than 95 % are shrunk).
-    sd : float
-        Standard deviation of the person's own noise; of the logarithm where the link is ``"log"``.
-    low, high : float
-        Limits.
+    The link is "linear" (base + x), "log" (base * exp(x)) or "unit" (standard normal within sex whatever the arrows
+    are: the noise fills the variance up to one, and arrows that ask for more than 95 % are shrunk).
     """
 
     name: str
-    kind: str
+    kind: str  # "body", "face" (both the same in every world), "hidden" or "voice"
     meaning: str
     unit: str
-    base: float
+    base: float  # of the average person, half way between the sexes, 45 years
     link: str
-    sd: float
+    sd: float  # of the person's own noise; of the logarithm where the link is "log"
     low: float
     high: float
 

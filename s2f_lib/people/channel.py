@@ -1,7 +1,5 @@
 """The channel between mouth and file: room, microphone, background noise and level, new for every clip."""
 
-from __future__ import annotations
-
 import numpy as np
 
 SAMPLE_RATE = 16_000
@@ -9,21 +7,11 @@ PEAK = 0.99  # full scale is 1
 
 
 def apply(waveform: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
-    """Record a clean waveform in a random room with a random microphone.
+    """Record a clean waveform (samples,) in a random room with a random microphone: float32, within full scale.
 
-    Parameters
-    ----------
-    waveform : np.ndarray, shape (samples,), float
-    rng : np.random.Generator
-        Decides the room: reverberation time 0.1-0.5 s, band limits, tilt within 3 dB per octave, noise 12-40 dB below
-        the speech, level -30 to -18 dB of full scale. None of it depends on the speaker.
-    strength : float
-        1 as described; smaller values shrink reverberation and tilt and raise the signal-to-noise ratio; 0 only sets
-        the level.
-
-    Returns
-    -------
-    np.ndarray, shape (samples,), float32, within full scale
+    `rng` decides the room: reverberation time 0.1-0.5 s, band limits, tilt within 3 dB per octave, noise 12-40 dB below
+    the speech, level -30 to -18 dB of full scale. None of it depends on the speaker. A strength below 1 shrinks
+    reverberation and tilt and raises the signal-to-noise ratio; 0 only sets the level.
     """
     from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 

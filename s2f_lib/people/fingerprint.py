@@ -1,17 +1,11 @@
 """What pictures and clips of synthetic people depend on, for the names under which they are kept."""
 
-from __future__ import annotations
-
 import hashlib
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from s2f_lib.config import SEEDS
-
-if TYPE_CHECKING:
-    from s2f_lib.people.population import Population
 
 
 @cache
@@ -33,13 +27,13 @@ def voice_version() -> str:
     return _hash(np.round(speech.speak(person, seconds=1.0) * 127).astype(np.int8).tobytes())
 
 
-def face_key(population: Population) -> list:
+def face_key(population) -> list:
     """What a picture depends on besides its size and number: faces are the same in every world and language."""
     ids = _hash(np.ascontiguousarray(population.ids, dtype=np.int64).tobytes())
     return [face_version(), population.seed, ids]
 
 
-def voice_key(population: Population) -> list:
+def voice_key(population) -> list:
     """What a clip depends on besides its sentences and number: also the world, and who speaks which language."""
     languages = _hash(" ".join(population.language).encode())
     return [voice_version(), *face_key(population)[1:], str(population.world), languages]

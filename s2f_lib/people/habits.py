@@ -4,8 +4,6 @@ Every person has offsets of their own for each phone, a colour of their own abov
 melody and a way of using loudness. They are drawn from one number, ``voice["idiolect"]``, which no arrow reaches.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

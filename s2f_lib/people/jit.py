@@ -13,16 +13,10 @@ from pathlib import Path
 
 from s2f_lib.io.files import cache_dir
 
-
-def _choose_cache_folder() -> None:
-    if "NUMBA_CACHE_DIR" in os.environ or os.access(Path(__file__).parent, os.W_OK):
-        return
+if "NUMBA_CACHE_DIR" not in os.environ and not os.access(Path(__file__).parent, os.W_OK):
     os.environ["NUMBA_CACHE_DIR"] = str(cache_dir() / "numba")
 
-
-_choose_cache_folder()
-
-import numba  # noqa: E402
+import numba
 
 numba.config.CACHE_DIR = os.environ.get("NUMBA_CACHE_DIR", numba.config.CACHE_DIR)
 

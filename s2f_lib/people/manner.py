@@ -6,8 +6,6 @@ person, and an utterance that nobody wrote: phones in an order that the language
 No arrow reaches either, so what a voice tells about a face stays what it is, only harder to hear.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ tract of 17 cm; consonants have a target of their own and a weight that says how
 (locus equations). The targets are in ``data/phones.csv``, the noises in ``data/noises.csv``.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from pathlib import Path
 from typing import NamedTuple
@@ -76,7 +74,8 @@ def parse(symbol: str) -> tuple[list[Phone], int]:
     stress = 2 if "ˈ" in letters else 1 if "ˌ" in letters else 0
     phones: list[Phone] = []
     for letter in letters:
-        if letter == "h" and phones and _can_be_aspirated(phones[-1]):
+        before = CONSONANTS.get(phones[-1].letter) if phones else None
+        if letter == "h" and before is not None and before.kind in ("stop", "fricative"):
             phones[-1] = phones[-1]._replace(aspirated=True)
         elif letter in VOWELS or letter in CONSONANTS:
             phones.append(Phone(letter))
@@ -89,7 +88,3 @@ def parse(symbol: str) -> tuple[list[Phone], int]:
         elif letter == "-" and phones and phones[-1].letter == "o":
             phones[-1] = phones[-1]._replace(letter="ɤ")
     return phones, stress
-
-
-def _can_be_aspirated(phone: Phone) -> bool:
-    return phone.letter in CONSONANTS and CONSONANTS[phone.letter].kind in ("stop", "fricative")

@@ -17,6 +17,7 @@ from s2f_lib.people.quotas import AGE_BANDS, cells, languages, spread, stream, w
 
 STYLE_SHARE = 0.25  # of people belong to the invented subculture
 MAX_EXPLAINED = 0.95  # of the variance of a "unit" node
+ATTRIBUTES = ("sex", "age", "group", "language", "style", "eye_colour")  # columns beside scores and voice
 KNOWN = {"sex": causes.SEXES, "group": causes.GROUPS, "language": causes.LANGUAGES}
 
 
@@ -118,28 +119,17 @@ class Population:
             return self._subset(np.arange(len(self))[index])
         if not -len(self) <= index < len(self):
             raise IndexError(f"person {index} of a population of {len(self)}")
-        voice = {k: (int if k == "idiolect" else float)(v[index]) for k, v in self.voice.items()}
-        scores = {k: float(v[index]) for k, v in self.face.items()}
+        columns = {name: getattr(self, name) for name in ATTRIBUTES} | self.face
+        voice, ancestry = {k: v[index].item() for k, v in self.voice.items()}, tuple(self.ancestry[index].tolist())
         return Person(
-            id=int(self.ids[index]),
-            seed=self.seed,
-            world=self.world,
-            sex=str(self.sex[index]),
-            age=float(self.age[index]),
-            group=str(self.group[index]),
-            language=str(self.language[index]),
-            style=int(self.style[index]),
-            ancestry=tuple(float(w) for w in self.ancestry[index]),
-            eye_colour=str(self.eye_colour[index]),
-            voice=voice,
-            fixed=self.fixed,
-            **scores,
-        )
+            id=int(self.ids[index]), seed=self.seed, world=self.world, ancestry=ancestry, voice=voice, fixed=self.fixed,
+            **{name: column[index].item() for name, column in columns.items()},
+        )  # fmt: skip
 
     def _subset(self, where: np.ndarray) -> Population:
         part = object.__new__(Population)
         part.seed, part.world, part.fixed = self.seed, self.world, self.fixed
-        for name in ("ids", "sex", "age", "group", "language", "style", "ancestry", "eye_colour"):
+        for name in ("ids", "ancestry", *ATTRIBUTES):
             setattr(part, name, getattr(self, name)[where])
         part.face = {k: v[where] for k, v in self.face.items()}
         part.voice = {k: v[where] for k, v in self.voice.items()}
@@ -152,8 +142,7 @@ class Population:
         """
         import pandas as pd
 
-        columns = {"id": self.ids, "sex": self.sex, "age": self.age, "group": self.group, "language": self.language}
-        columns |= {"style": self.style, "eye_colour": self.eye_colour}
+        columns = {"id": self.ids} | {name: getattr(self, name) for name in ATTRIBUTES}
         columns |= {f"ancestry_{a}": self.ancestry[:, k] for k, a in enumerate(causes.ANCESTRIES)}
         columns |= self.face | {f"voice_{k}": v for k, v in self.voice.items()}
         return pd.DataFrame(columns)
@@ -170,15 +159,6 @@ def sample(n: int, world: str | worlds.World = "physiology", seed: int = 0) -> P
         See `worlds.WORLDS`.
     seed : int
         Not negative. Different seeds share nobody.
-
-    Returns
-    -------
-    Population
-
-    Raises
-    ------
-    ValueError
-        If `n` or `seed` is impossible or the world is unknown.
     """
     if not whole(n) or n < 1:
         raise ValueError(f"n is {n!r}; a population needs a whole number of people, at least 1")
@@ -244,8 +224,9 @@ def _evaluate(population: Population, fixed: dict) -> dict[str, np.ndarray]:
                 load[basis] = load.get(basis, 0.0) + factor * arrow.coefficient * weight
         sd = node.sd
         if node.link == "unit":
-            shrink, sd = _fill_variance(sum(w * w for w in load.values()))
-            x = x * shrink
+            explained = sum(w * w for w in load.values())  # the arrows shrink where they explain more than there is
+            shrink = np.sqrt(min(1.0, MAX_EXPLAINED / explained)) if explained else 1.0
+            x, sd = x * shrink, float(np.sqrt(1 - explained * shrink**2))  # the noise makes the variance one
             loadings[node.name] = {b: w * shrink for b, w in load.items()} | {node.name: sd}
         if sd:
             x = x + sd * _normal(population, node.name)[:, 0]
@@ -254,12 +235,6 @@ def _evaluate(population: Population, fixed: dict) -> dict[str, np.ndarray]:
             value = np.full(len(group), float(fixed[node.name]))
         values[node.name] = np.clip(value, node.low, node.high)
     return values
-
-
-def _fill_variance(explained: float) -> tuple[float, float]:
-    """Shrinkage of the arrows and sd of the noise that make a node's variance one."""
-    shrink = np.sqrt(min(1.0, MAX_EXPLAINED / explained)) if explained else 1.0
-    return shrink, float(np.sqrt(1 - explained * shrink**2))
 
 
 def _ancestry(population: Population) -> np.ndarray:

@@ -5,8 +5,6 @@ In a small random sample a language that happens to be spoken by more women is e
 low-discrepancy sequences inside and across cells. All sequences are stable: more people never change the first ones.
 """
 
-from __future__ import annotations
-
 import zlib
 
 import numpy as np

@@ -29,18 +29,9 @@ def _row_span(a0, a1, a2, c0, c1, c2, first, last):
 def draw_triangles(points, triangles, triangle_id, bary, depth, cull, flat=False):
     """Fill the buffers with the nearest triangle of each pixel and its perspective-correct barycentrics.
 
-    Parameters
-    ----------
-    points : float32 (N, 3)
-        x and y in pixels, z the distance from the camera (> 0).
-    triangles : int32 (T, 3)
-    triangle_id : int32 (H, W), written
-    bary : float32 (H, W, 3), written
-    depth : float32 (H, W), written; start it at a large number
-    cull : bool
-        Skip triangles that face away.
-    flat : bool
-        Fill `depth` alone, without perspective (a shadow map, where z is the distance along the light).
+    Points (N, 3) are x and y in pixels, and z, the distance from the camera (> 0); triangle_id (H, W), bary (H, W, 3)
+    and depth (H, W), which starts at a large number, are written. With `cull` triangles that face away are skipped;
+    `flat` fills `depth` alone, without perspective (a shadow map, where z is the distance along the light).
     """
     height, width = depth.shape
     for k in range(triangles.shape[0]):

@@ -52,14 +52,9 @@ def _parameters(look: Appearance, scene: Scene) -> np.ndarray:
 
 @cache
 def _buffers(size: int) -> tuple:
-    """Reused between pictures of one size."""
-    return (
-        np.empty((size, size), np.int32),
-        np.empty((size, size, 3), np.float32),
-        np.empty((size, size), np.float32),
-        np.empty((size, size), np.float32),
-        np.empty((size, size, 4), np.float32),
-    )
+    """Triangle, barycentrics, depth, height and picture, reused between pictures of one size."""
+    shapes = (size, size, 3), (size, size), (size, size), (size, size, 4)
+    return np.empty((size, size), np.int32), *(np.empty(shape, np.float32) for shape in shapes)
 
 
 def _project(points: np.ndarray, scene: Scene, size: int) -> np.ndarray:
@@ -177,25 +172,12 @@ def _identity(person):
 def render_canonical(person, size: int = 128, return_landmarks: bool = False):
     """Frontal picture with a neutral face, even light and a fixed camera (sizes of faces stay comparable).
 
-    Parameters
-    ----------
-    person : population.Person
-    size : int, 16 to 1024
-        Side of the square picture in pixels.
-    return_landmarks : bool
-        Also return the true positions of the 68 landmarks.
-
     Returns
     -------
     np.ndarray, shape (size, size, 3), uint8
-        sRGB picture.
+        sRGB picture; sizes are 16 to 1024 pixels.
     np.ndarray, shape (68, 2), float32
-        x and y in pixels, y down; only with `return_landmarks`.
-
-    Raises
-    ------
-    ValueError
-        If the size is impossible.
+        True landmarks, x and y in pixels, y down; only with `return_landmarks`.
     """
     size = check_size(size)
     vertices, look = _identity(person)

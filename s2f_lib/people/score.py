@@ -1,7 +1,5 @@
 """Scores: which sentences a clip says, and the timeline of articulatory segments they become."""
 
-from __future__ import annotations
-
 import gzip
 import json
 from dataclasses import dataclass
@@ -45,10 +43,7 @@ def load_scores() -> dict:
 def sentences(language: str, split: str) -> list[dict]:
     """The sentences of one language and split; train and test share none.
 
-    Raises
-    ------
-    ValueError
-        For an unknown language or split; the message lists the known ones.
+    Raises ValueError for an unknown language or split; the message lists the known ones.
     """
     if language not in LANGUAGES:
         raise ValueError(f"unknown language {language!r}; known languages: {', '.join(LANGUAGES)}")

@@ -165,24 +165,13 @@ def shade(
     masks, box, strand_point, strand_along, strand_step, strand_id, strand_material, tangents, p, colours, moles,
     eye_centre, eye_forward, eye_radius, light, shadow_frame, shadow_map, camera,
 ):  # fmt: skip
-    """Colour every covered pixel.
+    """Colour every covered pixel of `image` (H, W, 4), linear RGB and coverage; all floats are float32.
 
-    Parameters
-    ----------
-    triangle_id, bary, depth, height_mm : buffers (H, W), (H, W, 3), (H, W), (H, W)
-        From `draw_triangles`, `draw_strands` and `bump_heights`.
-    image : float32 (H, W, 4), written
-        Linear RGB and coverage.
-    occlusion : float32 (N, 2)
-        Ambient occlusion of the bare head and of the hair above it, for each vertex.
-    p : float32 (len(PARAMS),)
-        See `paint.PARAMS`.
-    colours : float32 (7, 3), linear RGB; rows SKIN_C ... paint.BEARD_C
-    light : float32 (8, 3); rows KEY_DIR, KEY, FILL_DIR, FILL and four ambient rows
-    shadow_frame : float32 (3, 3)
-        Two axes of the shadow map, then its origin (x, y) and scale.
-    camera : float32 (3,)
-        Distance, focal length in pixels, size of a pixel at the head in millimetres.
+    triangle_id (H, W), bary (H, W, 3), depth and height_mm (H, W) come from `draw_triangles`, `draw_strands` and
+    `bump_heights`; occlusion (N, 2) is that of the bare head and of the hair above it, for each vertex; p is in the
+    order of `paint.PARAMS`, the rows of colours (7, 3) in that of SKIN_C ... BEARD_C, those of light (8, 3): KEY_DIR,
+    KEY, FILL_DIR, FILL and four ambient ones; shadow_frame (3, 3) holds two axes of the shadow map, its origin (x, y)
+    and scale; camera (3,) distance, focal length in pixels, size of a pixel at the head in millimetres.
     """
     rows, columns = depth.shape
     n_head = triangles.shape[0]

@@ -8,8 +8,6 @@
 A clip follows from ``(person.seed, person.id, item)`` and is bit-identical when repeated on one machine.
 """
 
-from __future__ import annotations
-
 import numbers
 import zlib
 from collections.abc import Iterator
@@ -152,7 +150,7 @@ def check(item: int, seconds: float, channel: float, voice: dict | None) -> None
 
 
 def speak_many(population, items=(0,), workers: int = 2, **options) -> np.ndarray:
-    """Clips of many people.
+    """Clips of many people, (people, items, samples) int16: divide by 32_768 for the range of `speak`.
 
     Parameters
     ----------
@@ -164,15 +162,9 @@ def speak_many(population, items=(0,), workers: int = 2, **options) -> np.ndarra
     **options
         As for `speak`: sentences, channel, language, seconds, voice.
 
-    Returns
-    -------
-    np.ndarray, shape (people, items, samples), int16
-        Divide by 32_768 for the range of `speak`. 192 kB a clip: use `stream` for more than memory holds.
-
-    Raises
-    ------
-    ValueError
-        If there are no items, and as `speak`.
+    See Also
+    --------
+    stream : for more than memory holds; a clip has 192 kB.
     """
     items = _numbers(items)
     samples = round(options.get("seconds", 6.0) * SAMPLE_RATE)

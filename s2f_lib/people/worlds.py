@@ -5,8 +5,6 @@ the draw that decides the language are the same for one seed. What a model sees 
 construction; what it sees in ``null`` is chance or a bug.
 """
 
-from __future__ import annotations
-
 import numbers
 from dataclasses import dataclass
 
@@ -44,10 +42,7 @@ WORLDS = {
 def get(world: str | World) -> World:
     """Return a world by name; a `World` of your own passes through.
 
-    Raises
-    ------
-    ValueError
-        If the name is not known, or a switch is outside its range; the message lists what is known.
+    Raises ValueError if the name is not known, or a switch is outside its range; the message lists what is known.
     """
     if isinstance(world, World):
         for name, most in (("individual", 5), ("sex_age", 5), ("style", 5), ("home_language", 1)):

@@ -118,7 +118,8 @@ def publish_run(folder: str | Path, name: str = NAME, device: str = "") -> Path:
     lines, started = state["lines"], next((line for line in state["lines"] if line["kind"] == "started"), {})
     if "command" not in started:
         raise ValueError(f"the run in {folder} was not made by s2f train, and does not say how it can be made again")
-    before, typed = _origin(started), Path(folder).name if Path(folder).is_absolute() else folder
+    before, told = _origin(started), Path("runs", Path(folder).name) if Path(folder).is_absolute() else folder
+    command = f"{started['command'].replace(str(folder), str(told))} && s2f weights publish {told}"
     seen = before.get("examples_seen", 0)
     scores = [line for line in lines if line["kind"] == "validation"]
     curve = [
@@ -133,10 +134,10 @@ def publish_run(folder: str | Path, name: str = NAME, device: str = "") -> Path:
         licence="Apache-2.0",
         source="trained from scratch on synthetic people; nobody's voice or face",
         builder="s2f_lib.voice_encoder:load",
-        command=f"{started['command']} && s2f weights publish {typed}",
+        command=command if name == NAME else f"{command} --name {name}",
         device=device or io.describe_cpu(),
         seconds=lines[-1].get("seconds"),
-        record="voice_encoder",
+        record="voice_encoder" if name == NAME else "voices",
         data=about,
         recogniser={"name": recogniser["name"], "sha256": recogniser["checksum"]},
         settings=config.to_dict(settings),

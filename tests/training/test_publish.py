@@ -72,17 +72,17 @@ def test_weights_that_went_on_from_others_say_so_and_count_both(people, settings
     first = hub.describe("voice-test")
     further = settings(evaluate_every=3, max_steps=9, init_from="voice-test")
     people.about = people.about | {"people": 9, "seed": 7}
-    training.run(
-        further, people, validation=people, out_dir=tmp_path / "further", command=f"{TYPED} --set init_from=voice-test"
-    )
+    command = f"{TYPED} --set init_from=voice-test --out {tmp_path / 'further'}"
+    training.run(further, people, validation=people, out_dir=tmp_path / "further", command=command)
     publish.publish_run(tmp_path / "further", name="voice-test")
     entry = hub.describe("voice-test")
     assert entry["examples_seen"] == 6 * 4 + 9 * 4
     assert [seen for seen, _, _ in entry["curve"]] == [12, 24, 24 + 12, 24 + 24, 24 + 36]
     assert entry["init_from"]["sha256"] == first["sha256"]
     assert entry["init_from"]["command"] == first["command"]
-    assert entry["command"] == f"{TYPED} --set init_from=voice-test && s2f weights publish further"
-    assert first["command"] == f"{TYPED} && s2f weights publish first"
+    typed = f"{TYPED} --set init_from=voice-test --out runs/further"  # no folder of this machine
+    assert entry["command"] == f"{typed} && s2f weights publish runs/further --name voice-test"
+    assert first["command"] == f"{TYPED} && s2f weights publish runs/first --name voice-test"
     with pytest.raises(ValueError, match="put those weights"):  # the hub has moved on
         publish.publish_run(tmp_path / "further", name="voice-other")
 

@@ -30,10 +30,7 @@ STREAM = 31  # fourth entry of the seed of the random numbers of accessories
 def check(wear) -> tuple[str, ...]:
     """The names of a `wear` option in the order of `ACCESSORIES`; ``("any",)`` where the picture decides.
 
-    Raises
-    ------
-    ValueError
-        For an unknown accessory, or two that have one place on a head; the message says what there is.
+    Raises ValueError for an unknown accessory, or two that have one place on a head; the message says what there is.
     """
     if wear is None:
         return ()

@@ -13,17 +13,10 @@ BIAS = 0.07  # decimetres: cloth this near to the surface that the lamp sees is 
 def shade_solids(
     triangle_id, bary, near, depth, image, triangles, normals, colours, gloss, light, frame, shadow_map, camera
 ):
-    """Colour the pixels in which a thing is nearer than what is there; `depth` is brought up to date.
+    """Colour the pixels in which a thing is nearer than what is there; `depth` and `image` are brought up to date.
 
-    Parameters
-    ----------
-    triangle_id, bary, near : buffers (H, W), (H, W, 3), (H, W)
-        From `raster.draw_triangles` on the accessories alone.
-    depth, image : float32 (H, W), (H, W, 4), written
-        Of the picture so far.
-    normals, colours, gloss : float32 (N, 3), (N, 3), (N,)
-    light, frame, shadow_map, camera
-        As in `shading.shade`.
+    triangle_id, bary and near come from `raster.draw_triangles` on the accessories alone; normals and colours are (N,
+    3), gloss (N,); light, frame, shadow_map and camera are as in `shading.shade`.
     """
     rows, columns = depth.shape
     colour, normal = np.zeros(3, np.float32), np.zeros(3, np.float32)
