@@ -95,7 +95,7 @@ NODES = tuple(
 
 
 def _arrow(row: dict[str, str]) -> Arrow:
-    """An arrow of the table, where a coefficient of a group's own is four numbers."""
+    """A row of the table; four numbers are one for each group, and how they were worked out is for readers."""
     numbers = tuple(float(number) for number in row["coefficient"].split())
     coefficient = numbers if len(numbers) > 1 else numbers[0]
     return Arrow(row["cause"], row["effect"], coefficient, row["switch"], row["source"])
