@@ -11,8 +11,6 @@ user can mend (a missing file, an unknown name, a full disk) ends with one line 
 status 130; a traceback means a bug. See `guarded`.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import json

@@ -4,8 +4,6 @@ papermill and myst-nb would do it, too; but the first starts waiting runs after 
 several minutes silent, and both leave each kernel as many threads as there are cores.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import threading

@@ -10,8 +10,6 @@ Names, types and smallest values are checked before anything starts: papermill i
 the page does not have, and then runs for hours without it. The cells run in a kernel of their own, see `kernel`.
 """
 
-from __future__ import annotations
-
 import argparse
 import difflib
 import hashlib

@@ -1,7 +1,5 @@
 """What can be set on a page of the book: its parameters cell, read without running it; values checked against it."""
 
-from __future__ import annotations
-
 import ast
 import io
 import math

@@ -5,8 +5,6 @@ touches matplotlib's settings. Every face that a network made is drawn through `
 what it is.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

@@ -8,8 +8,6 @@ bits a number with one scale per row. With them goes what the page "Try it" show
 The file names the checksums of its sources.
 """
 
-from __future__ import annotations
-
 import argparse
 import base64
 import functools

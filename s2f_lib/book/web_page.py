@@ -3,8 +3,6 @@
 People with similar voices, voices to try, what can be read off v_s along straight lines, and how well that works.
 """
 
-from __future__ import annotations
-
 import base64
 import html
 from collections.abc import Sequence

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from s2f_lib import audio, io
-from s2f_lib.evaluate import data
 from s2f_lib.metrics import checks
 from s2f_lib.metrics.labels import decade
 from s2f_lib.people.fingerprint import voice_key
+from s2f_lib.training.synthetic import show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -257,7 +257,7 @@ def clip_features(
     def measure(missing: list[int]) -> list[np.ndarray]:
         parts = []
         chunks = speech.stream(population, [item], workers, sentences=sentences, **options)
-        for part in data.show(chunks, len(population), "voices", progress):
+        for part in show(chunks, len(population), "voices", progress):
             waveform = part[:, 0].astype(np.float32) / 32_768
             parts.append([acoustic_features(changes[i](waveform) if changes[i] else waveform) for i in missing])
         return [np.concatenate(rows) for rows in zip(*parts, strict=True)]

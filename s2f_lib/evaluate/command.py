@@ -1,7 +1,5 @@
 """Evaluate an encoder from the shell: ``s2f evaluate --help``."""
 
-from __future__ import annotations
-
 import argparse
 import time
 from pathlib import Path

@@ -17,6 +17,7 @@ from s2f_lib import hub, io, voice_encoder
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
 from s2f_lib.people.fingerprint import face_key, voice_key
+from s2f_lib.training.synthetic import show
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -201,13 +202,3 @@ def fingerprint(network) -> str:
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def show(chunks, total: int, what: str, progress: bool):
-    """Pass chunks on, with a progress bar over people when wanted."""
-    from tqdm.auto import tqdm
-
-    with tqdm(total=total, unit="person", desc=what, disable=not progress) as bar:
-        for chunk in chunks:
-            yield chunk
-            bar.update(len(chunk))

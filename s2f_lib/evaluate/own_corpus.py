@@ -4,8 +4,6 @@ Without known causes there is no oracle and, without labels, no demographics-onl
 the encoder against the mean feature, random pairs and chance.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -4,8 +4,6 @@
 one of the baselines.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -6,8 +6,6 @@ for each clip and each face, its name and then its numbers; the cosine of two ro
 matching are taken over every line-up that a restriction allows, verification over the trials that are listed.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 import time

@@ -4,8 +4,6 @@ Everything is scored alike: the voice of each clip against the true faces of all
 saw neither the clip nor its speaker. The settings of a head are chosen inside the training folds only.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass

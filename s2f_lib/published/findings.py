@@ -4,8 +4,6 @@ Every row says of which pictures it is: ``reference`` (the true face, or F2F) an
 `s2f_lib.published.layout` ("true", "f2f", "s2f_0", "s2f_07", "s2f_14").
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

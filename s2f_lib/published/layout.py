@@ -4,8 +4,6 @@ Two folder layouts are read, the authors' own (``figures/avspeech_res/Face_ori/.
 `fetch` writes (``avspeech/Face_ori/...``); the sound may be WAV (authors) or FLAC (a copy that saves space).
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

@@ -1,7 +1,5 @@
 """A small upload (and, in Colab, record) widget: a voice of the reader's in, an average face out. Needs a kernel."""
 
-from __future__ import annotations
-
 import base64
 import tempfile
 from pathlib import Path

@@ -5,8 +5,6 @@ s2f published train                      # the winning head, for `draw`; under 1
 s2f published draw recording.wav         # an average face of people who sound alike
 """
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from pathlib import Path

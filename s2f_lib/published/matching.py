@@ -1,7 +1,5 @@
 """From scores of voices against faces to 1:2 matching and top-K percent, on folds that share no speaker."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np

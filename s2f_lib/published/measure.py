@@ -1,7 +1,5 @@
 """Measure the published examples and write the records: the expensive half of page 6."""
 
-from __future__ import annotations
-
 import argparse
 import time
 from pathlib import Path

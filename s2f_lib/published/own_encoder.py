@@ -5,8 +5,6 @@ hidden layer as a frozen voice feature for the heads of `heads`, and a short tra
 training pairs of each fold.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from pathlib import Path

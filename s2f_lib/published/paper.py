@@ -5,8 +5,6 @@ Sources: Oh et al. (2019), figures 4 and 5, tables 2 and 3; the supplement's fig
 All of it is aggregate: no value belongs to a person.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

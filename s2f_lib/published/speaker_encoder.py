@@ -4,8 +4,6 @@ The map learned from synthetic people alone; what it reads, Resemblyzer's featur
 speakers. So it answers strangers better than an encoder that heard nobody, and is no result about learning from nobody.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -4,8 +4,6 @@ Resemblyzer is a three-layer LSTM trained to tell speakers apart (generalised en
 never saw a face. Its voice-activity detector comes as the wheel ``webrtcvad-wheels``, which needs no compiler.
 """
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass
 from pathlib import Path

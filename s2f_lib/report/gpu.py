@@ -31,8 +31,8 @@ def speed(record: Record | None) -> str:
         likely = PAPER_CLIPS * training_flops(encoder) / (0.35 * CARD[0]) / 3600
         return (
             f"not run yet: python -m benchmarks.gpu_training\nby arithmetic, a card with {CARD[0] / 1e12:.0f} TFLOP/s "
-            f"and {CARD[1] / 1e12:.0f} TB/s cannot do the published schedule in less than {least:.1f} hours; at 35 % of "
-            f"its peak: {likely:.1f}"
+            f"and {CARD[1] / 1e12:.0f} TB/s cannot do the published schedule in less than {least:.1f} hours; at 35 % "
+            f"of its peak: {likely:.1f}"
         )
     found = [(form, record.matching(measure=measure, preset="paper", **where)) for measure, where, form in SPEED]
     parts = [form.format(rows[0]["value"]) for form, rows in found if rows]

@@ -5,8 +5,6 @@ Beside our numbers stand those of a *null*, an encoder or an answer that knows n
 words stands in `s2f_lib.report.claims`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """What a trained voice encoder listens to: parts of the sound taken away, and labels read off along a line."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """Checkpoints: everything a run needs to go on as if it had never stopped, in one file that is whole or absent."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch
@@ -57,21 +55,8 @@ def restore_random_state(state: dict) -> None:
 def check(state: dict, settings, about: dict, folder: str | Path) -> None:
     """Refuse a checkpoint of other settings or other data; one that says nothing of its data is taken.
 
-    Parameters
-    ----------
-    state : dict
-        Of `load`.
-    settings : LoopConfig
-        What is asked for. Only ``max_steps`` may differ, where the learning rate does not depend on it.
-    about : dict
-        What the data say of themselves; {} if nothing.
-    folder : str or Path
-        For the message.
-
-    Raises
-    ------
-    ValueError
-        The message names the first difference, and what to do.
+    Of the settings only ``max_steps`` may differ, where the learning rate does not depend on it. ``about`` is what the
+    data say of themselves, {} if nothing. ValueError names the first difference, and what to do.
     """
     mine, its = config.to_dict(settings), state["config"]
     if mine["max_steps"] != its.get("max_steps") and settings.schedule == "one_cycle":

@@ -1,7 +1,5 @@
 """The run's log: one JSON object per line while it goes on, and a table to look at, which any tool draws."""
 
-from __future__ import annotations
-
 import csv
 import json
 from pathlib import Path

@@ -5,8 +5,6 @@
 `s2f_lib.training.voice`, the frozen face networks did in ``tools/`` of the repository.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import math
@@ -56,13 +54,7 @@ def make_optimizer(network: nn.Module, config: LoopConfig) -> torch.optim.Optimi
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """The device by its name ("cpu", "cuda", "cuda:1"), or the fastest that is here.
-
-    Raises
-    ------
-    ValueError
-        If there is no such device on this machine.
-    """
+    """The device by its name ("cpu", "cuda", "cuda:1"), or the fastest here; ValueError if there is no such one."""
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -82,7 +74,6 @@ class Trainer:
     ----------
     network : nn.Module
         Trained in place.
-    config : LoopConfig
     folder : str or Path, optional
         Of ``checkpoint.pt``, ``log.jsonl``, ``log.csv``, ``config.json`` and ``data.json``; None keeps nothing.
     about : dict, optional
@@ -143,28 +134,10 @@ class Trainer:
     # ---- the loop ------------------------------------------------------------------------------------------------
 
     def fit(self, resume: bool = True, progress: bool = False) -> str:
-        """Train to the end, or until patience is lost; go on from the folder's checkpoint if there is one.
+        """Train to the end, or until patience is lost; gives why it ended: "max_steps", "max_seconds" or "patience".
 
-        Parameters
-        ----------
-        resume : bool
-            False deletes the checkpoint and begins again.
-        progress : bool
-            Show a bar with the loss, examples per second and the time left.
-
-        Returns
-        -------
-        str
-            Why it ended: "max_steps", "max_seconds" or "patience".
-
-        Raises
-        ------
-        TrainingError
-            If the loss is no longer finite, or memory runs out (`OutOfMemory`).
-        ValueError
-            If the checkpoint belongs to other settings or other data, or is damaged.
-        io.BusyError
-            If another process trains in this folder.
+        It goes on from the folder's checkpoint if there is one, unless `resume` is False, which deletes it. For what
+        can go wrong see `s2f_lib.training.run`.
         """
         c = self.config
         with self._alone_in_folder(), memory.keep_freed_memory(self.device):
@@ -215,13 +188,7 @@ class Trainer:
     # ---- checkpoints ---------------------------------------------------------------------------------------------
 
     def resume(self) -> bool:
-        """Go on from the folder's checkpoint; False where there is none.
-
-        Raises
-        ------
-        ValueError
-            If the checkpoint belongs to other settings or other data; the message names the first that differs.
-        """
+        """Go on from the folder's checkpoint; False where there is none, ValueError where it is of another run."""
         state = None if self.folder is None else checkpoint.load(self.folder)
         if state is None:
             return False

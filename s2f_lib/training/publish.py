@@ -6,8 +6,6 @@
 where that went on from other weights, it counts their clips too and says how they were made.
 """
 
-from __future__ import annotations
-
 import argparse
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,13 +65,7 @@ def refuse_uncommitted() -> None:
 
 
 def load_run(folder: str | Path) -> tuple[VoiceEncoder, TrainConfig, dict]:
-    """Encoder, settings and checkpoint of a run, all as they were at its last step.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder holds no checkpoint.
-    """
+    """Encoder, settings and checkpoint of a run at its last step; FileNotFoundError if the folder holds none."""
     state = checkpoint.load(folder)
     if state is None:
         raise FileNotFoundError(f"{folder} holds no {checkpoint.NAME}; train first: s2f train --out {folder}")
@@ -88,14 +80,7 @@ def load_run(folder: str | Path) -> tuple[VoiceEncoder, TrainConfig, dict]:
 def publish_run(folder: str | Path, name: str = NAME, device: str = "") -> Path:
     """Publish the voice encoder of a finished run on synthetic people; gives the weights' path.
 
-    Parameters
-    ----------
-    folder : str or Path
-        Of the run.
-    name : str
-        Name in the hub.
-    device : str
-        What it was trained on; by default this CPU.
+    ``device`` is what it was trained on; by default this CPU.
 
     Raises
     ------

@@ -5,8 +5,6 @@ hides. The first three convolutions run at full resolution, so the passes of ReL
 outputs weigh about as much as the products do.
 """
 
-from __future__ import annotations
-
 import math
 
 from s2f_lib.voice_encoder import N_CONV, EncoderConfig, layer_walk, macs_per_clip

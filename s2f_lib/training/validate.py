@@ -3,8 +3,6 @@
 Intervals and baselines are in `s2f_lib.evaluate`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 

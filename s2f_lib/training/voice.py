@@ -1,7 +1,5 @@
 """Training the voice encoder: what it brings to the loop of `s2f_lib.training.loop`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -55,10 +53,7 @@ def weights_of(name: str) -> Path:
 def make_encoder(config: TrainConfig, source) -> VoiceEncoder:
     """The network at its start, with v_s as wide as the source's v_f: drawn from the run's seed, or one trained before.
 
-    Raises
-    ------
-    ValueError
-        If the encoder to start from is not of the wanted shape; the message names what differs.
+    ValueError names what differs if the encoder to start from is not of the wanted shape.
     """
     mean = source.mean_feature
     torch.manual_seed(config.seed)
@@ -82,21 +77,7 @@ def make_encoder(config: TrainConfig, source) -> VoiceEncoder:
 
 
 class VoiceTrainer(Trainer):
-    """A voice encoder, clips, the paper's loss and its frozen layers; `s2f_lib.training.run` is the short way.
-
-    Parameters
-    ----------
-    config : TrainConfig
-    source : ArraySource or another source
-        See `s2f_lib.training.data`.
-    f_dec, f_vgg : nn.Module, optional
-        Frozen layers of the loss.
-    validation : ArraySource, optional
-    command : str
-        What was typed, for the log.
-    folder, device
-        As for `Trainer`.
-    """
+    """A voice encoder, clips, the paper's loss and its frozen layers; for the parameters see `s2f_lib.training.run`."""
 
     unit, score = "clip", "angle_deg"
 

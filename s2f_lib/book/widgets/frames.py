@@ -1,7 +1,5 @@
 """Frames drawn beforehand and a slider that switches them in the browser, with no Python behind it."""
 
-from __future__ import annotations
-
 import base64
 import html
 import io

@@ -1,7 +1,5 @@
 """Explorers of people and voices: who they are, how they sound, and which face the model makes of it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

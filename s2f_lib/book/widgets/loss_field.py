@@ -1,7 +1,5 @@
 """How each term of the loss pulls on a prediction: gradients on a real batch, drawn in a plane."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

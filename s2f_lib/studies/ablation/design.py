@@ -5,8 +5,6 @@ In the *search* every variant gets its learning rate, warm-up and start, with ru
 In the *main* stage the chosen settings run with other seeds, and are scored on test people that nothing was chosen on.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -6,8 +6,6 @@ two variants, and what is said for which answer, stands in ``presets/ablation_qu
 runs.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial

@@ -5,8 +5,6 @@ on several machines. A run that was broken off goes on from its checkpoint, whic
 when the run is over.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 import shutil

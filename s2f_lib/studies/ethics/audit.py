@@ -3,8 +3,6 @@
 All of them take about 15 minutes on 2 cores, most of it synthesis, which is cached.
 """
 
-from __future__ import annotations
-
 import argparse
 import time
 from pathlib import Path

@@ -4,8 +4,6 @@ The sentences in ``studies/data/predictions.json`` were written before anything 
 shows a result; the record says which came true.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
