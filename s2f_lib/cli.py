@@ -53,9 +53,9 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "The paper's published examples": {
         "published fetch": ("fetch them (network)", "data_scripts.fetch_published_examples:main"),
-        "published measure": ("measure them and write the records", "s2f_lib.published.main:measure_main"),
-        "published train": ("fit the voice head that `draw` needs", "s2f_lib.published.main:train_main"),
-        "published draw": ("an average face of people who sound alike", "s2f_lib.published.main:draw_main"),
+        "published measure": ("measure them and write the records", "s2f_lib.published.measure:main"),
+        "published train": ("fit the voice head that `draw` needs", "s2f_lib.published.portrait:train_main"),
+        "published draw": ("an average face of people who sound alike", "s2f_lib.published.portrait:draw_main"),
     },
     "Make a corpus of real data, step by step": {
         "corpus download_avspeech": ("fetch the clips that still exist", "data_scripts.download_avspeech:main"),

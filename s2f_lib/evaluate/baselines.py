@@ -12,20 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from s2f_lib import audio, io
 from s2f_lib.metrics import checks
 from s2f_lib.metrics.labels import decade
+from s2f_lib.people import Population
 from s2f_lib.people.fingerprint import voice_key
 from s2f_lib.training.synthetic import show
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from s2f_lib.people import Population
 
 BANDS, CEPSTRA = 40, 20
 PITCH_RANGE = (70.0, 380.0)  # Hz
@@ -34,7 +30,6 @@ KEYS = ("sex", "decade", "group", "language")
 
 
 def _keys(people: pd.DataFrame) -> pd.DataFrame:
-    import pandas as pd
 
     missing = [c for c in ("sex", "age", "group", "language") if c not in people.columns]
     if missing:

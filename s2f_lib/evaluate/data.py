@@ -4,25 +4,19 @@ Everything here is expensive and repeatable, so it is kept in the cache of array
 all that it was made from: networks, seeds, numbers, the version of renderer and synthesiser.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from s2f_lib import hub, io, voice_encoder
+from s2f_lib import hub, io, people, voice_encoder
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
+from s2f_lib.people import Population
 from s2f_lib.people.fingerprint import face_key, voice_key
 from s2f_lib.training.synthetic import show
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from s2f_lib.people import Population
 
 
 def load_encoder(name: str) -> voice_encoder.VoiceEncoder:
@@ -79,8 +73,6 @@ def prepare(
     progress : bool
         Show bars.
     """
-    from s2f_lib import people
-
     test = people.sample(n, world, seed)
     train = people.sample(train_n, world, SEEDS["voice"])
     v_f = face_features(recogniser, test, items=(0, 1), workers=workers, progress=progress)
@@ -113,7 +105,7 @@ def face_features(
     progress: bool = False,
 ) -> np.ndarray:
     """v_f of pictures of everybody, shape (people, items, D), float32."""
-    from s2f_lib import faces, people
+    from s2f_lib import faces
 
     def compute() -> np.ndarray:
         size = recogniser.image_size
@@ -127,7 +119,6 @@ def face_features(
 
 def canonical_faces(population: Population, size: int, workers: int = 2) -> tuple[np.ndarray, np.ndarray]:
     """True canonical pictures, uint8 (people, size, size, 3), and landmarks in [0, 1], (people, 68, 2)."""
-    from s2f_lib import people
 
     def render() -> dict[str, np.ndarray]:
         made = people.render_many(population, None, size, "canonical", workers=workers, return_landmarks=True)

@@ -4,23 +4,17 @@ Pages and the record (`s2f_lib.evaluate.rows`) call the same functions, so they 
 number was made.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from s2f_lib import metrics
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
 from s2f_lib.evaluate import appearance, baselines, data
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from s2f_lib.evaluate.data import EvaluationData
+from s2f_lib.evaluate.data import EvaluationData
 
 KINDS = ("reference", "F2F", "S2F")
 
@@ -105,8 +99,6 @@ def retrieval_ranks(
 
 def retrieval_table(evaluation: Evaluation) -> pd.DataFrame:
     """Table 3 of the paper with baselines: shares in the first 1, 2, 5, 10 % of N, R@5 of N, median rank, matching."""
-    import pandas as pd
-
     rows = {}
     for name, metric in (
         ("voice", "cosine"),
@@ -130,8 +122,6 @@ def retrieval_table(evaluation: Evaluation) -> pd.DataFrame:
 
 def within_table(evaluation: Evaluation) -> pd.DataFrame:
     """Retrieval among people who share something: what is left when sex, group, decade, language are no help."""
-    import pandas as pd
-
     people = evaluation.material.people
     decades = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
     text = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
@@ -163,8 +153,6 @@ def within_table(evaluation: Evaluation) -> pd.DataFrame:
 
 def gallery_table(evaluation: Evaluation) -> pd.DataFrame:
     """Other galleries and other queries: features of F2F pictures, and features taken from the S2F picture itself."""
-    import pandas as pd
-
     m, drawn = evaluation.material, evaluation.redrawn
     rows = {}
     for name, queries, gallery in (
@@ -182,8 +170,6 @@ def gallery_table(evaluation: Evaluation) -> pd.DataFrame:
 
 def attribute_table(evaluation: Evaluation) -> pd.DataFrame:
     """Agreement of sex, group, decade on true faces, F2F, S2F, and F2F against S2F, beside the constant guess."""
-    import pandas as pd
-
     said = {"assigned": evaluation.material.people} | evaluation.labels
     rows = {}
     for what in ("sex", "group", "decade"):
@@ -217,8 +203,6 @@ def craniofacial_tables(evaluation: Evaluation) -> dict[str, pd.DataFrame]:
 
 def purity_table(evaluation: Evaluation, untrained: np.ndarray | None = None, times: int = 200) -> pd.DataFrame:
     """Neighbour purity of v_f, v_s and, when given, features of an untrained encoder, against shuffled labels."""
-    import pandas as pd
-
     m = evaluation.material
     spaces = {"v_f": m.v_f, "v_s": m.v_s} | ({} if untrained is None else {"untrained": untrained})
     labels = {k: m.people[k].to_numpy(str) for k in ("sex", "group", "language")}
@@ -241,8 +225,6 @@ def consistency(evaluation: Evaluation) -> dict[str, metrics.inference.Interval]
 
 def degradation_table(evaluation: Evaluation, encoder, n: int = 150) -> pd.DataFrame:
     """Angle, top-10 % and distance from the average prediction for the first ``n`` test people under each change."""
-    import pandas as pd
-
     changes = (None, *degrade.standard_set())
     m, n = evaluation.material, min(n, len(evaluation))
     some = evaluation.population[:n]
@@ -266,8 +248,6 @@ def duration_table(evaluation: Evaluation, encoder, n: int = 100, seconds=(1.0, 
 
     Up to six seconds are repeated to six, as in the paper; longer speech is heard at its own length. Rows: seconds.
     """
-    import pandas as pd
-
     m, n = evaluation.material, min(n, len(evaluation))
     longest = data.voice_features(
         encoder,

@@ -1,6 +1,7 @@
 """A small upload (and, in Colab, record) widget: a voice of the reader's in, an average face out. Needs a kernel."""
 
 import base64
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -30,16 +31,8 @@ COLAB_RECORDER = """
 def listener(head: str | Path | None = None) -> Any:
     """An upload button that draws the faces of a recording; in Colab a button that records six seconds too.
 
-    Parameters
-    ----------
-    head : str or Path, optional
-        File written by ``s2f published train``.
-
-    Returns
-    -------
-    ipywidgets.Widget
-        Says what is missing where the head or the decoder is not on this machine. Nothing is uploaded anywhere but to
-        the kernel that runs the page, and nothing is kept.
+    It says what is missing where the head (``s2f published train``) or the decoder is not on this machine. Nothing is
+    uploaded anywhere but to the kernel that runs the page, and nothing is kept.
     """
     import ipywidgets
 
@@ -58,12 +51,17 @@ def listener(head: str | Path | None = None) -> Any:
             name, file = next(iter(files.items())) if isinstance(files, dict) else (files[0]["name"], files[0])
             show(bytes(file["content"]), Path(name).suffix)
 
+    def recorded(_button: Any) -> None:  # the browser asks for permission first
+        from google.colab import output
+
+        script = COLAB_RECORDER.replace("SECONDS", str(RECORD_SECONDS))
+        show(base64.b64decode(output.eval_js(script).split(",")[1]), ".webm")
+
     upload.observe(uploaded, names="value")
     buttons = [upload]
-    if _in_colab():
-        record = ipywidgets.Button(description=f"Record {RECORD_SECONDS} s", icon="microphone")
-        record.on_click(lambda _: show(record_in_colab(), ".webm"))
-        buttons.append(record)
+    if "google.colab" in sys.modules:
+        buttons.append(ipywidgets.Button(description=f"Record {RECORD_SECONDS} s", icon="microphone"))
+        buttons[1].on_click(recorded)
     return ipywidgets.VBox([ipywidgets.HBox(buttons), shown])
 
 
@@ -87,16 +85,3 @@ def draw(data: bytes, ending: str, head: str | Path | None = None) -> None:
     figure = plotting.face_grid(columns, rule="Average of people who sound alike", size=2.0)
     display(figure)
     plt.close(figure)
-
-
-def record_in_colab(seconds: int = RECORD_SECONDS) -> bytes:
-    """Record from the reader's microphone in Colab; the browser asks for permission first."""
-    from google.colab import output
-
-    return base64.b64decode(output.eval_js(COLAB_RECORDER.replace("SECONDS", str(seconds))).split(",")[1])
-
-
-def _in_colab() -> bool:
-    import sys
-
-    return "google.colab" in sys.modules

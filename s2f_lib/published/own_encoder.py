@@ -16,23 +16,13 @@ from torch import nn
 from s2f_lib import audio, hub, io
 from s2f_lib.losses import info_nce
 from s2f_lib.metrics.similarity import unit
+from s2f_lib.neighbours.heads import hear
 from s2f_lib.published.heads import RidgeHead
 from s2f_lib.published.layout import Part
 from s2f_lib.published.matching import folds_by_speaker
 
 NAME = "voice-encoder-synthetic"
 BATCH, CROP_SECONDS = 60, 3.0
-
-
-def hidden(encoder: nn.Module, sound: torch.Tensor) -> torch.Tensor:
-    """The encoder's layer before the last, behind its ReLU: waveforms (B, samples) -> (B, H)."""
-    kept: list[torch.Tensor] = []
-    handle = encoder.fc1.register_forward_hook(lambda module, inputs, output: kept.append(output))
-    try:
-        encoder(sound)
-    finally:
-        handle.remove()
-    return torch.relu(kept[0])
 
 
 def own_features(part: Part, progress: bool = True) -> np.ndarray:
@@ -70,7 +60,7 @@ def fine_tuned(
     face, speakers = np.asarray(face, float), np.asarray(speakers)
     fold = folds_by_speaker(speakers, folds, seed)
     scores = np.empty((len(sound), len(sound)))
-    features = _hidden_of(hub.load(NAME), sound)
+    features = hear(hub.load(NAME), sound)[0]
     for number in range(folds):
         test = fold == number
         predicted = _one_fold(sound, features, face, ~test, epochs, seed + number)
@@ -100,9 +90,7 @@ def _one_fold(
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-    encoder.eval()
-    with torch.no_grad():
-        return np.concatenate([encoder(torch.from_numpy(part)).numpy() for part in _pieces(sound)]).astype(float)
+    return hear(encoder.eval(), sound)[1].astype(float)
 
 
 def _ridge_layer(features: np.ndarray, face: np.ndarray) -> nn.Linear:
@@ -113,15 +101,6 @@ def _ridge_layer(features: np.ndarray, face: np.ndarray) -> nn.Linear:
     layer.weight.data = torch.from_numpy(rows).float()
     layer.bias.data = torch.from_numpy(-rows @ head.voice_mean).float()
     return layer
-
-
-@torch.no_grad()
-def _hidden_of(encoder: nn.Module, sound: np.ndarray) -> np.ndarray:
-    return np.concatenate([hidden(encoder, torch.from_numpy(part)).numpy() for part in _pieces(sound)])
-
-
-def _pieces(sound: np.ndarray) -> list[np.ndarray]:
-    return np.array_split(sound, max(1, len(sound) // BATCH))
 
 
 @functools.cache
@@ -137,6 +116,5 @@ def _clip(path: Path) -> np.ndarray:
         return np.zeros(round(audio.CLIP_SECONDS * audio.SAMPLE_RATE), np.float32)
 
 
-@torch.no_grad()
 def _measure(path: Path) -> dict[str, np.ndarray]:
-    return {"feature": hidden(_encoder(), torch.from_numpy(_clip(path))[None])[0].numpy()}
+    return {"feature": hear(_encoder(), _clip(path)[None])[0][0]}

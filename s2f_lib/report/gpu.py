@@ -1,15 +1,10 @@
 """How fast a GPU trains the paper's network: what was measured, and what arithmetic says where nothing was."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from s2f_lib.io import Record
 from s2f_lib.training.roofline import allreduce_seconds, efficiency, roofline, training_flops
 from s2f_lib.voice_encoder import PAPER_PARAMETERS, preset
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PAPER_CLIPS = 3 * 1_700_000  # the published schedule: 3 epochs over 1.7 M pairs
 CARD = (800e12, 3e12)  # FLOP/s of bf16 products and bytes/s of a copy: about an H100's, where none was measured
@@ -47,8 +42,6 @@ def scaling(record: Record | None) -> pd.DataFrame:
     By arithmetic: a ring all-reduce of float32 gradients, at worst beside the step and at best behind it. The step is
     that of the record ``gpu_training``, or the counted floor.
     """
-    import pandas as pd
-
     steps = {n: roofline(preset("paper"), n, *CARD) if record is None else n / _rate(record) for n in CLIPS}
     rows = {}
     for link, bytes_per_s in LINKS.items():

@@ -8,21 +8,18 @@ See Also
 s2f_lib.report.documents : puts these tables into README and book.
 """
 
-from __future__ import annotations
-
 import json
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from s2f_lib import hub, io
 from s2f_lib.io.measures import MEASURES
 from s2f_lib.report.claims import CLAIMS
 from s2f_lib.report.staleness import caution
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NOT_RUN = "not run yet"
 # Formats: factor and pattern. A share and an angle have their own; a line may ask for another, or give a pattern.
@@ -186,8 +183,6 @@ def encoder() -> pd.DataFrame | Any:
 
     From ``results/voice_encoder.json``; where it was not run, a line that says so.
     """
-    import pandas as pd
-
     found = io.read_record("voice_encoder")
     if found is None:
         return selected("voice_encoder", "python -m benchmarks.voice_encoder")

@@ -4,19 +4,13 @@ All of it is about *labels and pixels of computer-made faces*. "Follows" means: 
 same attribute of their true canonical face, sex and age taken out, so that a listener who hears only those gets 0.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from s2f_lib import metrics
 from s2f_lib.evaluate import appearance
 from s2f_lib.metrics import checks
 from s2f_lib.metrics.inference import Interval
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ATTRIBUTES = ("skin", "hair", "nose", "jaw", "age")
 MEASURED = {"nose": "nose width", "jaw": "jaw width"}  # measures of s2f_lib.metrics.face_measures
