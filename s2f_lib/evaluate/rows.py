@@ -57,13 +57,10 @@ def similarity_rows(evaluation: Evaluation) -> Rows:
 
 def retrieval_rows(evaluation: Evaluation) -> Rows:
     """Retrieval by every predictor, among everybody and among people who share something; other distances; gains."""
-    people = evaluation.material.people
-    sex = people["sex"].to_numpy(str)
-    decade = labels.decade(people["age"].to_numpy(float)).astype(str)
     of = {"experiment": "retrieval", "metric": "cosine"}
-    for within, groups in ((None, None), ("sex", sex), ("sex and decade", np.char.add(sex, decade))):
+    for within in (None, "sex", "sex and decade"):
         for name in RANKED:
-            ranks = study.retrieval_ranks(evaluation, name, groups=groups)
+            ranks = study.retrieval_ranks(evaluation, name, groups=evaluation.groups.get(within))
             ranks = ranks.where(ranks.size >= 5)  # a lineup needs a few faces
             yield from retrieval.rows(ranks, **of, **NAMES.get(name, {"predictor": name}), within=within)
         yield from retrieval.chance_rows(ranks, **of, predictor="chance", within=within)
@@ -125,9 +122,7 @@ def consistency_rows(evaluation: Evaluation) -> Rows:
     of = {"experiment": "consistency"}
     for pair, value in study.consistency(evaluation).items():
         yield row("clip_angle", value, **of, pair=pair)
-    m = evaluation.material
-    decade = labels.decade(m.people["age"].to_numpy(float)).astype(str)
-    cell = np.char.add(m.people["sex"].to_numpy(str), decade)
+    m, cell = evaluation.material, evaluation.groups["sex and decade"]
     order = np.lexsort((np.arange(len(cell)), cell))
     other = np.empty(len(cell), int)  # the next person of the same cell, the first after the last
     for members in np.split(order, np.flatnonzero(cell[order][1:] != cell[order][:-1]) + 1):

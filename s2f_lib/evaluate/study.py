@@ -56,6 +56,15 @@ class Evaluation:
         }
 
     @cached_property
+    def groups(self) -> dict[str, np.ndarray]:
+        """Labels of the test people, alone and together, as texts (N,)."""
+        people = self.material.people
+        found = {name: people[name].to_numpy(str) for name in ("sex", "group", "language")}
+        found["decade"] = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
+        found["sex and decade"] = np.char.add(found["sex"], found["decade"])
+        return found | {"sex, decade and group": np.char.add(found["sex and decade"], found["group"])}
+
+    @cached_property
     def faces(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Canonical faces uint8 (N, S, S, 3) and landmarks (N, 68, 2): reference (true), F2F and S2F."""
         f2f = data.decode(self.decoder, self.material.v_f)
@@ -99,19 +108,9 @@ def retrieval_ranks(
 
 def retrieval_table(evaluation: Evaluation) -> pd.DataFrame:
     """Table 3 of the paper with baselines: shares in the first 1, 2, 5, 10 % of N, R@5 of N, median rank, matching."""
+    others = ("voice, 3 s", "sex alone", "sex and decade", "demographics", "oracle", "mean feature", "another picture")
     rows = {}
-    for name, metric in (
-        ("voice", "cosine"),
-        ("voice", "l2"),
-        ("voice", "l1"),
-        ("voice, 3 s", "cosine"),
-        ("sex alone", "cosine"),
-        ("sex and decade", "cosine"),
-        ("demographics", "cosine"),
-        ("oracle", "cosine"),
-        ("mean feature", "cosine"),
-        ("another picture", "cosine"),
-    ):
+    for name, metric in (*(("voice", metric) for metric in ("cosine", "l2", "l1")), *((o, "cosine") for o in others)):
         numbers = metrics.retrieval.summary(retrieval_ranks(evaluation, name, metric))
         label = {"voice": "voice, 6 s"}.get(name, name)
         rows[f"{label} ({metric})"] = {key: row["value"] for key, row in numbers.items()}
@@ -122,32 +121,19 @@ def retrieval_table(evaluation: Evaluation) -> pd.DataFrame:
 
 def within_table(evaluation: Evaluation) -> pd.DataFrame:
     """Retrieval among people who share something: what is left when sex, group, decade, language are no help."""
-    people = evaluation.material.people
-    decades = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
-    text = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
-    galleries = {
-        "everybody": None,
-        "same sex": text["sex"],
-        "same sex and decade": np.char.add(text["sex"], decades),
-        "same sex, decade and group": np.char.add(np.char.add(text["sex"], decades), text["group"]),
-    }
     rows = {}
-    for gallery, groups in galleries.items():
+    for shared in (None, "sex", "sex and decade", "sex, decade and group"):
+        gallery = f"same {shared}" if shared else "everybody"
         for name in ("voice", "sex and decade", "demographics", "oracle"):
-            ranks = retrieval_ranks(evaluation, name, groups=groups)
+            ranks = retrieval_ranks(evaluation, name, groups=evaluation.groups.get(shared))
             kept = ranks.where(ranks.size >= 5)
             if len(kept) < 2:  # too few people for galleries of this kind
                 continue
             numbers = metrics.retrieval.summary(kept)
-            rows[gallery, name] = {
-                "match_1_2": numbers["match_1_2"]["value"],
-                "low": numbers["match_1_2"]["low"],
-                "high": numbers["match_1_2"]["high"],
-                "top10_percent": numbers["top10_percent"]["value"],
-                "chance_top10": numbers["top10_percent"]["chance"],
-                "faces": float(kept.size.mean()),
-                "n": len(kept),
-            }
+            match, top = numbers["match_1_2"], numbers["top10_percent"]
+            found = {"match_1_2": match["value"], "low": match["low"], "high": match["high"]}
+            found |= {"top10_percent": top["value"], "chance_top10": top["chance"]}
+            rows[gallery, name] = found | {"faces": float(kept.size.mean()), "n": len(kept)}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
@@ -193,24 +179,19 @@ def error_by_group(evaluation: Evaluation) -> dict[str, pd.DataFrame]:
 
 def craniofacial_tables(evaluation: Evaluation) -> dict[str, pd.DataFrame]:
     """S2F measures against F2F (the paper's question), S2F against truth, F2F against truth (the decoder's ceiling)."""
+    pairs = {"S2F x F2F": ("S2F", "F2F"), "S2F x truth": ("S2F", "reference"), "F2F x truth": ("F2F", "reference")}
     people, x = evaluation.material.people, evaluation.measures
-    return {
-        "S2F x F2F": metrics.craniofacial.correlations(x["S2F"], x["F2F"], people),
-        "S2F x truth": metrics.craniofacial.correlations(x["S2F"], x["reference"], people),
-        "F2F x truth": metrics.craniofacial.correlations(x["F2F"], x["reference"], people),
-    }
+    return {name: metrics.craniofacial.correlations(x[a], x[b], people) for name, (a, b) in pairs.items()}
 
 
 def purity_table(evaluation: Evaluation, untrained: np.ndarray | None = None, times: int = 200) -> pd.DataFrame:
     """Neighbour purity of v_f, v_s and, when given, features of an untrained encoder, against shuffled labels."""
     m = evaluation.material
     spaces = {"v_f": m.v_f, "v_s": m.v_s} | ({} if untrained is None else {"untrained": untrained})
-    labels = {k: m.people[k].to_numpy(str) for k in ("sex", "group", "language")}
-    labels["decade"] = metrics.labels.decade(m.people["age"].to_numpy(float)).astype(str)
     rows = {
-        (space, name): metrics.embedding.purity_test(x, label, times=times)
+        (space, name): metrics.embedding.purity_test(x, evaluation.groups[name], times=times)
         for space, x in spaces.items()
-        for name, label in labels.items()
+        for name in ("sex", "group", "language", "decade")
     }
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -259,9 +240,8 @@ def duration_table(evaluation: Evaluation, encoder, n: int = 100, seconds=(1.0, 
     rows = {}
     for i, length in enumerate(seconds):
         angle = metrics.inference.mean_interval(metrics.similarity.angle_deg(longest[:, i], m.v_f[:n]))
-        hit = metrics.inference.mean_interval(
-            metrics.retrieval.rank(longest[:, i], m.v_f, truth=np.arange(n)).hit_percent(10)
-        )
+        ranks = metrics.retrieval.rank(longest[:, i], m.v_f, truth=np.arange(n))
+        hit = metrics.inference.mean_interval(ranks.hit_percent(10))
         rows[length] = {"angle_deg": angle.estimate, "angle_low": angle.low, "angle_high": angle.high}
         rows[length] |= {"top10_percent": hit.estimate, "top10_low": hit.low, "top10_high": hit.high, "n": n}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("seconds")
@@ -273,7 +253,7 @@ def evidence(evaluation: Evaluation, within: str | None = None) -> dict[str, flo
     The calibration is fitted on even rows and used on odd ones; ``within`` ("sex") compares inside that group only.
     """
     m = evaluation.material
-    groups = None if within is None else m.people[within].to_numpy(str)
+    groups = evaluation.groups.get(within)
     half = [slice(0, None, 2), slice(1, None, 2)]
     parts = [metrics.verification.pair_scores(m.v_s[h], m.v_f[h], None if groups is None else groups[h]) for h in half]
     fitted = metrics.verification.calibrate(parts[0][0], parts[0][1])
