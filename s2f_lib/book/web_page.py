@@ -11,7 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 import torch
+from matplotlib import colormaps
+from PIL import Image
+from sklearn.linear_model import RidgeCV
 
 from s2f_lib import audio, io, people
 from s2f_lib.book import plotting
@@ -52,7 +56,8 @@ def material(name: str, encoder: VoiceEncoder, decoder: FaceDecoder) -> tuple[di
     rows = y[:GALLERY] - mean
     arrays = {"axes.weight": np.array(weight), "axes.bias": np.array(bias), "gallery.mean": mean}
     arrays["gallery.voices"] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    shown = {"axes": axes, "mark": plotting.FACE_MARK, "note": plotting.FACE_NOTE, "magma": _colours("magma")}
+    colours = (255 * colormaps["magma"](np.linspace(0, 1, 64))[:, :3]).round().astype(int).tolist()
+    shown = {"axes": axes, "mark": plotting.FACE_MARK, "note": plotting.FACE_NOTE, "magma": colours}
     shown["people"] = [{"label": _label(p), "picture": _picture(p)} for p in gallery]
     shown["voices"] = [{"label": _label(p), "sound": _sound(p)} for p in _voices(list(test)[GALLERY:])]
     return shown, {name: array.astype(np.float32) for name, array in arrays.items()}
@@ -68,8 +73,6 @@ def _heard(encoder: VoiceEncoder, decoder: FaceDecoder, of: Sequence[people.Pers
 
 def _read_out(x: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, float]:
     """The straight line that reads a label off features (ridge, its strength by leave-one-out): weights, offset."""
-    from sklearn.linear_model import RidgeCV
-
     scale = float(x.std())
     fitted = RidgeCV(alphas=np.logspace(0, 6, 13)).fit(x / scale, label)
     return fitted.coef_ / scale, float(fitted.intercept_)
@@ -93,8 +96,6 @@ def _label(person: people.Person) -> str:
 
 def _picture(person: people.Person) -> str:
     """A rendered face as a small WebP picture in an address."""
-    from PIL import Image
-
     file = BytesIO()
     Image.fromarray(people.render_canonical(person, size=112)).save(file, format="WEBP", quality=80)
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
@@ -102,28 +103,13 @@ def _picture(person: people.Person) -> str:
 
 def _sound(person: people.Person) -> str:
     """Six seconds of a voice as MP3, which every browser decodes, in base64."""
-    import soundfile
-
     file = BytesIO()
     soundfile.write(file, audio.fit_to_clip(people.speak(person)), audio.SAMPLE_RATE, format="MP3")
     return base64.b64encode(file.getvalue()).decode()
 
 
-def _colours(name: str, steps: int = 64) -> list[list[int]]:
-    """A colour map of matplotlib as (steps, 3) numbers of 0-255."""
-    from matplotlib import colormaps
-
-    return (255 * colormaps[name](np.linspace(0, 1, steps))[:, :3]).round().astype(int).tolist()
-
-
 def cell(weights: Path) -> str:
-    """The page as HTML for a cell of a notebook: all in one frame, which may use the microphone.
-
-    Parameters
-    ----------
-    weights : Path
-        What `s2f_lib.book.web.export_web` wrote.
-    """
+    """The page as HTML for a cell: all in one frame, which may use the microphone; `weights` is of `export_web`."""
     files = (STATIC / "try_it.css", weights, STATIC / "voice2face.js", STATIC / "try_it.js")
     style, *scripts = (path.read_text(encoding="utf-8") for path in files)
     whole = (

@@ -17,16 +17,8 @@ VOICE_CONTROLS = {
     "breath": (0.005, 0.2, 0.005, ""),
 }
 CAUSE_NAMES = {"f0": "pitch", "vtl": "vocal tract", "breath": "breathiness"}  # the others are called by their key
-LANGUAGE_NAMES = {
-    "en": "English",
-    "de": "German",
-    "es": "Spanish",
-    "fr": "French",
-    "zh": "Chinese",
-    "hi": "Hindi",
-    "sw": "Swahili",
-    "tr": "Turkish",
-}
+LANGUAGE_NAMES = {"en": "English", "de": "German", "es": "Spanish", "fr": "French"}
+LANGUAGE_NAMES |= {"zh": "Chinese", "hi": "Hindi", "sw": "Swahili", "tr": "Turkish"}
 
 
 def people_explorer(people: Mapping[str, Frame], filters: Mapping[str, Sequence[str]] | None = None):
@@ -38,15 +30,6 @@ def people_explorer(people: Mapping[str, Frame], filters: Mapping[str, Sequence[
         What to show of each person; see `person_frame`.
     filters : mapping of title to names, optional
         For example ``{"all": [...], "labelled female": [...]}``: a second list, chosen first.
-
-    Returns
-    -------
-    ipywidgets.VBox
-
-    Raises
-    ------
-    ValueError
-        If there is nobody, or a filter names somebody who is not there.
     """
     import ipywidgets
 
@@ -92,19 +75,9 @@ def person_frame(
 def voice_laboratory(person: Any, to_face: Callable[[np.ndarray], np.ndarray]):
     """Change one cause of a voice at a time; the voice is synthesised again and the decoded face follows.
 
-    Needs a kernel (JupyterLab, Colab); the static book shows frames of the same sliders instead.
-
-    Parameters
-    ----------
-    person : s2f_lib.people.Person
-        Whose voice is changed, through ``person.intervene``: what the change causes downstream follows.
-    to_face : callable
-        From a waveform (96,000,) to a face (H, W, 3): voice encoder, then decoder.
-
-    Returns
-    -------
-    ipywidgets.VBox
-        With an attribute ``refresh``, which a test can call.
+    Needs a kernel (JupyterLab, Colab); the static book shows frames of the same sliders instead. The change goes
+    through ``person.intervene``, so what it causes downstream follows; ``to_face`` makes a face (H, W, 3) of a waveform
+    (96,000,). The ipywidgets.VBox has an attribute ``refresh``, which a test can call.
     """
     import ipywidgets
 
