@@ -84,18 +84,9 @@ KEPT = "what is complete is kept; the same command goes on from there"
 def guarded(run: Callable[[], int | None], program: str = "s2f") -> int:
     """Run a command; the one place where errors become a line on stderr and an exit status.
 
-    Parameters
-    ----------
-    run : callable
-        The command without arguments; gives its exit status, None for 0.
-    program : str
-        Name that begins the line.
-
-    Returns
-    -------
-    int
-        Status of the command; 2 for what the user can mend: files, memory, packages, undecodable content, and errors
-        that this project raises on purpose; 130 after ctrl-C. Any other exception is a bug and passes through.
+    Gives the status of the command (None counts as 0); 2 for what the user can mend: files, memory, packages,
+    undecodable content, and errors that this project raises on purpose; 130 after ctrl-C. Any other exception is a bug
+    and passes through. ``program`` begins the line.
     """
     try:
         return run() or 0

@@ -30,17 +30,10 @@ def small(images: np.ndarray) -> np.ndarray:
 
 
 def read(classifier, images: np.ndarray) -> pd.DataFrame:
-    """Labels of canonical faces.
+    """What an `AttributeNet` says of canonical faces, uint8 (N, S, S, 3).
 
-    Parameters
-    ----------
-    classifier : s2f_lib.faces.attributes.AttributeNet
-    images : np.ndarray, shape (N, S, S, 3), uint8
-
-    Returns
-    -------
-    pandas.DataFrame with ``sex``, ``male`` (probability of that label), ``group``, ``age`` (years, 18 to 85), and
-    ``skin``, ``hair`` (lightness in [0, 1])
+    Columns are ``sex``, ``male`` (probability of that label), ``group``, ``age`` (years, 18 to 85), and ``skin``,
+    ``hair`` (lightness in [0, 1]).
     """
     from s2f_lib import faces
 

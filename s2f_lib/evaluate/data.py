@@ -61,17 +61,10 @@ def prepare(
 
     Parameters
     ----------
-    recogniser : s2f_lib.faces recogniser
-    encoder : s2f_lib.voice_encoder.VoiceEncoder
-        With the recogniser's feature dimension.
     n, seed, world
         Test people: they share nobody, and their clips no sentence, with training.
     train_n : int
         People of ``SEEDS["voice"]`` on whom the baselines (mean feature, demographics, oracle) are fitted.
-    workers : int
-        Processes for rendering and synthesis.
-    progress : bool
-        Show bars.
     """
     test = people.sample(n, world, seed)
     train = people.sample(train_n, world, SEEDS["voice"])

@@ -51,17 +51,8 @@ def made_for(weights: str) -> dict:
 def run(path: str | Path, encoder, recogniser: dict | None = None) -> tuple[int, list[dict], str]:
     """Numbers for a corpus folder: (clips, rows of the record, notes); see ``s2f evaluate``.
 
-    Parameters
-    ----------
-    path : str or Path
-    encoder
-    recogniser : dict, optional
-        What the encoder was made for, see `made_for`.
-
-    Raises
-    ------
-    ValueError
-        If the corpus has no test clips with features, or they are known to be of another recogniser.
+    ValueError if the corpus has no test clips with features, or they are known to be of another recogniser than the one
+    that the encoder was made for, see `made_for`.
     """
     clips = corpus.open(path)
     test = clips.source("test")

@@ -126,12 +126,7 @@ def measure(pairs: Pairs, findings: Findings, repeats: int = matching.REPEATS, p
 
 
 def learning_curve(pairs: Pairs, sizes: tuple[int, ...], repeats: int = 3) -> list[dict]:
-    """1:2 matching and first 10 % of the likelihood head when only some of the training pairs are used.
-
-    Returns
-    -------
-    list of rows, ``clips`` says how many pairs were used; means over repeats
-    """
+    """1:2 matching and first 10 % of the likelihood head with only some of the training pairs, as rows; means."""
     curve = []
     for size in sizes:
         found = []

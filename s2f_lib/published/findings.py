@@ -35,13 +35,7 @@ RECORDS = {
 
 
 def recorded(part: str = "avspeech") -> tuple[io.Record, io.Record]:
-    """What was recorded of a part: the record of the pictures, and that of the heads.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it was not measured yet; the message gives the command.
-    """
+    """What was recorded of a part: the record of the pictures, and that of the heads, or FileNotFoundError."""
     found = [io.read_record(name) for name in RECORDS[part]]
     if any(one is None for one in found):
         raise FileNotFoundError(

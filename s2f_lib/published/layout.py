@@ -96,10 +96,7 @@ def locate(data: str | Path | None = None) -> Path | None:
     Looked at in this order: ``data``; the environment variable ``S2F_PUBLISHED``; the cache folder where `fetch`
     puts it; ``../shared/published_examples`` beside the repository.
 
-    Raises
-    ------
-    FileNotFoundError
-        If a folder was named but holds none of the two parts. The message says which folders were looked for.
+    FileNotFoundError if a folder was named but holds none of the two parts.
     """
     named = data or os.environ.get(ENVIRONMENT)
     if named:

@@ -44,18 +44,9 @@ def fine_tuned(
 ) -> np.ndarray:
     """Scores (N, N) of encoders that went on training on real pairs; no row from one that knew that speaker.
 
-    Parameters
-    ----------
-    sound : np.ndarray, shape (N, samples), int16
-    face : np.ndarray, shape (N, F)
-    speakers : sequence of N
-    epochs : int
-        Passes over the training pairs. Fixed beforehand, not chosen on results.
-
-    Notes
-    -----
-    In each fold, ridge regression on the hidden feature gives the last layer, and then the whole encoder learns by
-    InfoNCE on random crops of three seconds. The test is on six seconds, by centred cosine.
+    ``sound`` is (N, samples) int16, ``face`` (N, F); the epochs were fixed beforehand, not chosen on results. In each
+    fold, ridge regression on the hidden feature gives the last layer, and then the whole encoder learns by InfoNCE on
+    random crops of three seconds. The test is on six seconds, by centred cosine.
     """
     face, speakers = np.asarray(face, float), np.asarray(speakers)
     fold = folds_by_speaker(speakers, folds, seed)

@@ -91,10 +91,7 @@ def carried_over(
 ) -> np.ndarray:
     """A feature among real faces to its counterpart among synthetic ones; (..., 128).
 
-    Parameters
-    ----------
-    exaggeration : float
-        The difference from the mean is multiplied by 1 + this, as the authors did for their figures.
+    The difference from the mean is multiplied by 1 + ``exaggeration``, as the authors did for their figures.
 
     Examples
     --------
@@ -114,23 +111,14 @@ def average_face(
     Parameters
     ----------
     waveform : np.ndarray, shape (samples,), float in [-1, 1]
-        Mono, 16 kHz, a few seconds of one speaker.
+        Mono, 16 kHz, a few seconds of one speaker; ValueError if it is silent or too short.
     head : str or Path, optional
-        File that `train` wrote.
+        File that `train` wrote; FileNotFoundError if it was not trained on this machine.
 
     Returns
     -------
     np.ndarray, shape (len(exaggerations), S, S, 3), uint8
         Unmarked; show or save them through `plotting.mark_face`.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the head was not trained on this machine.
-    KeyError, ImportError
-        If the decoder or a package is missing; the message says which.
-    ValueError
-        If the recording is silent or too short.
     """
     import torch
 

@@ -22,13 +22,7 @@ class Occlusion(NamedTuple):
 def occlusion(encoder, waveform: np.ndarray, bands: int = 8, slices: int = 6) -> Occlusion:
     """Silence one rectangle of the spectrogram after the other and watch v_s.
 
-    Parameters
-    ----------
-    encoder : VoiceEncoder
-    waveform : np.ndarray, shape (samples,)
-        One clip, float in [-1, 1] or int16.
-    bands, slices : int
-        Rectangles along frequency and along time.
+    The waveform (samples,) is one clip, float in [-1, 1] or int16; ``bands`` go along frequency, ``slices`` along time.
     """
     spectrogram = audio.compressed_spectrogram(torch.as_tensor(waveform)[None], seconds=None)
     frames, bins = spectrogram.shape[2:]
@@ -61,13 +55,8 @@ def linear_probe(v_f: np.ndarray, label: Sequence[float], strength: float = 1.0)
     Features are taken as they are, not at unit length: a v_s that knows little is short, lies near the mean face and
     reads as unsure, as it should; stretched to unit length it would read far beyond the faces.
 
-    Parameters
-    ----------
-    v_f : np.ndarray, shape (N, D)
-    label : sequence of float, shape (N,)
-        An age in years, or 0 and 1.
-    strength : float
-        Ridge, relative to the mean variance of a feature's dimension times N.
+    ``v_f`` is (N, D), ``label`` (N,) an age in years, or 0 and 1; the strength of the ridge is relative to the mean
+    variance of a feature's dimension times N.
     """
     v_f = np.asarray(v_f, dtype=np.float64)
     label = np.asarray(label, dtype=np.float64)

@@ -51,20 +51,8 @@ class AblationTrainer(VoiceTrainer):
 def run(job: Job, design: Design, rows: Path, work: Path) -> dict:
     """Train and score one run, or read the row it left; a run that diverges is a result too.
 
-    Parameters
-    ----------
-    job, design
-    rows : Path
-        Folder of the rows, one file for each finished run.
-    work : Path
-        Folder of checkpoints.
-
-    Raises
-    ------
-    ValueError
-        If the row was made from other settings, people or features.
-    OutOfMemory
-        If memory runs out: the machine failed, not the variant, and nothing is recorded.
+    ``rows`` is the folder of the rows, one file for each finished run, ``work`` that of checkpoints. If memory runs
+    out, the machine failed and not the variant: OutOfMemory, and nothing is recorded.
     """
     path = rows / f"{job.name}.json"
     if found := finished(path, design):
@@ -112,13 +100,7 @@ def made_from(job: Job, design: Design) -> dict:
 
 
 def finished(path: Path, design: Design) -> dict | None:
-    """The row of a run that is over; None where there is none.
-
-    Raises
-    ------
-    ValueError
-        If it was made from something else than what the design asks for now.
-    """
+    """The row of a run that is over, or None; ValueError if it was made from something else than is asked for now."""
     if not path.exists():
         return None
     row = json.loads(path.read_text(encoding="utf-8"))
@@ -198,13 +180,7 @@ def clips(people: synthetic.PeopleSet, target: str = "v_f", input: str = "magnit
 
 @cache
 def layers(behind: str, people: synthetic.PeopleSet) -> dict[str, nn.Module]:
-    """The frozen layers of the loss, the first of them as the variant wants it; once per process.
-
-    Raises
-    ------
-    ValueError
-        If there is no such map.
-    """
+    """The frozen layers of the loss, the first of them as the variant wants it; once per process."""
     found = frozen_layers(RECOGNISER)
     if behind == "f_dec":
         return found

@@ -19,12 +19,8 @@ MEASURED = {"nose": "nose width", "jaw": "jaw width"}  # measures of s2f_lib.met
 def attributes(pictures: np.ndarray, landmarks: np.ndarray, labels: pd.DataFrame) -> pd.DataFrame:
     """Attributes of canonical faces: ``skin``, ``hair`` (lightness), ``nose``, ``jaw`` (widths), ``age``, ``male``.
 
-    Parameters
-    ----------
-    pictures : np.ndarray, shape (N, S, S, 3), uint8
-    landmarks : np.ndarray, shape (N, 68, 2), in [0, 1] of the picture
-    labels : pandas.DataFrame
-        ``age`` and ``male`` (0 to 1), as assigned or as read off the faces.
+    Pictures are uint8 (N, S, S, 3), landmarks (N, 68, 2) in [0, 1] of the picture; ``age`` and ``male`` (0 to 1) of
+    ``labels`` are as assigned or as read off the faces.
     """
     measures = metrics.face_measures.craniofacial(landmarks)
     columns = appearance.skin_and_hair(pictures) | {name: measures[long] for name, long in MEASURED.items()}
@@ -34,9 +30,7 @@ def attributes(pictures: np.ndarray, landmarks: np.ndarray, labels: pd.DataFrame
 def attribute_correlations(drawn: pd.DataFrame, true: pd.DataFrame, times: int = 300) -> dict[str, Interval]:
     """How each attribute of the drawn faces follows the true one.
 
-    Returns
-    -------
-    dict of Interval: correlations of ``skin``, ``hair``, ``nose``, ``jaw`` (sex and age taken out) and ``age`` (sex
+    Correlations of ``skin``, ``hair``, ``nose``, ``jaw`` (sex and age taken out) and ``age`` (sex
     taken out), and for ``sex`` the share of faces read as assigned. A face that does not change at all gives r = 0.
     """
     if len(drawn) != len(true):
@@ -73,14 +67,9 @@ def partial_r(x: np.ndarray, y: np.ndarray, take_out: np.ndarray, times: int = 3
 
 
 def effect(before: np.ndarray, after: np.ndarray, group_gap: float, times: int = 1000, seed: int = 0) -> Interval:
-    """How far an attribute moves when one cause changes, as a share of the difference between two groups.
+    """How far an attribute (N,) of the same people's faces moves when one cause changes, as a share of `group_gap`.
 
-    Parameters
-    ----------
-    before, after : np.ndarray, shape (N,)
-        The attribute of the same people's faces before and after.
-    group_gap : float
-        The true mean difference of the two groups; 1 in the result means "as different as the groups are".
+    That is the true mean difference of two groups; 1 in the result means "as different as the groups are".
     """
     before = checks.column(before, "before").astype(float)
     after = checks.column(after, "after", len(before)).astype(float)
@@ -90,16 +79,9 @@ def effect(before: np.ndarray, after: np.ndarray, group_gap: float, times: int =
 
 
 def subsample(groups: np.ndarray, group: str, share: float, repair: bool = False) -> np.ndarray:
-    """Rows of a corpus in which one group has only ``share`` of the people.
+    """Rows of a corpus (groups: (N,)) in which one group has only ``share`` of the people; others stay as they are.
 
-    Parameters
-    ----------
-    groups : np.ndarray, shape (N,)
-    group : str
-    share : float
-        0 removes the group; others stay as they are.
-    repair : bool
-        Repeat the rows that are left until the group has its old weight: balanced sampling.
+    ``repair`` repeats the rows that are left until the group has its old weight: balanced sampling.
     """
     groups = checks.column(groups, "groups")
     inside, others = np.flatnonzero(groups == group), np.flatnonzero(groups != group)
