@@ -16,11 +16,7 @@ from s2f_lib.metrics import craniofacial, inference, labels, retrieval, similari
 
 Rows = Iterator[dict[str, Any]]
 VOICE = {"predictor": "voice", "seconds": 6}
-NAMES = {
-    "voice": VOICE,
-    "voice, 6 s": VOICE,
-    "voice, 3 s": {"predictor": "voice", "seconds": 3},
-}
+NAMES = {"voice": VOICE, "voice, 6 s": VOICE, "voice, 3 s": {"predictor": "voice", "seconds": 3}}
 RANKED = ("voice", "voice, 3 s", "sex alone", "sex and decade", "demographics", "oracle")
 
 

@@ -9,23 +9,7 @@ from typing import Any
 from s2f_lib.published import portrait
 
 RECORD_SECONDS = 6
-COLAB_RECORDER = """
-(async () => {
-  const stream = await navigator.mediaDevices.getUserMedia({audio: true});
-  const recorder = new MediaRecorder(stream), pieces = [];
-  recorder.ondataavailable = (event) => pieces.push(event.data);
-  recorder.start();
-  await new Promise((done) => setTimeout(done, SECONDS * 1000));
-  const stopped = new Promise((done) => (recorder.onstop = done));
-  recorder.stop();
-  await stopped;
-  stream.getTracks().forEach((track) => track.stop());
-  const reader = new FileReader();
-  reader.readAsDataURL(new Blob(pieces));
-  await new Promise((done) => (reader.onload = done));
-  return reader.result;
-})()
-"""
+RECORDER = Path(__file__).with_name("static") / "record.js"  # for Colab
 
 
 def listener(head: str | Path | None = None) -> Any:
@@ -54,7 +38,7 @@ def listener(head: str | Path | None = None) -> Any:
     def recorded(_button: Any) -> None:  # the browser asks for permission first
         from google.colab import output
 
-        script = COLAB_RECORDER.replace("SECONDS", str(RECORD_SECONDS))
+        script = RECORDER.read_text(encoding="utf-8").replace("SECONDS", str(RECORD_SECONDS))
         show(base64.b64decode(output.eval_js(script).split(",")[1]), ".webm")
 
     upload.observe(uploaded, names="value")

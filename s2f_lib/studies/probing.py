@@ -10,17 +10,9 @@ from s2f_lib import audio
 from s2f_lib.metrics.similarity import angle_deg
 
 
-class Occlusion(NamedTuple):
-    """How far v_s turns when a rectangle of the spectrogram falls silent."""
-
-    degrees: np.ndarray  # (bands, slices), angle between v_s with and without the rectangle
-    band_edges_hz: np.ndarray  # (bands + 1,)
-    slice_edges_s: np.ndarray  # (slices + 1,)
-
-
 @torch.no_grad()
-def occlusion(encoder, waveform: np.ndarray, bands: int = 8, slices: int = 6) -> Occlusion:
-    """Silence one rectangle of the spectrogram after the other and watch v_s.
+def occlusion(encoder, waveform: np.ndarray, bands: int = 8, slices: int = 6) -> np.ndarray:
+    """Degrees (bands, slices) by which v_s turns when a rectangle of the spectrogram falls silent.
 
     The waveform (samples,) is one clip, float in [-1, 1] or int16; ``bands`` go along frequency, ``slices`` along time.
     """
@@ -34,8 +26,7 @@ def occlusion(encoder, waveform: np.ndarray, bands: int = 8, slices: int = 6) ->
         for j in range(slices):
             holes[j, :, times[j] : times[j + 1], frequencies[i] : frequencies[i + 1]] = 0
         degrees[i] = angle_deg(encoder(holes).numpy(), whole.numpy())
-    hz = frequencies * audio.SAMPLE_RATE / audio.N_FFT
-    return Occlusion(degrees, hz, times * audio.HOP_LENGTH / audio.SAMPLE_RATE)
+    return degrees
 
 
 class LinearProbe(NamedTuple):

@@ -53,14 +53,3 @@ class RunLog:
             table = csv.DictWriter(file, columns)
             table.writeheader()
             table.writerows(rows.values())
-
-
-def read(folder: str | Path) -> list[dict]:
-    """Lines of a run's log; a last line that was cut off by a kill is left out."""
-    lines = []
-    for text in (Path(folder) / NAME).read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
-            break
-    return lines

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from s2f_lib.book import plotting
-from s2f_lib.book.widgets.frames import Frame, frame_choice, sound_html
+from s2f_lib.book.widgets.frames import Frame, frame_choice
 
 # cause -> (lowest, highest, step, unit); the keys are names of voice parameters or of person fields
 VOICE_CONTROLS = {
@@ -156,6 +156,3 @@ def _title(cause: str, unit: str) -> str:
 def _current(person: Any, name: str) -> float:
     """Value of a cause as the person has it, from the voice parameters or the person's fields."""
     return float(person.voice[name]) if name in person.voice else float(getattr(person, name))
-
-
-__all__ = ["laboratory_frames", "people_explorer", "person_frame", "sound_html", "voice_laboratory"]
