@@ -213,30 +213,32 @@ def group(r: Records) -> Judged:
     return Judged(ours, grade, f"r {null['value']:.2f}", null_grade, f"r {best[0]:.2f} and {best[1]:.2f}")
 
 
-def _shape(r: Records, pair: str, how: str) -> tuple[int, float]:
+def _shape(r: Records, record: str, how: str, **pair: str) -> tuple[int, float]:
     """Significant correlations of 13, and the median."""
-    of = {"experiment": "craniofacial", "pair": pair, "how": how}
-    return int(r.value(EVALUATION, "significant", **of)), r.value(EVALUATION, "median_r", **of)
+    of = {"experiment": "craniofacial", "how": how, **pair}
+    return int(r.value(record, "significant", **of)), r.value(record, "median_r", **of)
 
 
 def craniofacial(r: Records) -> Judged:
-    (found, median), (best, ceiling) = _shape(r, "S2F x F2F", "pooled"), _shape(r, "F2F x truth", "pooled")
+    found, median = _shape(r, EVALUATION, "pooled", pair="S2F x F2F")
+    best, ceiling = _shape(r, EVALUATION, "pooled", pair="F2F x truth")
     oracle = f"{LATER}; F2F with truth: {best} of 13, median r {ceiling:.2f}"
     text = f"{found} of 13 significant (Holm), median r {median:.2f}"
     return Judged(text, _graded(found >= 11, found >= 4), LATER, oracle=oracle)
 
 
 def individual(r: Records) -> Judged:
-    (found, median), (best, ceiling) = _shape(r, "S2F x truth", "adjusted"), _shape(r, "F2F x truth", "adjusted")
+    found, median = _shape(r, EVALUATION, "adjusted", pair="S2F x truth")
+    best, ceiling = _shape(r, EVALUATION, "adjusted", pair="F2F x truth")
     ours = f"{found} of 13 significant (Holm), median r {median:.2f}, against the true face, sex and age taken out"
     oracle = f"{LATER}; F2F with truth: {best} of 13, median r {ceiling:.2f}"
     return Judged(ours, _graded(found >= 7, found >= 1), LATER, oracle=oracle)
 
 
 def individual_published(r: Records) -> Judged:
-    of = {"experiment": "craniofacial", "reference": "f2f", "picture": "s2f_07"}
-    found = int(r.value(PICTURES, "significant", how="adjusted", **of))
-    median, before = (r.value(PICTURES, "median_r", how=how, **of) for how in ("adjusted", "pooled"))
+    (found, median), (_, before) = (
+        _shape(r, PICTURES, how, reference="f2f", picture="s2f_07") for how in ("adjusted", "pooled")
+    )
     ours = f"{found} of 13 significant (Holm), median r {median:.2f} ({before:.2f} before), S2F with F2F"
     return Judged(ours, _graded(found >= 7, found >= 1), LATER)
 

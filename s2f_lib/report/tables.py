@@ -2,10 +2,7 @@
 
 ``data/lines.json`` chooses for a record what a reader is shown of it: words, measure, conditions, a format
 and a chance level, see `Line`. A record that is not in it is shown whole.
-
-See Also
---------
-s2f_lib.report.documents : puts these tables into README and book.
+`s2f_lib.report.documents` puts these tables into README and book.
 """
 
 import json

@@ -71,16 +71,9 @@ def make_config(preset: str = "quick", loss: str | dict = "paper", **changes) ->
 def frozen_layers(recogniser="synthetic-vgg", decoder: str | None = "decoder-synthetic-vgg") -> dict:
     """The frozen layers of the paper's loss, as keyword arguments for `run`: f_vgg = fc8, f_dec = the first FC.
 
-    Parameters
-    ----------
-    recogniser, decoder : str or object
-        Names in the hub, or the networks themselves; ``decoder=None`` leaves f_dec out. A recogniser without classes
-        (dlib) has no fc8, and f_vgg is left out.
-
-    Raises
-    ------
-    ValueError
-        If the decoder, given by its name, reads the features of another recogniser.
+    Both are names in the hub, or the networks themselves; ``decoder=None`` leaves f_dec out. A recogniser without
+    classes (dlib) has no fc8, and f_vgg is left out. ValueError if the decoder, given by its name, reads the features
+    of another recogniser.
     """
     from s2f_lib import hub
 
@@ -98,11 +91,8 @@ def frozen_layers(recogniser="synthetic-vgg", decoder: str | None = "decoder-syn
 def layers_for(source, loss: LossConfig) -> dict:
     """The frozen layers that a loss needs, of the recogniser that made the source's features; arguments for `run`.
 
-    Raises
-    ------
-    ValueError
-        If a layer is needed, but the source does not say whose its features are, the hub has other weights under that
-        name by now, or no decoder reads such features.
+    ValueError if a layer is needed, but the source does not say whose its features are, the hub has other weights under
+    that name by now, or no decoder reads such features.
     """
     from s2f_lib import hub
 

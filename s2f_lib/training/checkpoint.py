@@ -20,13 +20,7 @@ def save(folder: str | Path, state: dict) -> Path:
 
 
 def load(folder: str | Path) -> dict | None:
-    """Read the checkpoint of a run, on the CPU; None where there is none.
-
-    Raises
-    ------
-    ValueError
-        If it was written by another version of the format, or is damaged.
-    """
+    """The checkpoint of a run, on the CPU, or None; ValueError if it is damaged or of another version."""
     path, again = Path(folder) / NAME, "delete it to start this run again"
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

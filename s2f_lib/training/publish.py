@@ -25,18 +25,9 @@ def publish(
 ) -> Path:
     """Write ``<name>.safetensors`` in half precision and ``<name>.json``; gives the weights' path.
 
-    Parameters
-    ----------
-    name : str
-        Name in the hub.
-    tensors : dict
-        A network's ``state_dict``.
-    shape : dict
-        What the builder needs besides the tensors; see `io.write_tensors`, as for `key`.
-    folder : Path, optional
-        By default that of the shipped weights.
-    **facts
-        Fields of the entry, see `hub.FIELDS`; file, checksum, size, commit and date are filled in.
+    ``tensors`` are a network's ``state_dict``, ``shape`` what the builder needs besides (see `io.write_tensors`, as for
+    `key`), ``facts`` the fields of the entry (see `hub.FIELDS`; file, checksum, size, commit and date are filled in).
+    The folder is by default that of the shipped weights.
 
     Raises
     ------
@@ -137,10 +128,7 @@ def publish_run(folder: str | Path, name: str = NAME, device: str = "") -> Path:
 def _origin(started: dict) -> dict:
     """The weights that a run went on from, as the hub describes them; empty for a run from the start.
 
-    Raises
-    ------
-    ValueError
-        If the hub has other weights under that name by now, so that nothing is known about those but their checksum.
+    ValueError if the hub has other weights under that name by now, so that nothing is known but their checksum.
     """
     if "name" not in started:
         return {}

@@ -99,10 +99,7 @@ def source(
 def voices(which: PeopleSet, folder: Path | None = None, workers: int = 2, progress: bool = True) -> np.ndarray:
     """The sound of a set as a read-only memory map, (people * clips, 96_000) int16; a broken-off call goes on.
 
-    Raises
-    ------
-    io.cache.StaleCache
-        If `folder` holds another set, or one of another version of the synthesiser.
+    io.cache.StaleCache if `folder` holds another set, or one of another version of the synthesiser.
     """
     from s2f_lib.people import speech
 
@@ -145,10 +142,7 @@ def face_targets(
 ) -> FaceTargets:
     """v_f and classes of the wild pictures that go with the clips, in their order; kept per recogniser.
 
-    Raises
-    ------
-    io.cache.StaleCache
-        If `folder` holds features of another recogniser or set, or of pictures of another version of the renderer.
+    io.cache.StaleCache if `folder` holds features of another recogniser or set, or another version of the renderer.
     """
     from s2f_lib import people
     from s2f_lib.faces.recogniser import extract

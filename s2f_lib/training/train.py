@@ -115,13 +115,7 @@ def config_of(options: argparse.Namespace) -> TrainConfig:
 
 
 def people_of(options: argparse.Namespace) -> tuple[PeopleSet, PeopleSet]:
-    """Speakers to train on, and others to look at meanwhile.
-
-    Raises
-    ------
-    ValueError
-        If the speakers are kept for something else: the test, the validation, the recogniser, the decoder.
-    """
+    """Speakers to train on, and others to look at meanwhile; ValueError if they are kept for something else."""
     from s2f_lib.people import worlds
 
     worlds.get(options.world)  # refuses an unknown one

@@ -59,8 +59,7 @@ def partial_r(x: np.ndarray, y: np.ndarray, take_out: np.ndarray, times: int = 3
     design = np.column_stack([np.ones(len(x)), take_out])
     x, y = (v - design @ np.linalg.lstsq(design, v, rcond=None)[0] for v in (x, y))
     pick = np.array(metrics.inference.draws(len(x), times=times, seed=seed))
-    a, b = x[pick], y[pick]
-    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
+    a, b = (v[pick] - v[pick].mean(axis=1, keepdims=True) for v in (x, y))
     drawn = (a * b).sum(axis=1) / np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
     low, high = np.percentile(drawn, [2.5, 97.5])
     return Interval(value, float(min(low, value)), float(max(high, value)), len(x))
