@@ -40,7 +40,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.command:main"),
         "study ablation": (
             "losses against each other by a committed design: a search for each, then test people",
-            "s2f_lib.studies.ablation.study:main",
+            "s2f_lib.studies.ablation.sweep:main",
         ),
         "study ethics": ("the audit: what the model takes from where", "s2f_lib.studies.ethics.audit:main"),
     },

@@ -21,7 +21,7 @@ from s2f_lib.metrics import checks
 from s2f_lib.metrics.labels import decade
 from s2f_lib.people import Population
 from s2f_lib.people.fingerprint import voice_key
-from s2f_lib.training.synthetic import show
+from s2f_lib.training.people_set import show
 
 BANDS, CEPSTRA = 40, 20
 PITCH_RANGE = (70.0, 380.0)  # Hz

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from s2f_lib import hub, io
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate.data import load_encoder
+from s2f_lib.evaluate.dataset import load_encoder
 
 OF_PEOPLE = ("people", "seed", "world", "train_people", "recogniser", "decoder")  # say nothing about a folder
 
@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _synthetic(options: argparse.Namespace, encoder, recogniser) -> tuple:
     import torch
 
-    from s2f_lib.evaluate import data, rows, study
+    from s2f_lib.evaluate import dataset, rows, study
     from s2f_lib.voice_encoder import VoiceEncoder
 
     s = study.evaluation(
@@ -74,7 +74,7 @@ def _synthetic(options: argparse.Namespace, encoder, recogniser) -> tuple:
     )
     torch.manual_seed(0)
     fresh = VoiceEncoder(encoder.config).eval()
-    untrained = data.voice_features(fresh, s.population, workers=options.workers, progress=not options.quiet)[:, 0]
+    untrained = dataset.voice_features(fresh, s.population, workers=options.workers, progress=not options.quiet)[:, 0]
     found = rows.run(s, encoder, untrained)
     notes = (
         f"{options.weights} on world {options.world}; baselines fitted on "

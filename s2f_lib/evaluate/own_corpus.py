@@ -11,10 +11,10 @@ import numpy as np
 
 from s2f_lib import corpus, hub
 from s2f_lib.audio import degrade
-from s2f_lib.evaluate import data
+from s2f_lib.evaluate import dataset
 from s2f_lib.io import row
 from s2f_lib.metrics import inference, retrieval, similarity
-from s2f_lib.training.data import NOTE
+from s2f_lib.training.sources import NOTE
 
 MOST = 5000  # clips in the gallery, as the paper
 
@@ -28,7 +28,7 @@ def features(source, encoder, seconds: float | None = None) -> tuple[np.ndarray,
         waveform = np.asarray(batch["waveform"])
         if not np.issubdtype(waveform.dtype, np.floating):
             waveform = waveform.astype(np.float32) / 32_768
-        v_s.append(data.encode(encoder, waveform if cut is None else cut(waveform)))
+        v_s.append(dataset.encode(encoder, waveform if cut is None else cut(waveform)))
         v_f.append(np.asarray(batch["v_f"], np.float32))
         speakers.append(np.asarray(batch["speaker"]))
     if not v_s:

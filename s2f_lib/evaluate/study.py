@@ -13,8 +13,8 @@ import pandas as pd
 from s2f_lib import metrics
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import appearance, baselines, data
-from s2f_lib.evaluate.data import EvaluationData
+from s2f_lib.evaluate import appearance, baselines, dataset
+from s2f_lib.evaluate.dataset import EvaluationData
 
 KINDS = ("reference", "F2F", "S2F")
 
@@ -67,9 +67,9 @@ class Evaluation:
     @cached_property
     def faces(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Canonical faces uint8 (N, S, S, 3) and landmarks (N, 68, 2): reference (true), F2F and S2F."""
-        f2f = data.decode(self.decoder, self.material.v_f)
-        s2f = data.decode(self.decoder, self.material.v_s)
-        reference = data.canonical_faces(self.population, f2f[0].shape[1], self.workers)
+        f2f = dataset.decode(self.decoder, self.material.v_f)
+        s2f = dataset.decode(self.decoder, self.material.v_s)
+        reference = dataset.canonical_faces(self.population, f2f[0].shape[1], self.workers)
         return {"reference": reference, "F2F": f2f, "S2F": s2f}
 
     @cached_property
@@ -209,7 +209,7 @@ def degradation_table(evaluation: Evaluation, encoder, n: int = 150) -> pd.DataF
     changes = (None, *degrade.standard_set())
     m, n = evaluation.material, min(n, len(evaluation))
     some = evaluation.population[:n]
-    heard = data.voice_features(encoder, some, changes=changes, workers=evaluation.workers)
+    heard = dataset.voice_features(encoder, some, changes=changes, workers=evaluation.workers)
     average = m.v_s.mean(axis=0, keepdims=True).repeat(n, axis=0)
     rows = {}
     for i, change in enumerate(changes):
@@ -230,7 +230,7 @@ def duration_table(evaluation: Evaluation, encoder, n: int = 100, seconds=(1.0, 
     Up to six seconds are repeated to six, as in the paper; longer speech is heard at its own length. Rows: seconds.
     """
     m, n = evaluation.material, min(n, len(evaluation))
-    longest = data.voice_features(
+    longest = dataset.voice_features(
         encoder,
         evaluation.population[:n],
         changes=[degrade.truncate(s) for s in seconds],
@@ -279,5 +279,5 @@ def evaluation(
     """Gather the material for ``n`` test people of a world and wrap it with the frozen networks."""
     from s2f_lib import people
 
-    m = data.prepare(recogniser, encoder, n, seed=seed, world=world, **options)
+    m = dataset.prepare(recogniser, encoder, n, seed=seed, world=world, **options)
     return Evaluation(m, recogniser, decoder, classifier, people.sample(n, world, seed), options.get("workers", 2))

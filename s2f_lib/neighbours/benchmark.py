@@ -19,7 +19,7 @@ import pandas as pd
 from s2f_lib import io
 from s2f_lib.config import SEEDS
 from s2f_lib.corpus import shards, voxceleb
-from s2f_lib.evaluate import baselines, data
+from s2f_lib.evaluate import baselines, dataset
 from s2f_lib.io import row
 from s2f_lib.metrics import inference, labels, retrieval, similarity, verification
 from s2f_lib.people.population import sample
@@ -163,7 +163,7 @@ def make(folder: Path, n: int, seed: int, world: str, train_n: int, size: int, w
         (folder / "clips" / f"{clip}.wav").write_bytes(shards.encode("wav", waveform))
         Image.fromarray(picture).save(folder / "faces" / f"{face}.png")
     recogniser = hub.load("synthetic-vgg")
-    v_f, known = (data.face_features(recogniser, some, workers=workers)[:, 0] for some in (test, train))
+    v_f, known = (dataset.face_features(recogniser, some, workers=workers)[:, 0] for some in (test, train))
     null = sample(train_n, "null", SEEDS["voice"]).table(), sample(n, "null", seed).table()
     predicted, listed = baseline_features(train.table(), known, test.table(), null), pd.read_csv(folder / "trials.csv")
     mean, rows = known.mean(axis=0), []

@@ -14,7 +14,7 @@ from s2f_lib import io, metrics
 from s2f_lib.published import matching, own_encoder
 from s2f_lib.published.comparisons import centred_cosine, rank_histogram
 from s2f_lib.published.findings import Findings
-from s2f_lib.published.heads import Average, ContrastiveHead, Head, KernelHead, LikelihoodHead, RidgeHead
+from s2f_lib.published.voice_heads import Average, ContrastiveHead, Head, KernelHead, LikelihoodHead, RidgeHead
 
 # Candidates of the heads, wide on purpose; which of them is taken is decided inside the training folds.
 ALPHAS, SHRINKS, SCALINGS = (300.0, 1000.0, 3000.0, 10_000.0), (0.3, 0.7), ("each", "one")

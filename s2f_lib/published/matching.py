@@ -7,7 +7,7 @@ import numpy as np
 from s2f_lib import metrics
 from s2f_lib.metrics import checks
 from s2f_lib.metrics.retrieval import Ranks
-from s2f_lib.published.heads import Head
+from s2f_lib.published.voice_heads import Head
 
 PERCENTS = (1, 2, 5, 10)
 FOLDS, INNER_FOLDS, REPEATS = 10, 3, 2

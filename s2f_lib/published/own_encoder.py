@@ -1,7 +1,7 @@
 """Our voice encoder, trained on synthetic people only, on recordings of real ones: as it is, and trained on a little.
 
 Real voices are a long way from synthetic ones, and a few hundred pairs are few. Both uses are therefore small: its
-hidden layer as a frozen voice feature for the heads of `heads`, and a short training of the whole encoder on the
+hidden layer as a frozen voice feature for the heads of `voice_heads`, and a short training of the whole encoder on the
 training pairs of each fold.
 """
 
@@ -17,9 +17,9 @@ from s2f_lib import audio, hub, io
 from s2f_lib.losses import info_nce
 from s2f_lib.metrics.similarity import unit
 from s2f_lib.neighbours.heads import hear
-from s2f_lib.published.heads import RidgeHead
 from s2f_lib.published.layout import Part
 from s2f_lib.published.matching import folds_by_speaker
+from s2f_lib.published.voice_heads import RidgeHead
 
 NAME = "voice-encoder-synthetic"
 BATCH, CROP_SECONDS = 60, 3.0

@@ -17,7 +17,7 @@ import numpy as np
 
 from s2f_lib import io
 from s2f_lib.published import contest, layout, measure
-from s2f_lib.published.heads import LikelihoodHead
+from s2f_lib.published.voice_heads import LikelihoodHead
 
 DECODER = "decoder-dlib"  # its name in the hub
 EXAGGERATION = 0.7  # of the authors' published pictures; 0 is the plain prediction, very near the mean face

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from s2f_lib import config as settings
 from s2f_lib.losses import LossConfig
-from s2f_lib.training.data import ArraySource
 from s2f_lib.training.settings import TrainConfig
+from s2f_lib.training.sources import ArraySource
 from s2f_lib.training.voice import Run, VoiceTrainer
 
 __all__ = ["frozen_layers", "layers_for", "make_config", "run", "table"]
@@ -31,7 +31,7 @@ def run(
     config : TrainConfig or str
         Settings, or the name of a preset.
     source : ArraySource or another source
-        The training clips, see `s2f_lib.training.data`; what it says of itself (``about``) is kept with the run.
+        The training clips, see `s2f_lib.training.sources`; what it says of itself (``about``) is kept with the run.
     f_dec, f_vgg : nn.Module, optional
         The frozen layers behind which the paper compares v_s and v_f; see `frozen_layers` and `layers_for`.
     validation : ArraySource, optional

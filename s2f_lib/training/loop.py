@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from s2f_lib import config as settings
 from s2f_lib import io
-from s2f_lib.training import checkpoint, data, memory
+from s2f_lib.training import checkpoint, memory, sources
 from s2f_lib.training.log import RunLog
 from s2f_lib.training.settings import LoopConfig
 
@@ -102,11 +102,11 @@ class Trainer:
 
     # ---- what a network brings -----------------------------------------------------------------------------------
 
-    def batches(self, start: int) -> Iterator[data.Batch]:
+    def batches(self, start: int) -> Iterator[sources.Batch]:
         """Endless batches from step `start` on; what they are must depend on nothing but the step."""
         raise NotImplementedError
 
-    def losses(self, batch: data.Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def losses(self, batch: sources.Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The number to minimise, and its terms by name, each a number per example or one for all."""
         raise NotImplementedError
 
@@ -117,7 +117,7 @@ class Trainer:
     def begin(self) -> None:
         """Called before the first step of a run that starts anew."""
 
-    def finish(self, batches: Iterator[data.Batch]) -> None:
+    def finish(self, batches: Iterator[sources.Batch]) -> None:
         """Called after the last step, before its evaluation."""
 
     def extra_state(self) -> dict:
@@ -144,7 +144,7 @@ class Trainer:
             self.resume() if resume else self.discard_checkpoint()
             self._describe()
             self.network.train()
-            batches = data.prefetch(self.batches(self.step), pin=self.device.type == "cuda")
+            batches = sources.prefetch(self.batches(self.step), pin=self.device.type == "cuda")
             begun = time.perf_counter() - self.seconds
             with contextlib.closing(batches), self._bar(progress) as bar:
                 while self.step < c.max_steps and not self.stopped:
@@ -164,7 +164,7 @@ class Trainer:
                         self.save_checkpoint()
         return self.stopped or "max_steps"
 
-    def train_step(self, batch: data.Batch) -> None:
+    def train_step(self, batch: sources.Batch) -> None:
         """Loss, gradients, optimiser: one step on one batch."""
         batch = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
         batch = {key: value.float() if value.dtype == torch.float16 else value for key, value in batch.items()}
@@ -240,7 +240,7 @@ class Trainer:
         self.log = RunLog(self.folder if main else None, self.log.lines)
         if self.folder is not None and main:
             settings.save(self.config, self.folder / "config.json")
-            with io.atomic_write(self.folder / data.NOTE, "w") as file:
+            with io.atomic_write(self.folder / sources.NOTE, "w") as file:
                 json.dump(self.about, file, indent=2)
         if not self.log.lines:
             self.begin()
@@ -253,7 +253,7 @@ class Trainer:
         show = show and self.accelerator.is_main_process
         return tqdm(total=total, initial=done, unit=self.unit, disable=not show, smoothing=0.05)
 
-    def _guarded(self, batch: data.Batch) -> None:
+    def _guarded(self, batch: sources.Batch) -> None:
         """One step; if memory runs out, say so in words."""
         try:
             self.train_step(batch)
@@ -262,7 +262,7 @@ class Trainer:
                 raise
             raise OutOfMemory(self.out_of_memory()) from error
 
-    def _explain_nan(self, terms: dict[str, Tensor], batch: data.Batch) -> str:
+    def _explain_nan(self, terms: dict[str, Tensor], batch: sources.Batch) -> str:
         kept = f"the last checkpoint is in {self.folder}" if self.folder else "no folder was given, so nothing is kept"
         hint = f"Look at the clip, or lower learning_rate (now {learning_rate(self.config, self.step):.2g}); {kept}"
         for term, values in terms.items():

@@ -18,11 +18,11 @@ from pathlib import Path
 from s2f_lib import config as settings
 from s2f_lib import io, voice_encoder
 from s2f_lib.losses import LossConfig
-from s2f_lib.training import checkpoint, synthetic
+from s2f_lib.training import checkpoint, people_set
 from s2f_lib.training.api import layers_for, make_config, run
 from s2f_lib.training.loop import choose_device
+from s2f_lib.training.people_set import PeopleSet
 from s2f_lib.training.settings import TrainConfig
-from s2f_lib.training.synthetic import PeopleSet
 from s2f_lib.training.voice import weights_of
 
 
@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
             else:
                 how = {"workers": options.workers, "progress": processes.is_main_process}
                 how |= {"as_magnitudes": options.magnitudes}
-                source, validation = (synthetic.source(which, **how) for which in sets)
+                source, validation = (people_set.source(which, **how) for which in sets)
         layers = layers_for(source, config.loss)
         how = {"resume": not options.restart, "device": device, "command": typed}
         result = run(config, source, **layers, validation=validation, out_dir=out, progress=True, **how)
@@ -120,7 +120,7 @@ def people_of(options: argparse.Namespace) -> tuple[PeopleSet, PeopleSet]:
 
     worlds.get(options.world)  # refuses an unknown one
     kept = {seed: purpose for purpose, seed in settings.SEEDS.items() if purpose != "voice"}
-    kept[synthetic.VALIDATION_SEED] = "validation"
+    kept[people_set.VALIDATION_SEED] = "validation"
     if purpose := kept.get(options.population_seed):
         raise ValueError(
             f"--population-seed {options.population_seed}: these people are kept for {purpose!r}, and no voice encoder "
@@ -128,7 +128,7 @@ def people_of(options: argparse.Namespace) -> tuple[PeopleSet, PeopleSet]:
         )
     seen = PeopleSet(options.people, options.clips, options.population_seed, options.world, options.sentences)
     held_out = min(400, max(64, options.people // 8))
-    return seen, PeopleSet(held_out, 1, synthetic.VALIDATION_SEED, options.world, "test")
+    return seen, PeopleSet(held_out, 1, people_set.VALIDATION_SEED, options.world, "test")
 
 
 def check_folder(out: Path, config: TrainConfig, about: dict, restart: bool) -> None:

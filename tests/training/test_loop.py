@@ -13,8 +13,8 @@ import torch
 
 from s2f_lib import io, training, voice_encoder
 from s2f_lib.training import checkpoint, log
-from s2f_lib.training.data import NOTE, ArraySource
 from s2f_lib.training.loop import OutOfMemory, Trainer, TrainingError, learning_rate
+from s2f_lib.training.sources import NOTE, ArraySource
 from s2f_lib.training.voice import VoiceTrainer
 
 
@@ -257,7 +257,7 @@ TWO_PROCESSES = """
 import json, sys
 import numpy as np, torch
 from s2f_lib import io, training, voice_encoder
-from s2f_lib.training.data import ArraySource
+from s2f_lib.training.sources import ArraySource
 rng = np.random.default_rng(0)
 clips = ArraySource((3000 * rng.standard_normal((8, 48_000))).astype(np.int16), rng.random((8, 6), dtype=np.float32))
 changes = {"channels": [4] * 9, "hidden": 8, "batch_norm": False}

@@ -22,7 +22,7 @@ from torch import nn
 from s2f_lib import config, hub, io, metrics, voice_encoder
 from s2f_lib.faces import decode, to_pictures, to_tensor
 from s2f_lib.studies.ablation.design import Choice, Design, Job, Variant
-from s2f_lib.training import ArraySource, TrainConfig, TrainingError, frozen_layers, synthetic, validate
+from s2f_lib.training import ArraySource, TrainConfig, TrainingError, frozen_layers, people_set, validate
 from s2f_lib.training.loop import OutOfMemory
 from s2f_lib.training.voice import VoiceTrainer
 
@@ -145,7 +145,7 @@ def summary(lines: list[dict]) -> dict:
 
 
 @torch.no_grad()
-def score(trainer: AblationTrainer, people: synthetic.PeopleSet) -> list[dict]:
+def score(trainer: AblationTrainer, people: people_set.PeopleSet) -> list[dict]:
     """Angle and retrieval for each test length, and sex and age as read off the decoded face, as rows of a record."""
     source, table = clips(people, input=trainer.encoder.config.input), people.population().table()
     v_f, out = validate.targets(source).astype(np.float32), []
@@ -169,17 +169,17 @@ def drawn_labels(v_s: np.ndarray, people, decoder, reader) -> tuple[float, float
 
 
 @cache
-def clips(people: synthetic.PeopleSet, target: str = "v_f", input: str = "magnitude") -> ArraySource:
+def clips(people: people_set.PeopleSet, target: str = "v_f", input: str = "magnitude") -> ArraySource:
     """Sound (or its magnitudes) and face features of a set of people, once per process."""
     recogniser = hub.load(RECOGNISER)
     if target == "before_relu":
         recogniser = copy.copy(recogniser)
         recogniser.after_relu, recogniser.checksum = False, f"{recogniser.checksum}-{target}"
-    return synthetic.source(people, recogniser, as_magnitudes=input == "magnitude")
+    return people_set.source(people, recogniser, as_magnitudes=input == "magnitude")
 
 
 @cache
-def layers(behind: str, people: synthetic.PeopleSet) -> dict[str, nn.Module]:
+def layers(behind: str, people: people_set.PeopleSet) -> dict[str, nn.Module]:
     """The frozen layers of the loss, the first of them as the variant wants it; once per process."""
     found = frozen_layers(RECOGNISER)
     if behind == "f_dec":

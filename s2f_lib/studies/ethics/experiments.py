@@ -16,7 +16,7 @@ import pandas as pd
 from s2f_lib import metrics, people
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import appearance, baselines, data
+from s2f_lib.evaluate import appearance, baselines, dataset
 from s2f_lib.io import row
 from s2f_lib.metrics.inference import Interval
 from s2f_lib.people import Population
@@ -52,7 +52,7 @@ class Context:
 
     def _features(self, population: Population) -> np.ndarray:
         options = {"workers": self.workers, "progress": self.progress}
-        return data.face_features(self.recogniser, population, (0,), **options)[:, 0]
+        return dataset.face_features(self.recogniser, population, (0,), **options)[:, 0]
 
     @cached_property
     def train_v_f(self) -> np.ndarray:
@@ -67,8 +67,8 @@ class Context:
     @cached_property
     def canonical(self) -> tuple[np.ndarray, np.ndarray]:
         """True canonical faces of the test people at the decoder's size, and their landmarks in [0, 1]."""
-        size = data.decode(self.decoder, self.test_v_f[:1])[0].shape[1]
-        return data.canonical_faces(self.test("physiology"), size, self.workers)
+        size = dataset.decode(self.decoder, self.test_v_f[:1])[0].shape[1]
+        return dataset.canonical_faces(self.test("physiology"), size, self.workers)
 
     @cached_property
     def truth(self) -> pd.DataFrame:
@@ -79,7 +79,7 @@ class Context:
 
     def draw(self, v: np.ndarray) -> pd.DataFrame:
         """Attributes of the faces that the decoder draws for features (N, D)."""
-        pictures, landmarks = data.decode(self.decoder, v)
+        pictures, landmarks = dataset.decode(self.decoder, v)
         return effects.attributes(pictures, landmarks, appearance.read(self.classifier, pictures))
 
     def oracle(self, world: str) -> baselines.Oracle:

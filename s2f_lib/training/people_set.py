@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from s2f_lib import audio, config, io
-from s2f_lib.training.data import ArraySource
+from s2f_lib.training.sources import ArraySource
 
 VALIDATION_SEED = config.SEEDS["voice"] + 1  # looked at while training; the people of the test seed never are
 SAMPLES = round(audio.SAMPLE_RATE * audio.CLIP_SECONDS)

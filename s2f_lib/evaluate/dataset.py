@@ -16,7 +16,7 @@ from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
 from s2f_lib.people import Population
 from s2f_lib.people.fingerprint import face_key, voice_key
-from s2f_lib.training.synthetic import show
+from s2f_lib.training.people_set import show
 
 
 def load_encoder(name: str) -> voice_encoder.VoiceEncoder:
