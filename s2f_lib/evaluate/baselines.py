@@ -245,7 +245,7 @@ def clip_features(
 ) -> np.ndarray:
     """Acoustic features of one clip of everybody under each change, (people, changes, K); each change is kept alone.
 
-    As `data.voice_features`, with `acoustic_features` in place of an encoder.
+    As `dataset.voice_features`, with `acoustic_features` in place of an encoder.
     """
     from s2f_lib.people import speech
 
