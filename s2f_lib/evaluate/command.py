@@ -57,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _synthetic(options: argparse.Namespace, encoder, recogniser) -> tuple:
     import torch
 
-    from s2f_lib.evaluate import dataset, rows, study
+    from s2f_lib.evaluate import dataset, study
     from s2f_lib.voice_encoder import VoiceEncoder
 
     s = study.evaluation(
@@ -75,7 +75,7 @@ def _synthetic(options: argparse.Namespace, encoder, recogniser) -> tuple:
     torch.manual_seed(0)
     fresh = VoiceEncoder(encoder.config).eval()
     untrained = dataset.voice_features(fresh, s.population, workers=options.workers, progress=not options.quiet)[:, 0]
-    found = rows.run(s, encoder, untrained)
+    found = study.rows(s, encoder, untrained)
     notes = (
         f"{options.weights} on world {options.world}; baselines fitted on "
         f"{options.train_people} people of seed {SEEDS['voice']}; 95 % intervals by bootstrap over people."

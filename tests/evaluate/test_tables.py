@@ -8,7 +8,6 @@ import pytest
 from s2f_lib import cli, io
 from s2f_lib.audio import degrade
 from s2f_lib.evaluate import command, dataset, study
-from s2f_lib.evaluate import rows as record_rows
 
 ROWS = [{"measure": "angle", "value": 1.0}]
 
@@ -36,7 +35,7 @@ def test_within_tables_compare_inside_groups_only(small_study):
 
 
 def test_the_record_has_only_finite_numbers_and_ordered_intervals(small_study, stand_ins, tmp_path):
-    rows = record_rows.run(small_study, stand_ins[1], degraded=8)
+    rows = study.rows(small_study, stand_ins[1], degraded=8)
     path = io.write_record(tmp_path / "r.json", rows=rows, command="c", n=56, seconds=1)  # refuses what is not finite
     found = io.read_record(path)
     assert len(found.rows) > 150
