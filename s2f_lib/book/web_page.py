@@ -29,18 +29,11 @@ LEARNED_FROM, TRIED_ON, GALLERY = 600, 300, 160  # people; the gallery is the fi
 AGES = (25, 42, 58, 75)  # years, of the voices to try: a woman and a man each
 
 
-def on_real_voices(encoder: str, measure: str) -> dict[str, Any] | None:
-    """What the record ``voices`` says of an encoder of the hub on real voices; None where nobody has measured it."""
-    record = io.read_record("voices")
-    found = record.matching(measure=measure, encoder=encoder, corpus="published") if record else []
-    return {"value": found[0]["value"], "n": found[0].get("n", record.n)} if len(found) == 1 else None
-
-
 def material(name: str, encoder: VoiceEncoder, decoder: FaceDecoder) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """What the page shows beside the face: read-outs and their reliability, similar voices, voices to try, words."""
     learn, test = people.sample(LEARNED_FROM, seed=LEARN_SEED), people.sample(TRIED_ON, seed=TEST_SEED)
     x, y = _heard(encoder, decoder, learn), _heard(encoder, decoder, test)
-    axes, weight, bias = {}, [], []
+    axes, weight, bias, voices = {}, [], [], io.read_record("voices")
     for axis, label in (("sex", lambda p: 1.0 if p.sex == "female" else -1.0), ("age", lambda p: p.age)):
         line, offset = _read_out(x, np.array([label(p) for p in learn]))
         truth, read = np.array([label(p) for p in test]), y @ line + offset
@@ -48,7 +41,9 @@ def material(name: str, encoder: VoiceEncoder, decoder: FaceDecoder) -> tuple[di
         if axis == "age":
             guess = np.mean([p.age for p in learn])
             quality = {"error": float(np.abs(read - truth).mean()), "guess": float(np.abs(guess - truth).mean())}
-        real = on_real_voices(name, "sex_right" if axis == "sex" else "age_r")
+        measure = "sex_right" if axis == "sex" else "age_r"
+        found = voices.matching(measure=measure, encoder=name, corpus="published") if voices else []
+        real = {"value": found[0]["value"], "n": found[0].get("n", voices.n)} if len(found) == 1 else None
         axes[axis] = {"synthetic": quality | {"n": len(test)}, "real": real}
         weight.append(line)
         bias.append(offset)

@@ -100,8 +100,6 @@ class Trainer:
         self.window: list[dict] = []  # steps since the last line of the log
         self.log = RunLog()
 
-    # ---- what a network brings -----------------------------------------------------------------------------------
-
     def batches(self, start: int) -> Iterator[sources.Batch]:
         """Endless batches from step `start` on; what they are must depend on nothing but the step."""
         raise NotImplementedError
@@ -130,8 +128,6 @@ class Trainer:
     def out_of_memory(self) -> str:
         """What to say when a step does not fit."""
         return f"a step of {self.config.batch_size} examples does not fit into memory; set a smaller batch_size"
-
-    # ---- the loop ------------------------------------------------------------------------------------------------
 
     def fit(self, resume: bool = True, progress: bool = False) -> str:
         """Train to the end, or until patience is lost; gives why it ended: "max_steps", "max_seconds" or "patience".
@@ -185,8 +181,6 @@ class Trainer:
         """Mixed precision where the settings ask for it."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed_precision == "bf16")
 
-    # ---- checkpoints ---------------------------------------------------------------------------------------------
-
     def resume(self) -> bool:
         """Go on from the folder's checkpoint; False where there is none, ValueError where it is of another run."""
         state = None if self.folder is None else checkpoint.load(self.folder)
@@ -225,8 +219,6 @@ class Trainer:
         if self.folder is not None and self.accelerator.is_main_process:
             (self.folder / checkpoint.NAME).unlink(missing_ok=True)
         self.accelerator.wait_for_everyone()
-
-    # ---- around it -----------------------------------------------------------------------------------------------
 
     def _alone_in_folder(self):
         """One training in a folder at a time: its checkpoint, log and settings belong to one run."""

@@ -86,7 +86,7 @@ def voice_laboratory(person: Any, to_face: Callable[[np.ndarray], np.ndarray]):
 
     sliders = {
         name: ipywidgets.FloatSlider(
-            value=float(np.clip(_current(person, name), low, high)),
+            value=float(np.clip(person.voice[name] if name in person.voice else getattr(person, name), low, high)),
             min=low,
             max=high,
             step=step,
@@ -151,8 +151,3 @@ def laboratory_frames(
 def _title(cause: str, unit: str) -> str:
     """A cause in words, with its unit in brackets."""
     return f"{CAUSE_NAMES.get(cause, cause)} ({unit})" if unit else CAUSE_NAMES.get(cause, cause)
-
-
-def _current(person: Any, name: str) -> float:
-    """Value of a cause as the person has it, from the voice parameters or the person's fields."""
-    return float(person.voice[name]) if name in person.voice else float(getattr(person, name))
