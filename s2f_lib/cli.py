@@ -11,8 +11,6 @@ user can mend (a missing file, an unknown name, a full disk) ends with one line 
 status 130; a traceback means a bug. See `guarded`.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib
 import io
@@ -43,7 +41,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.command:main"),
         "study ablation": (
             "losses against each other by a committed design: a search for each, then test people",
-            "s2f_lib.studies.ablation.study:main",
+            "s2f_lib.studies.ablation.sweep:main",
         ),
         "study ethics": ("the audit: what the model takes from where", "s2f_lib.studies.ethics.audit:main"),
     },
@@ -56,9 +54,9 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "The paper's published examples": {
         "published fetch": ("fetch them (network)", "data_scripts.fetch_published_examples:main"),
-        "published measure": ("measure them and write the records", "s2f_lib.published.main:measure_main"),
-        "published train": ("fit the voice head that `draw` needs", "s2f_lib.published.main:train_main"),
-        "published draw": ("an average face of people who sound alike", "s2f_lib.published.main:draw_main"),
+        "published measure": ("measure them and write the records", "s2f_lib.published.measure:main"),
+        "published train": ("fit the voice head that `draw` needs", "s2f_lib.published.portrait:train_main"),
+        "published draw": ("an average face of people who sound alike", "s2f_lib.published.portrait:draw_main"),
     },
     "Make a corpus of real data, step by step": {
         "corpus download_avspeech": ("fetch the clips that still exist", "data_scripts.download_avspeech:main"),
@@ -88,18 +86,9 @@ KEPT = "what is complete is kept; the same command goes on from there"
 def guarded(run: Callable[[], int | None], program: str = "s2f") -> int:
     """Run a command; the one place where errors become a line on stderr and an exit status.
 
-    Parameters
-    ----------
-    run : callable
-        The command without arguments; gives its exit status, None for 0.
-    program : str
-        Name that begins the line.
-
-    Returns
-    -------
-    int
-        Status of the command; 2 for what the user can mend: files, memory, packages, undecodable content, and errors
-        that this project raises on purpose; 130 after ctrl-C. Any other exception is a bug and passes through.
+    Gives the status of the command (None counts as 0); 2 for what the user can mend: files, memory, packages,
+    undecodable content, and errors that this project raises on purpose; 130 after ctrl-C. Any other exception is a bug
+    and passes through. ``program`` begins the line.
     """
     try:
         return run() or 0
