@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks import espeak
 from s2f_lib import config, hub, io, people
-from s2f_lib.evaluate import appearance, data
+from s2f_lib.evaluate import appearance, dataset
 from s2f_lib.io import row
 from s2f_lib.metrics import inference, retrieval
 from s2f_lib.people import speech
@@ -44,12 +44,12 @@ def measure(population) -> list[dict]:
     """Sex, age and retrieval by engine, with intervals over people, as rows of the record."""
     encoder, decoder = hub.load(NAME), hub.load("decoder-synthetic-vgg")
     reader, recogniser = hub.load("attributes-synthetic"), hub.load("synthetic-vgg")
-    v_f = data.face_features(recogniser, population)[:, 0]
+    v_f = dataset.face_features(recogniser, population)[:, 0]
     rows = []
     for engine, speak in ENGINES.items():
         clips = np.array([speak(person, sentences="test", channel=True) for person in population])
-        v_s = data.encode(encoder, clips)
-        labels = appearance.read(reader, data.decode(decoder, v_s)[0])
+        v_s = dataset.encode(encoder, clips)
+        labels = appearance.read(reader, dataset.decode(decoder, v_s)[0])
         right, age = labels["sex"].to_numpy() == population.sex, labels["age"].to_numpy()
         r = inference.bootstrap(lambda a, b: np.corrcoef(a, b)[0, 1], age, population.age)
         rows += [

@@ -30,14 +30,13 @@ import numpy as np
 from benchmarks import espeak, kokoro
 from s2f_lib import audio, config, hub, io, people
 from s2f_lib.audio import degrade
-from s2f_lib.evaluate import appearance, data
+from s2f_lib.evaluate import appearance, dataset
 from s2f_lib.io import row
 from s2f_lib.metrics import inference, similarity, verification
 from s2f_lib.people import speech
 from s2f_lib.published import layout, pictures
 from s2f_lib.published.voices import voice_feature
-from s2f_lib.training import PeopleSet
-from s2f_lib.training import synthetic as synthetic_training
+from s2f_lib.training import PeopleSet, people_set
 
 LEVELS = (-20, -40, -60)  # dB
 HALVES = ("choose", "report")
@@ -127,7 +126,7 @@ def speaker_classifier(people_who_speak: int = 2_000):
     from sklearn.preprocessing import StandardScaler
 
     which = PeopleSet(people_who_speak, 1, sentences="free")
-    feature = speaker_features(synthetic_training.voices(which) / np.float32(32_768))
+    feature = speaker_features(people_set.voices(which) / np.float32(32_768))
     return make_pipeline(StandardScaler(), LogisticRegression(C=0.01)).fit(feature, which.population().sex == "female")
 
 
@@ -166,7 +165,7 @@ def measure(corpora: dict[str, Voices], authors: tuple[np.ndarray, np.ndarray] |
     for name in names:
         encoder = hub.load(name)
         for corpus, voices in corpora.items():
-            read = appearance.read(reader, data.decode(decoder, data.encode(encoder, voices.waveform))[0])
+            read = appearance.read(reader, dataset.decode(decoder, dataset.encode(encoder, voices.waveform))[0])
             female, age = 1 - read["male"].to_numpy(), read["age"].to_numpy()
             rows += in_halves(corpus, {"encoder": name}, voices, female, age)
             print(*rows[-6:], sep="\n", flush=True)
@@ -190,15 +189,15 @@ def measure(corpora: dict[str, Voices], authors: tuple[np.ndarray, np.ndarray] |
 
 def beside_the_speaker(name: str, encoder, clips: np.ndarray) -> list[dict]:
     """How far softer copies move the answer, and how far white noise lies from the average answer, in degrees."""
-    loud = data.encode(encoder, clips)
-    coded = similarity.angle_deg(data.encode(encoder, degrade.codec()(clips)), loud)
+    loud = dataset.encode(encoder, clips)
+    coded = similarity.angle_deg(dataset.encode(encoder, degrade.codec()(clips)), loud)
     rows = [row("clip_angle", inference.mean_interval(coded), encoder=name, change="mp3", n=len(clips))]
     for level in LEVELS:
-        moved = similarity.angle_deg(data.encode(encoder, clips * 10 ** (level / 20)), loud)
+        moved = similarity.angle_deg(dataset.encode(encoder, clips * 10 ** (level / 20)), loud)
         rows.append(row("clip_angle", inference.mean_interval(moved), encoder=name, level_db=level, n=len(clips)))
     noise = 0.05 * np.random.default_rng(0).standard_normal((20, clips.shape[1])).astype(np.float32)
     for sound, waveform in (("speech", clips), ("white noise", noise), ("digital silence", np.zeros_like(noise[:2]))):
-        answers = data.encode(encoder, waveform)
+        answers = dataset.encode(encoder, waveform)
         away = similarity.angle_deg(answers, np.broadcast_to(loud.mean(axis=0), answers.shape))
         rows.append(row("angle_from_average", float(away.mean()), encoder=name, sound=sound, n=len(answers)))
     return rows
