@@ -121,18 +121,8 @@ class LossConfig:
 class VoiceLoss(nn.Module):
     """A weighted sum of terms, with the two frozen layers it needs.
 
-    Parameters
-    ----------
-    config : LossConfig
-    f_dec : nn.Module, optional
-        First layer of the frozen face decoder, needed by the term "decoder".
-    f_vgg : nn.Module, optional
-        Last layer (fc8) of the frozen recogniser, needed by the term "distill".
-
-    Raises
-    ------
-    ValueError
-        If a term takes part and its layer is not given, or if no term takes part.
+    `f_dec`, the first layer of the frozen face decoder, is needed by the term "decoder", `f_vgg`, the last layer (fc8)
+    of the frozen recogniser, by "distill". Raises ValueError if a term lacks its layer, or if no term takes part.
     """
 
     def __init__(self, config: LossConfig, f_dec: nn.Module | None = None, f_vgg: nn.Module | None = None):

@@ -40,17 +40,14 @@ def build(
     ----------
     pairs, features : str or Path
         Folders of `crop_faces` and `extract_features` (None: a corpus without features). The recogniser that the
-        latter notes goes into corpus.json.
+        latter notes goes into corpus.json, with `about`.
     speakers_of : dict
         Splits, see `s2f_lib.corpus.splits`.
     out : str, Path or Address
         Folder, or any address that fsspec reaches (``s3://bucket/folder``; all workers must reach it too). A folder is
         locked while we work. An address is not: two runs at once write the same shards twice, to the same bytes.
-    clips_per_shard : int
     sound : {"flac", "wav"}
         WAV is twice as large, and training reads it with the standard library alone.
-    about : dict, optional
-        Goes into corpus.json.
 
     Raises
     ------

@@ -19,7 +19,6 @@ class Corpus:
 
     Attributes
     ----------
-    folder : Path or Address
     info : dict
         ``corpus.json``: kind, settings, shards, and the recogniser that made the features where that is known.
     manifest : Table

@@ -53,8 +53,6 @@ def bootstrap(
     The statistic takes the arrays (first axis N), cut to the drawn rows; `people` (N,) are who is heard in each row,
     and without them every row is another person.
 
-    Notes
-    -----
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13. Draws on which
     the statistic is NaN (a class that was not drawn, say) are left out.
 

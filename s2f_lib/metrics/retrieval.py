@@ -101,10 +101,8 @@ def rank(
 
     Parameters
     ----------
-    queries : np.ndarray, shape (Q, D)
-        Predicted features v_s.
-    gallery : np.ndarray, shape (N, D)
-        Face features.
+    queries, gallery : np.ndarray, shapes (Q, D) and (N, D)
+        Predicted features v_s, and face features.
     truth : np.ndarray of int, shape (Q,), optional
         Row of the right face; by default query i belongs to row i.
     metric : {"cosine", "l2", "l1"}

@@ -15,8 +15,6 @@ from s2f_lib.metrics import checks, similarity
 def cllr(same: np.ndarray, different: np.ndarray) -> float:
     """Log-likelihood-ratio cost of natural-log ratios, in bits; 0 is perfect, 1 is what a coin knows.
 
-    Notes
-    -----
     Source: Brümmer and du Preez (2006), "Application-independent evaluation of speaker detection".
 
     Examples
@@ -105,9 +103,7 @@ def calibrate(same: np.ndarray, different: np.ndarray) -> Callable[[np.ndarray],
 def pair_scores(v_s: np.ndarray, v_f: np.ndarray, groups: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Cosine of every voice with its own face, and with every other face (of its group, when given).
 
-    Returns
-    -------
-    same, shape (N,), and different, shape (up to N * (N - 1),)
+    Gives `same` (N,) and `different`, up to N * (N - 1).
     """
     v_s, v_f = checks.paired(v_s, v_f)
     cosine = checks.directions(v_s, "v_s") @ checks.directions(v_f, "v_f").T

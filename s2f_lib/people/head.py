@@ -30,26 +30,14 @@ def random_stream(person, stream: int) -> np.random.Generator:
 
 
 class HeadModel:
-    """The mesh and its shape targets, read once from the packaged asset (see `head_model`).
-
-    Attributes
-    ----------
-    triangles, uv_triangles, part : int arrays (T, 3), (T, 3), (T,)
-        Parts: 0 skin, 1-2 eye balls, 3-4 teeth, 5 tongue; the mesh eyelashes (6-9) are left out.
-    template : float32 (N, 3)
-        Average young adult, the shape on which hair and skin masks were laid out.
-    lm68 : int (68,)
-        Vertices of the 68 landmarks, in the usual order.
-    anatomical : dict of str to int
-        Vertices of the anatomical landmarks.
-    """
+    """The mesh and its shape targets, read once from the packaged asset (see `head_model`)."""
 
     def __init__(self, mesh, look):
         solid = mesh["tpart"] < 6
         self.base = mesh["base"]
-        self.triangles = mesh["tri"][solid].astype(np.int32)
+        self.triangles = mesh["tri"][solid].astype(np.int32)  # (T, 3)
         self.uv_triangles = mesh["trit"][solid].astype(np.int32)
-        self.part = mesh["tpart"][solid].astype(np.int32)
+        self.part = mesh["tpart"][solid].astype(np.int32)  # 0 skin, 1-2 eye balls, 3-4 teeth, 5 tongue; no lashes (6-9)
         self.uv = mesh["uv"]
         names = [str(n) for k in ("macro_n", "det_n", "expr_n") for n in mesh[k]]
         self.column = {name: i for i, name in enumerate(names)}
@@ -57,8 +45,8 @@ class HeadModel:
         self.targets = self.targets.reshape(len(names), -1)
         self.eyes = [np.unique(self.triangles[self.part == k]) for k in (1, 2)]
         self.slider = _signed_pairs([str(n) for n in mesh["det_n"]], self.column)
-        self.template = look["T"]
-        self.lm68 = look["lm68"].astype(int)
+        self.template = look["T"]  # (N, 3), average young adult, on whom hair and skin masks were laid out
+        self.lm68 = look["lm68"].astype(int)  # vertices of the 68 landmarks, in the usual order
         self.anatomical = {str(n): int(i) for n, i in zip(look["extra_n"], look["extra_i"], strict=True)}
 
     def vertices(self, coefficients: np.ndarray) -> np.ndarray:

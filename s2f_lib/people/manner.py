@@ -22,9 +22,7 @@ RISING = 0.2  # share of utterances that end like a question
 class Manner:
     """One clip's way of speaking; zero and one everywhere is the person's own habit.
 
-    Notes
-    -----
-    Ranges: raised voice lifts the pitch by up to half an octave and the first formant by up to a tenth, and flattens
+    Raised voice lifts the pitch by up to half an octave and the first formant by up to a tenth, and flattens
     the source spectrum (Liénard & Di Benedetto 1999; Traunmüller & Eriksson 2000); rate and pitch range vary within a
     person by about a quarter as much again as between moods of read speech (Murray & Arnott 1993); breath, bandwidth
     and glottal pulse are our choice.
