@@ -30,7 +30,7 @@ from s2f_lib.faces import decoder as face_decoder
 from s2f_lib.faces import warp
 from s2f_lib.voice_encoder import EPS, USUAL_SIZE, VoiceEncoder
 
-ENCODER, DECODER = "voice-encoder-synthetic", "decoder-synthetic-vgg"
+ENCODER, DECODER = "voice-encoder-strangers", "decoder-synthetic-vgg"
 FILE = "voice2face_weights.js"
 FORMAT = 1  # of the file; voice2face.js refuses others
 WHOLE, HALF = 4_096, 60_000  # numbers; arrays up to these are stored with 32 and 16 bits, larger matrices with 8

@@ -57,6 +57,14 @@ STUDY = {  # columns of results/loss_ablation.json: measure, conditions, format;
     "first 10 % (%)": ("top_percent", {"seconds": 6, "k": 10}, "{:.1f}"),
     "sex right (%)": ("sex_right", {}, "{:.1f}"),
 }
+LISTENERS = {  # columns of results/voices.json
+    "trained on our synthesiser": {"encoder": "voice-encoder-synthetic"},
+    "trained for strangers": {"encoder": "voice-encoder-strangers"},
+    "reads a real-voice feature": {"encoder": "speaker-feature-synthetic"},
+    "classifier on that feature": {"baseline": "linear classifier on a speaker feature"},
+    "threshold on pitch": {"baseline": "threshold on pitch"},
+    "the authors' pictures": {"baseline": "the authors' pictures"},
+}
 WORLDS = ("physiology", "confounded", "confounded_only", "null")
 
 
@@ -258,6 +266,26 @@ def findings() -> str:
     found = io.read_record("loss_ablation")
     said = outcome.findings(found) if found else []
     return "\n".join(f"- {sentence}" for sentence in said) or absent("loss_ablation", "s2f study ablation")
+
+
+def voices() -> str:
+    """Who understands whose voices: the lines of ``results/voices.json`` by listener, as a Markdown table."""
+    found = io.read_record("voices")
+    if found is None:
+        return absent("voices")
+
+    def cell(line: Line, who: dict) -> str:
+        row = next(iter(found.matching(measure=line.measure, **line.where, **who)), None)
+        if row is None:
+            return "–"
+        return line.text(row["value"]) + (f" ({_interval(line, row)})" if "low" in row else "")
+
+    rows = [[line.words, *(cell(line, who) for who in LISTENERS.values())] for line in lines()["voices"]]
+    constant = found.value("sex_right", corpus="published", baseline="constant")
+    below = (
+        f"Always the commoner label: {shown(constant, 'share')} of the published clips. {source(found)} {found.notes}"
+    )
+    return markdown(("measure (95 % interval)", *LISTENERS), rows, f"{constant} {source(found)} {found.notes}")
 
 
 def errors() -> str:
