@@ -282,9 +282,7 @@ def voices() -> str:
 
     rows = [[line.words, *(cell(line, who) for who in LISTENERS.values())] for line in lines()["voices"]]
     constant = found.value("sex_right", corpus="published", baseline="constant")
-    below = (
-        f"Always the commoner label: {shown(constant, 'share')} of the published clips. {source(found)} {found.notes}"
-    )
+    constant = f"Always the commoner label: {shown(constant, 'share')} of the published clips."
     return markdown(("measure (95 % interval)", *LISTENERS), rows, f"{constant} {source(found)} {found.notes}")
 
 

@@ -5,7 +5,6 @@ import pytest
 from s2f_lib import io
 from s2f_lib.report import documents, tables
 
-
 ENCODERS = ("voice-encoder-synthetic", "voice-encoder-strangers", "speaker-feature-synthetic")
 
 
