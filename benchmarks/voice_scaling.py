@@ -22,11 +22,13 @@ from s2f_lib.evaluate import baselines
 from s2f_lib.io import row
 from s2f_lib.metrics import inference, retrieval
 from s2f_lib.studies import scaling_law
+from s2f_lib.studies.scaling_law import Growth
 from s2f_lib.training import synthetic, validate
 
 NAME = "voice-encoder-synthetic"
 STEPS = (200, 400, 800, 1600, 3200, 6400, 12000)
 PAPER_CLIPS = 3 * 1_700_000
+LIMITS = np.linspace(0.05, 1.0, 96)  # shares tried as the limit of the bending curve; a share cannot pass 1
 WANTED = 0.8  # share at which we would call the hearing nearly as good as the voices allow
 
 
@@ -120,7 +122,7 @@ def numbers(clips: list[int], table: np.ndarray) -> list[dict]:
     """The rows of one (resampled) table of hits: columns are the encoders, then the oracle; infinite where never."""
     top = table.mean(axis=0)
     share = (top[:-1] - 0.1) / (top[-1] - 0.1)
-    found = scaling_law.fit(clips, share)
+    found = fit(clips, share)
     straight, bent = {"curve": scaling_law.STRAIGHT}, {"curve": scaling_law.BENT}
     guesses = (straight, found.log_linear(PAPER_CLIPS)), (bent, found.saturating(PAPER_CLIPS))
     return [
@@ -133,9 +135,41 @@ def numbers(clips: list[int], table: np.ndarray) -> list[dict]:
         *(row("share_of_oracle", float(value), **curve, clips=PAPER_CLIPS, k=10) for curve, value in guesses),
         *(
             row("clips_for_share", needed, **curve, share=WANTED)
-            for curve, needed in zip((straight, bent), found.clips_for(WANTED))
+            for curve, needed in zip((straight, bent), clips_for(found, WANTED))
         ),
     ]
+
+
+def fit(clips, share) -> Growth:
+    """Fit both readings by least squares.
+
+    Parameters
+    ----------
+    clips, share : array, shape (n,)
+        At least four points, of distinct positive numbers of clips.
+
+    Raises
+    ------
+    ValueError
+        With fewer points, or numbers of clips that are not positive.
+    """
+    clips, share = np.asarray(clips, float), np.asarray(share, float)
+    if clips.shape != share.shape or len(np.unique(clips)) < 4 or clips.min() <= 0:
+        raise ValueError(f"a growth curve needs at least four points at distinct positive clips, got {clips.tolist()}")
+    slope, intercept = np.polyfit(np.log10(clips), share, 1)
+    best = (np.inf, float(share.mean()), 0.0, 0.0)
+    for limit in LIMITS[share.max() + 1e-3 < LIMITS]:  # for a given limit the rest is a line in logarithms
+        power, height = np.polyfit(np.log(clips), np.log(limit - share), 1)
+        error = float(np.square(limit - np.exp(height + power * np.log(clips)) - share).sum())
+        best = min(best, (error, float(limit), float(np.exp(height)), float(-power)))
+    return Growth(float(intercept), float(slope), *best[1:])
+
+
+def clips_for(growth: Growth, share: float) -> tuple[float, float]:
+    """Clips at which the line and the bending curve reach a share; infinite where they never do."""
+    hopeful = 10 ** ((share - growth.intercept) / growth.slope) if growth.slope > 0 else np.inf
+    careful = (growth.b / (growth.limit - share)) ** (1 / growth.c) if share < growth.limit and growth.c > 0 else np.inf
+    return float(hopeful), float(careful)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,11 @@ import yaml
 from packaging.requirements import Requirement
 
 import s2f_lib
-from s2f_lib import cli, io
+from s2f_lib import cli, io, rooms
 from s2f_lib.io.measures import MEASURES
 from s2f_lib.report import documents
 from s2f_lib.rooms import ROOMS
+from tools import sphinx_extension
 from tools.sphinx_extension import commands_as_code
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -202,11 +203,11 @@ def test_no_file_imports_itself_through_others():
 
 
 def test_the_map_of_the_rooms_is_complete():
-    rooms = {name for room in ROOMS for name in room.names}
+    named = {name for room in ROOMS for name in room.names}
     there = {path.relative_to(ROOT / "s2f_lib").with_suffix("").parts[0] for path in LIBRARY}
-    assert there - {"__init__", "__main__"} <= rooms
+    assert there - {"__init__", "__main__"} <= named
     assert "`people`: synthetic people" in s2f_lib.__doc__
-    shown = {name for room in ROOMS for name in documents.rooms.modules(room.page)}
+    shown = {name for room in ROOMS for name in rooms.modules(room.page)}
     assert {"s2f_lib.io.records", "s2f_lib.report.claims", "s2f_lib.people"} <= shown
 
 
@@ -296,7 +297,7 @@ def test_tables_in_the_text_are_those_of_the_records(path):
 
 def test_tables_of_the_build_are_not_kept_in_git():
     text = "<!-- results:api_foundation -->\n<!-- /results -->\n"
-    filled = documents.refreshed(text, everything=True)
+    filled = documents.refreshed(text, sphinx_extension.BUILT)
     assert "automodule:: s2f_lib.audio" in filled
     assert documents.refreshed(filled) == text
 

@@ -15,12 +15,15 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 from docutils import nodes
 
+from s2f_lib import rooms
 from s2f_lib.book import web, web_page
-from s2f_lib.report import documents
+from s2f_lib.report import documents, tables
+from s2f_lib.report.documents import ROOT
 
 ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
 BOX = re.compile(r"^> \*\*(This page)\*\*\n((?:>.*(?:\n|\Z))+)", re.MULTILINE)
@@ -29,12 +32,38 @@ FONT_PRELOAD = re.compile(r'\s*<link rel="preload" as="font"[^>]*>')
 SEARCH_TEXTS = "search-texts.js"
 
 
+def pages_table() -> str:
+    """The pages of the book with the question each one asks and what it runs on, from their first cell."""
+    rows = []
+    for path in sorted((ROOT / "book").glob("[0-9][0-9]_*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        text = "\n".join("".join(cell["source"]) for cell in cells[:3] if cell["cell_type"] == "markdown")
+        title = re.search(r"^# (.+)$", text, re.MULTILINE)
+        said = [re.search(rf"\*\*{key}\*\*:? (.+?)\\?$", text, re.MULTILINE) for key in ("Question", "Runs on")]
+        rows.append([f"[{title[1] if title else path.stem}]({path.name})", *(m[1].strip() if m else "" for m in said)])
+    return tables.markdown(("page", "question", "runs on"), rows, "").strip() if rows else "*No page yet.*"
+
+
+def api_block(page: str) -> str:
+    """Directives that draw one page of the reference from the docstrings of its modules."""
+    directives = []
+    for name in rooms.modules(page):
+        is_package = (ROOT / name.replace(".", "/")).is_dir()  # its members are shown where they are defined
+        option = "\n   :no-members:" if is_package else ""
+        title = name.removeprefix("s2f_lib.")
+        directives.append(f"## {title}\n\n```{{eval-rst}}\n.. automodule:: {name}{option}\n```")
+    return "\n\n".join(directives) or "*Nothing here yet.*"
+
+
+BUILT = {"pages": pages_table, **{f"api_{room.page}": partial(api_block, room.page) for room in rooms.ROOMS}}
+
+
 def read_page(app, docname, source):
     """Fill the tables of a page (see `s2f_lib.report.documents`) as it is read, or dress a notebook (`dressed`)."""
     if app.env.doc2path(docname).endswith(".ipynb"):
         source[0] = json.dumps(dressed(json.loads(source[0])))
     else:
-        source[0] = documents.refreshed(source[0], everything=True)
+        source[0] = documents.refreshed(source[0], BUILT)
 
 
 def dressed(notebook: dict) -> dict:

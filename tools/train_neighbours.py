@@ -23,9 +23,10 @@ from s2f_lib.config import SEEDS
 from s2f_lib.evaluate import appearance, data
 from s2f_lib.io import row
 from s2f_lib.metrics import inference, retrieval
-from s2f_lib.neighbours import benchmark, gan, heads
+from s2f_lib.neighbours import benchmark, heads
 from s2f_lib.people.fingerprint import voice_key
 from s2f_lib.training import synthetic
+from tools import gan
 
 DIRECTIONS = 128  # of face features
 SHOWN = 6  # people whose pictures are kept for the page

@@ -7,115 +7,40 @@ All of it is aggregate: no value belongs to a person.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from types import MappingProxyType
+from pathlib import Path
 
 import numpy as np
 
 from s2f_lib.metrics.retrieval import Ranks
 
+_PRINTED = json.loads(Path(__file__).with_name("data").joinpath("paper.json").read_text(encoding="utf-8"))
+
 # Craniofacial correlation of F2F with S2F (exaggerated 0.7, DEST landmarks). Philtrum width was computed but is not
 # in the printed table.
-CRANIOFACIAL: Mapping[str, float] = MappingProxyType(
-    {
-        "upper_lip_height": 0.156,
-        "lateral_upper_lip_heights": 0.264,
-        "jaw_width": 0.107,
-        "nose_height": 0.142,
-        "nose_width": 0.353,
-        "labio_oral_region": 0.165,
-        "mandibular_index": 0.196,
-        "intercanthal_index": 0.210,
-        "nasal_index": 0.376,
-        "vermilion_height_index": 0.294,
-        "mouth_face_width_index": 0.204,
-        "nose_area": 0.283,
-        "philtrum_width": 0.038,
-    }
-)
+CRANIOFACIAL: dict[str, float] = _PRINTED["craniofacial"]
 NOT_PRINTED = "philtrum_width"
-
 # Labels by Face++ on the original pictures: how many of the 4,986 (gender, ethnicity), and in percent (age).
-GENDER_COUNTS = MappingProxyType({"female": 1867, "male": 3119})
-ETHNICITY_COUNTS = MappingProxyType({"Asian": 1443, "Black": 603, "India": 435, "White": 2505})
-AGE_PERCENT = MappingProxyType(
-    {"10": 1.95, "20": 29.36, "30": 27.52, "40": 18.79, "50": 12.21, "60": 6.46, "70": 3.35 + 0.36}
+GENDER_COUNTS, ETHNICITY_COUNTS, AGE_PERCENT = (
+    _PRINTED[name] for name in ("gender_counts", "ethnicity_counts", "age_percent")
 )
-
 # Rows: label of the original picture; columns: label of the reconstruction; rows sum to 1 (rounded by the authors).
-GENDER = MappingProxyType(
-    {"s2f": np.array([[0.94, 0.06], [0.06, 0.94]]), "f2f": np.array([[0.89, 0.11], [0.02, 0.98]])}
+GENDER, ETHNICITY, AGE = (
+    {kind: np.array(rows) for kind, rows in _PRINTED[name].items()} for name in ("gender", "ethnicity", "age")
 )
-ETHNICITY = MappingProxyType(
-    {
-        "s2f": np.array(
-            [[0.50, 0.03, 0.10, 0.38], [0.27, 0.11, 0.13, 0.49], [0.27, 0.13, 0.13, 0.48], [0.30, 0.04, 0.05, 0.61]]
-        ),
-        "f2f": np.array(
-            [[0.71, 0.01, 0.03, 0.24], [0.21, 0.41, 0.12, 0.25], [0.20, 0.12, 0.55, 0.14], [0.15, 0.02, 0.06, 0.76]]
-        ),
-    }
-)
-AGE = MappingProxyType(
-    {
-        "s2f": np.array(
-            [
-                [0.00, 0.38, 0.38, 0.23, 0.00, 0.00, 0.00],
-                [0.00, 0.26, 0.38, 0.24, 0.09, 0.02, 0.01],
-                [0.00, 0.21, 0.32, 0.32, 0.10, 0.03, 0.02],
-                [0.00, 0.09, 0.32, 0.33, 0.18, 0.05, 0.02],
-                [0.00, 0.07, 0.24, 0.27, 0.30, 0.08, 0.05],
-                [0.00, 0.05, 0.12, 0.33, 0.28, 0.16, 0.05],
-                [0.00, 0.08, 0.14, 0.20, 0.14, 0.10, 0.35],
-            ]
-        ),
-        "f2f": np.array(
-            [
-                [0.00, 0.85, 0.00, 0.15, 0.00, 0.00, 0.00],
-                [0.03, 0.58, 0.29, 0.07, 0.03, 0.00, 0.00],
-                [0.00, 0.25, 0.42, 0.23, 0.07, 0.02, 0.00],
-                [0.00, 0.07, 0.27, 0.46, 0.18, 0.01, 0.01],
-                [0.00, 0.00, 0.08, 0.25, 0.52, 0.12, 0.03],
-                [0.00, 0.01, 0.04, 0.10, 0.34, 0.40, 0.11],
-                [0.00, 0.00, 0.00, 0.02, 0.10, 0.27, 0.61],
-            ]
-        ),
-    }
-)
-
 # Table 2, 5,000 random AVSpeech test clips: mean and spread over clips. The scale of L2 and L1 is not stated.
-SIMILARITY = MappingProxyType(
-    {
-        3: {"angle_deg": (48.43, 6.01), "l2": (0.19, 0.03), "l1": (9.81, 1.74)},
-        6: {"angle_deg": (45.75, 5.09), "l2": (0.18, 0.02), "l1": (9.42, 1.54)},
-    }
-)
+SIMILARITY: dict[int, dict[str, tuple[float, float]]] = {3: {}, 6: {}}
+for _row in _PRINTED["similarity"]:
+    SIMILARITY[_row["seconds"]][_row["measure"]] = (_row["mean"], _row["sd"])
 # Table 3, percent of clips; "R@K" is the first K percent of 5,000.
-RETRIEVAL = MappingProxyType(
-    {
-        (3, "l2"): {1: 5.86, 2: 10.02, 5: 18.98, 10: 28.92},
-        (3, "l1"): {1: 6.22, 2: 9.92, 5: 18.94, 10: 28.70},
-        (3, "cosine"): {1: 8.54, 2: 13.64, 5: 24.80, 10: 38.54},
-        (6, "l2"): {1: 8.28, 2: 13.66, 5: 24.66, 10: 35.84},
-        (6, "l1"): {1: 8.34, 2: 13.70, 5: 24.66, 10: 36.22},
-        (6, "cosine"): {1: 10.92, 2: 17.00, 5: 30.60, 10: 45.82},
-    }
-)
+RETRIEVAL = {
+    (row["seconds"], row["metric"]): {int(k): percent for k, percent in row["found"].items()}
+    for row in _PRINTED["retrieval"]
+}
 GALLERY = 5000  # faces in the authors' retrieval
 # "Actual rank: n/5000" of the supplement's 100 randomly drawn queries, sorted.
-TRUE_RANKS = (
-    2, 6, 11, 11, 14, 17, 23, 26, 44, 48, 65, 93, 98, 108, 109, 121, 130, 137, 138, 140, 140, 140, 166, 166, 166,
-    194, 200, 202, 215, 234, 238, 257, 271, 274, 283, 283, 313, 324, 324, 361, 364, 382, 395, 421, 444, 447, 504,
-    511, 527, 541, 559, 566, 584, 590, 611, 639, 658, 660, 708, 730, 741, 782, 847, 873, 881, 952, 1017, 1025,
-    1074, 1133, 1192, 1212, 1213, 1219, 1234, 1249, 1373, 1506, 1511, 1666, 1702, 1726, 1821, 1846, 1872, 2012,
-    2116, 2123, 2302, 2383, 2404, 2496, 2513, 2725, 2898, 2903, 3323, 3781, 4438, 4849,
-)  # fmt: skip
-
-
-def counts(percent: Mapping[str, float], total: int = 4986) -> dict[str, float]:
-    """Percentages of a whole turned into (fractional) counts."""
-    scale = total / sum(percent.values())
-    return {name: value * scale for name, value in percent.items()}
+TRUE_RANKS = tuple(_PRINTED["true_ranks"])
 
 
 def agreement(matrix: np.ndarray, rows: Mapping[str, float], within: int = 0) -> float:
@@ -139,7 +64,11 @@ def agreement(matrix: np.ndarray, rows: Mapping[str, float], within: int = 0) ->
     >>> round(agreement(GENDER["s2f"], GENDER_COUNTS), 3)
     0.94
     """
-    matrix = _checked(matrix, rows)
+    matrix = np.asarray(matrix, dtype=float)
+    if matrix.shape != (len(rows), len(rows)):
+        raise ValueError(f"the matrix is {matrix.shape}, wanted {len(rows)} x {len(rows)}: {', '.join(rows)}")
+    if np.abs(matrix.sum(axis=1) - 1).max() > 0.03:
+        raise ValueError("the rows of the matrix should sum to 1; divide counts by the sum of their row first")
     weight = np.array(list(rows.values()), dtype=float)
     near = np.abs(np.subtract.outer(np.arange(len(rows)), np.arange(len(rows)))) <= within
     return float((matrix * near).sum(axis=1) @ weight / weight.sum())
@@ -190,7 +119,8 @@ def recall_in_smaller_gallery(ranks: np.ndarray, k: int, size: int = 100, galler
 
 def table() -> list[dict]:
     """One row per attribute: agreement of S2F and F2F, balanced accuracy, and the best constant predictor."""
-    age = counts(AGE_PERCENT)
+    scale = 4986 / sum(AGE_PERCENT.values())
+    age = {decade: percent * scale for decade, percent in AGE_PERCENT.items()}
     kinds = [
         ("gender", GENDER, GENDER_COUNTS, 0),
         ("ethnicity", ETHNICITY, ETHNICITY_COUNTS, 0),
@@ -206,13 +136,3 @@ def table() -> list[dict]:
             row[f"{kind}_balanced"] = balanced(matrices[kind]) if not within else float("nan")
         rows.append(row)
     return rows
-
-
-def _checked(matrix: np.ndarray, rows: Mapping[str, float]) -> np.ndarray:
-    """The matrix as floats, if it has a row and a column per class and rows that sum to 1 within rounding."""
-    matrix = np.asarray(matrix, dtype=float)
-    if matrix.shape != (len(rows), len(rows)):
-        raise ValueError(f"the matrix is {matrix.shape}, wanted {len(rows)} x {len(rows)}: {', '.join(rows)}")
-    if np.abs(matrix.sum(axis=1) - 1).max() > 0.03:
-        raise ValueError("the rows of the matrix should sum to 1; divide counts by the sum of their row first")
-    return matrix

@@ -6,49 +6,25 @@ A file of the book or the README says where a table belongs::
     <!-- /results -->
 
 and ``s2f report`` fills it: the name is one of `TABLES`, or that of a record. A test fails when a block differs from
-its record. The kinds of `BUILT` are filled only while the book is built, because they follow from files that are no
-results: the list of pages, and the modules of a page of the reference.
+its record. The list of pages ("pages") and the modules of a page of the reference ("api_...") follow from files that
+are no results, and are filled only while the book is built.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
-from s2f_lib import rooms
 from s2f_lib.io import atomic_write
 from s2f_lib.report import scorecard, tables
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"(<!-- results:(?P<name>[a-z0-9_]+) -->\n)(?P<body>.*?)(<!-- /results -->)", re.DOTALL)
 UNIT = re.compile(r"(?<=\d) (?=(%|MB|min|ms|years|per s|faces/s)(?!\w))")
-
-
-def pages_table() -> str:
-    """The pages of the book with the question each one asks and what it runs on, from their first cell."""
-    rows = []
-    for path in sorted((ROOT / "book").glob("[0-9][0-9]_*.ipynb")):
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        text = "\n".join("".join(cell["source"]) for cell in cells[:3] if cell["cell_type"] == "markdown")
-        title = re.search(r"^# (.+)$", text, re.MULTILINE)
-        said = [re.search(rf"\*\*{key}\*\*:? (.+?)\\?$", text, re.MULTILINE) for key in ("Question", "Runs on")]
-        rows.append([f"[{title[1] if title else path.stem}]({path.name})", *(m[1].strip() if m else "" for m in said)])
-    return tables.markdown(("page", "question", "runs on"), rows, "").strip() if rows else "*No page yet.*"
-
-
-def api_block(page: str) -> str:
-    """Directives that draw one page of the reference from the docstrings of its modules."""
-    directives = []
-    for name in rooms.modules(page):
-        is_package = (ROOT / name.replace(".", "/")).is_dir()  # its members are shown where they are defined
-        option = "\n   :no-members:" if is_package else ""
-        title = name.removeprefix("s2f_lib.")
-        directives.append(f"## {title}\n\n```{{eval-rst}}\n.. automodule:: {name}{option}\n```")
-    return "\n\n".join(directives) or "*Nothing here yet.*"
 
 
 TABLES: dict[str, Callable[[], str]] = {
@@ -60,19 +36,15 @@ TABLES: dict[str, Callable[[], str]] = {
     **{made.__name__: made for made in (tables.rules, tables.contest, tables.study, tables.findings)},
     **{made.__name__: made for made in (tables.voices, tables.errors, tables.worlds, tables.weights)},
 }
-BUILT: dict[str, Callable[[], str]] = {
-    "pages": pages_table,
-    **{f"api_{room.page}": partial(api_block, room.page) for room in rooms.ROOMS},
-}
 
 
-def refreshed(text: str, everything: bool = False) -> str:
-    """The text with every block filled from its record; the kinds of the build too if `everything`, else empty."""
+def refreshed(text: str, built: Mapping[str, Callable[[], str]] = MappingProxyType({})) -> str:
+    """The text with every block filled from its record; those of the build by the functions given, or emptied."""
 
     def fill(match: re.Match) -> str:
         name = match["name"]
-        if name in BUILT:
-            return f"{match[1]}\n{BUILT[name]()}\n\n{match[4]}" if everything else match[1] + match[4]
+        if name == "pages" or name.startswith("api_"):
+            return f"{match[1]}\n{built[name]()}\n\n{match[4]}" if name in built else match[1] + match[4]
         body = TABLES[name]() if name in TABLES else tables.record_table(name)
         return f"{match[1]}\n{UNIT.sub(chr(0xA0), body.strip())}\n\n{match[4]}"  # a unit stays with its number
 

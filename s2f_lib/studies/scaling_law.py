@@ -7,18 +7,16 @@ inside the measured range is the data; what they say outside is a guess, and the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from s2f_lib.io import Record
 
 STRAIGHT, BENT = "log-linear", "saturating power law"  # names of the two curves in the record
-LIMITS = np.linspace(0.05, 1.0, 96)  # shares tried as the limit of the bending curve; a share cannot pass 1
 
 
-@dataclass(frozen=True)
-class Growth:
+class Growth(NamedTuple):
     """A share that grows with the number of clips: ``line`` and ``bend`` are the two readings of the same points."""
 
     intercept: float  # of the line, share at one clip
@@ -34,37 +32,6 @@ class Growth:
     def saturating(self, clips) -> np.ndarray:
         """The careful reading."""
         return self.limit - self.b * np.asarray(clips, float) ** -self.c
-
-    def clips_for(self, share: float) -> tuple[float, float]:
-        """Clips at which the line and the bending curve reach a share; infinite where they never do."""
-        hopeful = 10 ** ((share - self.intercept) / self.slope) if self.slope > 0 else np.inf
-        careful = (self.b / (self.limit - share)) ** (1 / self.c) if share < self.limit and self.c > 0 else np.inf
-        return float(hopeful), float(careful)
-
-
-def fit(clips, share) -> Growth:
-    """Fit both readings by least squares.
-
-    Parameters
-    ----------
-    clips, share : array, shape (n,)
-        At least four points, of distinct positive numbers of clips.
-
-    Raises
-    ------
-    ValueError
-        With fewer points, or numbers of clips that are not positive.
-    """
-    clips, share = np.asarray(clips, float), np.asarray(share, float)
-    if clips.shape != share.shape or len(np.unique(clips)) < 4 or clips.min() <= 0:
-        raise ValueError(f"a growth curve needs at least four points at distinct positive clips, got {clips.tolist()}")
-    slope, intercept = np.polyfit(np.log10(clips), share, 1)
-    best = (np.inf, float(share.mean()), 0.0, 0.0)
-    for limit in LIMITS[share.max() + 1e-3 < LIMITS]:  # for a given limit the rest is a line in logarithms
-        power, height = np.polyfit(np.log(clips), np.log(limit - share), 1)
-        error = float(np.square(limit - np.exp(height + power * np.log(clips)) - share).sum())
-        best = min(best, (error, float(limit), float(np.exp(height)), float(-power)))
-    return Growth(float(intercept), float(slope), *best[1:])
 
 
 def of_record(record: Record) -> tuple[np.ndarray, Growth]:

@@ -9,22 +9,6 @@ from typing import ClassVar, Literal
 from s2f_lib import voice_encoder
 from s2f_lib.losses import LossConfig
 
-PAPER_SCHEDULE = {
-    "encoder": "paper",
-    "batch_size": 8,
-    "learning_rate": 1e-3,
-    "schedule": "paper",
-    "beta1": 0.5,
-    "beta2": 0.999,
-    "epsilon": 1e-4,
-    "weight_decay": 0.0,
-    "max_steps": 637_500,  # 3 epochs of 1.7 M clips
-    "start_from_mean": False,
-    "random_start": False,
-    "evaluate_every": 10_000,
-    "checkpoint_every": 2_000,
-}
-
 # "noise", "room": of the waveform; "spec": masks; "channel": any microphone, line, noise, babble, codec and hum;
 # "no_speech": some clips are noise alone, answered by the mean face feature.
 AUGMENTATIONS = ("noise", "room", "spec", "channel", "no_speech")
@@ -67,7 +51,20 @@ class LoopConfig:
 
 @dataclass(frozen=True)
 class TrainConfig(LoopConfig):
-    """Settings of one training run of the voice encoder; saved beside its checkpoints."""
+    """Settings of one training run of the voice encoder; saved beside its checkpoints.
+
+    Notes
+    -----
+    Its presets:
+
+    - ``quick``, ``standard``: for the pages; the names are those of the networks;
+    - ``synthetic-standard``: made the weights that the pages use, see the notes in `s2f_lib.training`. Beside the
+      narrow network it differs from the paper in magnitude input and clips of 3 s, both because CPU time is short;
+    - ``synthetic-strangers``: for voices of strangers; goes on from those weights with any channel, at any level; meant
+      for clips in ever new manners (``s2f train --sentences free``);
+    - ``paper``: the published schedule, 3 epochs of 1.7 M clips;
+    - ``paper-gpu``: the paper's network with a larger batch for one modern GPU.
+    """
 
     encoder: str = "quick"  # preset of the voice encoder
     encoder_changes: dict = field(default_factory=dict)  # fields that differ, e.g. {"input": "magnitude"}
@@ -84,52 +81,7 @@ class TrainConfig(LoopConfig):
     compile: bool = False  # pays on a GPU; on a CPU only for long runs
     gradient_checkpointing: bool = False  # less memory, about a third more time
 
-    PRESETS: ClassVar[dict[str, dict]] = {
-        "quick": {},
-        "standard": {"encoder": "standard", "max_steps": 4_000, "evaluate_every": 500, "checkpoint_every": 200},
-        # meant for the weights that the pages use; see the notes in `s2f_lib.training`. Beside the narrow network it
-        # differs from the paper in magnitude input and clips of 3 s, both because CPU time is short; bfloat16 doubles
-        # the speed of processors that have it (AVX-512 BF16) and is slow on others.
-        "synthetic-standard": {
-            "encoder": "standard",
-            "encoder_changes": {"input": "magnitude"},
-            "rederive_at": 300,
-            "recalibrate_bn_batches": 200,
-            "seconds": 3.0,
-            "mixed_precision": "bf16",
-            "max_steps": 48_000,
-            "evaluate_every": 250,
-            "checkpoint_every": 250,
-            "log_every": 25,
-        },
-        # for voices of strangers: goes on from the weights above with any channel, at any level; meant for clips in
-        # ever new manners (`s2f train --sentences free`)
-        "synthetic-strangers": {
-            "encoder": "standard",
-            "encoder_changes": {"input": "magnitude", "normalise_level": True},
-            "augment": ("channel", "no_speech"),
-            "recalibrate_bn_batches": 200,
-            "seconds": 3.0,
-            "mixed_precision": "bf16",
-            "learning_rate": 1e-3,
-            "max_steps": 24_000,
-            "evaluate_every": 500,
-            "checkpoint_every": 250,
-            "log_every": 25,
-        },
-        "paper": PAPER_SCHEDULE,
-        # the paper's network with a larger batch for one modern GPU; beside the published schedule, not instead of it
-        "paper-gpu": {
-            "encoder": "paper",
-            "batch_size": 256,
-            "max_steps": 20_000,
-            "learning_rate": 1e-3,
-            "mixed_precision": "bf16",
-            "compile": True,
-            "evaluate_every": 1_000,
-            "checkpoint_every": 500,
-        },
-    }
+    PRESET_FOLDER: ClassVar[str] = "train"
 
     def __post_init__(self):
         super().__post_init__()

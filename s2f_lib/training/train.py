@@ -31,7 +31,7 @@ from s2f_lib.training.voice import weights_of
 def parser() -> argparse.ArgumentParser:
     """The options of ``s2f train``."""
     found = argparse.ArgumentParser(prog="s2f train", description="Train the voice encoder.")
-    found.add_argument("--preset", default="quick", help=f"{', '.join(TrainConfig.PRESETS)}, or a .json file")
+    found.add_argument("--preset", default="quick", help=f"{', '.join(settings.presets(TrainConfig))}, or a .json file")
     found.add_argument("--loss", default="paper", help=f"{', '.join(LossConfig.PRESETS)}, or a .json file")
     found.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change one setting")
     found.add_argument("--seed", type=int, default=0)

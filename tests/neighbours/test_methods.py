@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from s2f_lib.metrics import retrieval
-from s2f_lib.neighbours import gan, heads
+from s2f_lib.neighbours import heads
+from tools import gan
 
 SMALL = gan.GanConfig(embedding=4, widths=(8, 8, 8, 8), critic_widths=(8, 8, 8, 8), features=8, batch_size=8, steps=2)
 

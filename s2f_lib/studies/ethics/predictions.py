@@ -1,12 +1,15 @@
-"""What we expected of the ethics experiments, written before they were run, and how each expectation is checked.
+"""What we expected of the ethics experiments, and how each expectation is checked.
 
-The page prints these sentences before it shows a result; the record says which came true.
+The sentences in ``studies/data/predictions.json`` were written before anything was run. The page prints them before it
+shows a result; the record says which came true.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from s2f_lib.io import Record
 
@@ -73,75 +76,40 @@ def _style(found: Record) -> bool:
     return learnt["low"] > 0.5 and learnt["value"] > other["value"] + 0.1
 
 
-PREDICTIONS = (
-    Prediction(
-        "skin is culture",
-        "worlds",
-        "Skin follows the voice where language follows the group, and not where it does not.",
-        lambda found: _r(found, "skin", "confounded")["low"] > 0 and _near_zero(_r(found, "skin", "physiology")),
-    ),
-    Prediction(
-        "hair is culture",
-        "worlds",
-        "So does hair colour, which the paper mentions as a correlation; no arrow leads from hair to voice.",
-        lambda found: _r(found, "hair", "confounded")["low"] > 0 and _near_zero(_r(found, "hair", "physiology")),
-    ),
-    Prediction(
-        "age and sex are physiology",
-        "worlds",
-        "Sex and age follow the voice in physiology, and not in confounded_only.",
-        _ages_and_sexes,
-    ),
-    Prediction(
-        "null is null",
-        "worlds",
-        "Nothing follows the voice in the null world.",
-        _null,
-    ),
-    Prediction(
-        "jaw is weak",
-        "worlds",
-        "The jaw follows the voice of physiology a little, well below 0.5 even for the oracle.",
-        lambda found: (jaw := _r(found, "jaw", "physiology", "oracle"))["low"] > 0 and jaw["value"] < 0.5,
-    ),
-    Prediction(
-        "language switch",
-        "switch",
-        "In the confounded world the same person gets another skin when only the language changes.",
-        _switch,
-    ),
-    Prediction(
-        "rare group pays",
-        "groups",
-        "People of a group that is rare or absent in training are predicted worse; balanced sampling repairs a part.",
-        _rare,
-    ),
-    Prediction(
-        "no identity",
-        "identity",
-        "Among people of the same sex, decade and group the right face is found hardly above chance.",
-        lambda found: found.value("match", experiment="identity") < 0.65,
-    ),
-    Prediction(
-        "channel betrays",
-        "shortcut",
-        "A listener trained where the recording betrays the group draws skin from the recording: reversed link, "
-        "reversed skin.",
-        _channel,
-    ),
-    Prediction(
-        "tract is grounded",
-        "body",
-        "The length of the vocal tract is heard far better than any measure of the face, in every world where "
-        "individual arrows exist; height is heard a little.",
-        _body,
-    ),
-    Prediction(
-        "style is learnt",
-        "body",
-        "A way of speaking shared by a subculture puts the subculture's glasses on the face.",
-        _style,
-    ),
+def _skin(found: Record) -> bool:
+    return _r(found, "skin", "confounded")["low"] > 0 and _near_zero(_r(found, "skin", "physiology"))
+
+
+def _hair(found: Record) -> bool:
+    return _r(found, "hair", "confounded")["low"] > 0 and _near_zero(_r(found, "hair", "physiology"))
+
+
+def _jaw(found: Record) -> bool:
+    jaw = _r(found, "jaw", "physiology", "oracle")
+    return jaw["low"] > 0 and jaw["value"] < 0.5
+
+
+def _identity(found: Record) -> bool:
+    return found.value("match", experiment="identity") < 0.65
+
+
+TESTS = {
+    "skin is culture": _skin,
+    "hair is culture": _hair,
+    "age and sex are physiology": _ages_and_sexes,
+    "null is null": _null,
+    "jaw is weak": _jaw,
+    "language switch": _switch,
+    "rare group pays": _rare,
+    "no identity": _identity,
+    "channel betrays": _channel,
+    "tract is grounded": _body,
+    "style is learnt": _style,
+}
+_STORED = Path(__file__).parents[1] / "data/predictions.json"
+PREDICTIONS = tuple(
+    Prediction(key, experiment, text, TESTS[key])
+    for key, experiment, text in json.loads(_STORED.read_text(encoding="utf-8"))
 )
 
 
