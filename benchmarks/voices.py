@@ -6,9 +6,10 @@ Corpora: "own" (our synthesiser, sentences of the test set), "espeak" (espeak-ng
 neural synthesiser that learned from people, see `benchmarks.kokoro`) and "published" (the clips that the authors
 published, where the reader has fetched them; only aggregates are written).
 Sex and age are read by the frozen classifier on the face drawn from the voice, as `s2f face` draws it. The truth is
-the assigned sex and age of a synthetic person (whose own face is looked for as well), and for the published clips what the packaged classifier says of the
-*photograph*, which is a label and no fact. The published clips were never trained on. Whoever chooses between encoders
-does so on the half "choose" (speakers whose checksum is even) and reports the half "report".
+the assigned sex and age of a synthetic person (whose own face is looked for as well), and for the published clips what
+the packaged classifier says of the *photograph*, which is a label and no fact. The published clips were never trained
+on. Whoever chooses between encoders does so on the half "choose" (speakers whose checksum is even) and reports the half
+"report".
 
 Beside them stand a threshold on the median pitch, the best one on the same clips and so a generous baseline; a linear
 classifier on a packaged speaker feature, fitted on synthetic clips; on the published clips the authors' own pictures,

@@ -281,9 +281,9 @@ def voices() -> str:
         return line.text(row["value"]) + (f" ({_interval(line, row)})" if "low" in row else "")
 
     rows = [[line.words, *(cell(line, who) for who in LISTENERS.values())] for line in lines()["voices"]]
-    constant = found.value("sex_right", corpus="published", baseline="constant")
-    constant = f"Always the commoner label: {shown(constant, 'share')} of the published clips."
-    return markdown(("measure (95 % interval)", *LISTENERS), rows, f"{constant} {source(found)} {found.notes}")
+    constant = shown(found.value("sex_right", corpus="published", baseline="constant"), "share")
+    below = f"Always the commoner label: {constant} of the published clips. {source(found)} {found.notes}"
+    return markdown(("measure (95 % interval)", *LISTENERS), rows, below)
 
 
 def errors() -> str:
