@@ -22,6 +22,11 @@ def tone(seconds=3.0, rate=RATE, frequency=440.0):
     return 0.3 * np.sin(2 * np.pi * frequency * np.arange(round(seconds * rate)) / rate)
 
 
+def hum(frequency):
+    """Six seconds of mains hum and eleven harmonics, weaker and weaker."""
+    return sum(0.1 / k * np.sin(2 * np.pi * frequency * k * np.arange(6 * RATE) / RATE + k) for k in range(1, 12))
+
+
 def pitch(waveform):
     """Frequency (Hz) of the strongest bin."""
     return np.abs(np.fft.rfft(waveform)).argmax() * RATE / len(waveform)
@@ -147,6 +152,10 @@ def test_codecs_of_telephones_are_read_from_any_second(tmp_path, kind):
         ("x.amr", "libopencore_amrnb", 8000),
         ("x.tta", "tta", 44_100),
         ("x.ac3", "ac3", 48_000),
+        ("x.eac3", "eac3", 48_000),
+        ("x.mp2", "mp2", 48_000),
+        ("x.ts", "aac", 44_100),
+        ("x.mkv", "opus", 48_000),
     ],
 )
 def test_what_libsndfile_cannot_read_pyav_may(tmp_path, name, codec, rate):
@@ -157,6 +166,98 @@ def test_what_libsndfile_cannot_read_pyav_may(tmp_path, name, codec, rate):
     waveform = audio.load(tmp_path / name)
     assert len(waveform) == pytest.approx(48_000, abs=1500)
     assert pitch(waveform) == pytest.approx(440, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("form", "subtype", "rate"),
+    [
+        ("WAV", "PCM_24", 192_000),
+        ("WAV", "PCM_32", RATE),
+        ("WAV", "PCM_U8", RATE),
+        ("WAV", "DOUBLE", RATE),
+        ("WAVEX", "PCM_16", RATE),
+        ("RF64", "PCM_16", RATE),
+        ("W64", "PCM_16", RATE),
+        ("CAF", "ALAC_16", RATE),
+        ("AIFF", "PCM_S8", RATE),
+        ("NIST", "ULAW", 8000),
+        ("OGG", "OPUS", 48_000),
+        ("MP3", "MPEG_LAYER_III", 44_100),
+    ],
+)
+def test_formats_of_recorders_and_programs(tmp_path, form, subtype, rate):
+    soundfile.write(tmp_path / "x", tone(3.0, rate), rate, subtype=subtype, format=form)
+    waveform = audio.load(tmp_path / "x")
+    assert len(waveform) == 48_000
+    assert pitch(waveform) == pytest.approx(440, abs=0.5)
+    assert np.abs(waveform[4000:-4000]).max() == pytest.approx(0.3, abs=0.03)
+
+
+def chunk(name, content):
+    return name + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
+
+
+def form(channels=1, bits=16):
+    frame = channels * bits // 8
+    return chunk(b"fmt ", struct.pack("<HHIIHH", 1, channels, RATE, RATE * frame & 0xFFFFFFFF, frame & 0xFFFF, bits))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [([chunk(b"bext", bytes(602)), form()], []), ([form(), chunk(b"junk", b"abc")], [chunk(b"LIST", b"INFO" * 99)])],
+    ids=["notes first", "an odd chunk"],
+)
+def test_other_chunks_of_a_wav_file_are_no_sound(tmp_path, before, after):
+    sound = (tone() * 32_767).astype("<i2")
+    body = b"WAVE" + b"".join([*before, chunk(b"data", sound.tobytes()), *after])
+    (tmp_path / "x.wav").write_bytes(chunk(b"RIFF", body))
+    np.testing.assert_allclose(audio.load(tmp_path / "x.wav"), sound / 32_768, atol=1e-7)
+
+
+@pytest.mark.parametrize(("channels", "bits"), [(0, 16), (1025, 16), (65_535, 16), (1, 0)])
+def test_wav_files_without_channels_or_bits_are_refused(tmp_path, channels, bits):
+    (tmp_path / "x.wav").write_bytes(chunk(b"RIFF", b"WAVE" + form(channels, bits) + chunk(b"data", bytes(9000))))
+    with pytest.raises(audio.AudioError, match="cannot be read"):
+        audio.load(tmp_path / "x.wav")
+
+
+def test_joined_mp3_files_are_read_to_the_end(tmp_path, capfd):
+    """The first one says how long it is, and a reader that believes it loses the others."""
+    soundfile.write(tmp_path / "a.mp3", tone(), RATE)
+    soundfile.write(tmp_path / "b.mp3", tone(3.0, 44_100), 44_100)
+    a, b = (tmp_path / "a.mp3").read_bytes(), (tmp_path / "b.mp3").read_bytes()
+    (tmp_path / "x.mp3").write_bytes(a + a + a)
+    waveform = audio.load(tmp_path / "x.mp3")
+    assert len(waveform) == pytest.approx(3 * 48_000, abs=5000)
+    assert pitch(waveform[100_000:]) == pytest.approx(440, abs=2)
+    (tmp_path / "x.mp3").write_bytes(a + b)
+    with pytest.raises(audio.AudioError, match="sample rate from 16000 to 44100 Hz"):
+        audio.load(tmp_path / "x.mp3")
+    (tmp_path / "x.mp3").write_bytes(b"no sound at all" * 99)
+    with pytest.raises(audio.AudioError, match="cannot be read"):
+        audio.load(tmp_path / "x.mp3")
+    assert capfd.readouterr() == ("", ""), "the reader's own remarks"
+
+
+@pytest.mark.parametrize("name", ["x.mp3", "x.m4a", "x.mkv", "x.ogg", "x.flac", "x.wav"])
+def test_a_part_is_that_part_of_the_whole(tmp_path, name):
+    """A lossy decoder that begins in the middle gives a wrong first piece."""
+    noise = np.random.default_rng(0).normal(0, 0.1, 20 * RATE)
+    if name in ("x.m4a", "x.mkv"):
+        encode(tmp_path / name, "aac", noise, RATE)
+    else:
+        soundfile.write(tmp_path / name, noise, RATE)
+    whole, part = audio.load(tmp_path / name), audio.load(tmp_path / name, 10.0, 11.0)
+    error = part - whole[10 * RATE : 11 * RATE]
+    assert np.abs(error).max() < 1e-4
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes there")
+@pytest.mark.parametrize("ending", ["wav", "m4a"])
+def test_a_name_that_is_no_text(tmp_path, ending):
+    path = encode(tmp_path / f"x.{ending}", {"wav": "pcm_s16le", "m4a": "aac"}[ending], tone(), RATE)
+    path = path.rename(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\xfe " + ending.encode()))
+    assert pitch(audio.load(path)) == pytest.approx(440, abs=2)
 
 
 def test_the_message_holds_the_reason_of_both_readers(tmp_path):
@@ -271,6 +372,29 @@ def test_a_voice_is_found_behind_a_long_silence(tmp_path, voice):
         audio.load_speech(tmp_path / "late.wav", start=0.5)
 
 
+def test_a_slammed_door_does_not_hide_a_soft_voice(tmp_path, voice):
+    door = 0.9 * np.sign(np.sin(np.arange(400) / 3))
+    audio.write(tmp_path / "x.wav", np.concatenate([door, np.zeros(20 * RATE), 0.02 * voice]))
+    speech = audio.load_speech(tmp_path / "x.wav")
+    assert speech.start == pytest.approx(20, abs=0.3)
+    assert "quiet" in speech.notes[1]
+
+
+def test_what_was_not_searched_is_said(tmp_path, voice, monkeypatch):
+    monkeypatch.setattr("s2f_lib.audio.level.SEARCHED", 5.0)
+    audio.write(tmp_path / "x.wav", np.concatenate([np.zeros(9 * RATE), voice]))
+    with pytest.raises(audio.NoSpeech, match="first 5 s"):
+        audio.load_speech(tmp_path / "x.wav")
+    assert audio.load_speech(tmp_path / "x.wav", start=9.0).notes
+
+
+def test_an_offset_is_no_sound(tmp_path, voice):
+    for name, offset in (("plain", 0.0), ("offset", 0.4)):
+        soundfile.write(tmp_path / f"{name}.wav", 0.5 * voice + offset, RATE, subtype="FLOAT")
+    plain, offset = (audio.load_speech(tmp_path / f"{name}.wav").waveform for name in ("plain", "offset"))
+    np.testing.assert_allclose(offset, plain, atol=1e-5)
+
+
 def test_a_click_is_no_speech(tmp_path, voice):
     audio.write(tmp_path / "x.wav", voice[20_000:20_160])
     with pytest.raises(audio.NoSpeech, match=r"0\.01 s of sound"):
@@ -304,8 +428,17 @@ def test_the_level_is_that_of_a_sine(tmp_path):
         (lambda voice: degrade.without_speech("silence")(voice[None])[0], "silent: its loudest 50 ms are at -"),
         (lambda voice: degrade.without_speech("noise")(voice[None])[0], r"steady noise, at -\d\d dB"),
         (lambda voice: np.random.default_rng(0).normal(0, 0.1, 96_000), r"steady noise, at -\d\d dB"),
+        (lambda voice: hum(50), "steady noise, at -25 dB"),
+        (lambda voice: hum(60) + np.random.default_rng(0).normal(0, 0.03, 96_000), "steady noise"),
+        (lambda voice: hum(200), "steady noise"),
+        (lambda voice: tone(6.0, frequency=1000.0), "steady noise, at -13 dB"),
+        (lambda voice: tone(6.0, frequency=350.0) + tone(6.0), "steady noise"),
+        (lambda voice: tone(0.6), "steady noise"),
+        (lambda voice: tone(6.0, frequency=20.0), "silent"),
+        (lambda voice: tone(6.0, frequency=7000.0), "silent"),
     ],
-    ids=["zeros", "a constant", "hiss of a microphone", "pink noise", "white noise"],
+    ids="zeros;a constant;hiss of a microphone;pink noise;white noise;hum of 50 Hz;hum and hiss;hum of 200 Hz;"
+    "a beep;a dial tone;a short beep;too low;too high".split(";"),
 )
 def test_what_holds_no_speech_is_refused_with_its_level(tmp_path, voice, make, told):
     soundfile.write(tmp_path / "x.wav", make(voice), RATE, subtype="FLOAT")

@@ -16,6 +16,7 @@ FORMATS = (
     "ac3,eac3,dts,tta,ape"
 )
 MAX_DURATION = 3600.0  # s, read into memory at once
+RUN_IN = 0.25  # s; the first sound that a lossy decoder gives after a seek is not yet right
 JITTER = 0.003  # s; Matroska rounds times to milliseconds, and such a gap is none
 
 
@@ -84,7 +85,7 @@ def decode(container, stream, start: float) -> Iterator[tuple[float | None, obje
     origin = (container.start_time or 0) / av.time_base
     if start > 1:
         try:
-            container.seek(int((start + origin) * av.time_base), backward=True)
+            container.seek(int((start - RUN_IN + origin) * av.time_base), backward=True)
             frames = _timed(container, stream, origin)
             first = next(frames, None)
             if first is not None and first[0] is not None and first[0] <= start:

@@ -23,6 +23,7 @@ GATE_DB = 30.0  # pieces this far below the loudest are pauses
 SEARCHED = 600.0  # s; speech is looked for in the first ten minutes
 STEADY_DB = 1.5  # pieces that differ by less are a hum, a hiss or a tone
 PERIODIC = 0.5  # correlation of a sound with itself one period later; noise has less
+SAME = 0.7  # and with itself some hundred periods later; a voice wavers and has less
 EPS = 1e-20
 
 
@@ -66,7 +67,8 @@ def load_speech(path: str | Path, start: float | None = None) -> Speech:
     first = _loudest_start(levels) if start is None else start
     waveform, channel = read(path, first, first + CLIP_SECONDS)
     end = first + len(waveform) / SAMPLE_RATE
-    sound, level = leveled(waveform, path.name)
+    searched = f", searched in its first {SEARCHED:.0f} s," if start is None and len(levels) * PIECE >= SEARCHED else ""
+    sound, level = leveled(waveform, path.name + searched)
     if end - first < SHORTEST:
         raise NoSpeech("too short", f"{path.name} holds {end - first:.2f} s of sound; {SHORTEST} s are needed")
     if is_steady(waveform):
@@ -131,20 +133,31 @@ def _loudest_start(levels: np.ndarray) -> float:
     width = round(CLIP_SECONDS / PIECE)
     if len(levels) <= width:
         return 0.0
-    above = np.maximum(levels - max(SILENT_DB, levels.max() - GATE_DB), 0.0)
+    loudest = np.sort(levels)[-round(SHORTEST / PIECE)]  # a click is louder than the speech behind it
+    above = np.clip(levels - max(SILENT_DB, loudest - GATE_DB), 0.0, GATE_DB)
     sums = np.concatenate([[0.0], np.cumsum(above)])
     totals = sums[width:] - sums[:-width]
     return int(np.argmax(np.round(totals, 6))) * PIECE
 
 
 def is_steady(waveform: np.ndarray) -> bool:
-    """Whether a sound (samples,) at 16 kHz neither comes and goes nor has a period, like a hiss."""
-    levels = _piece_levels(waveform, SAMPLE_RATE)
-    whole = levels[: len(waveform) // round(PIECE * SAMPLE_RATE)]
+    """Whether a sound (samples,) at 16 kHz neither comes and goes nor has the period of a voice, like a hiss or a hum.
+
+    A hiss has no period; a hum, a tone or a dial tone is the same up to a second later, as no voice is.
+    """
+    levels, size = _piece_levels(waveform, SAMPLE_RATE), round(PIECE * SAMPLE_RATE)
+    whole = levels[: len(waveform) // size]
     if len(whole) < 10 or np.ptp(np.percentile(whole, (10, 90))) > 2 * STEADY_DB:
         return False
-    size = round(PIECE * SAMPLE_RATE)
     pieces = np.diff(waveform[: len(whole) * size].reshape(-1, size))
-    power = np.square(np.abs(np.fft.rfft(pieces, 2 * size)))
-    correlation = np.fft.irfft(power)[:, : size // 2] / np.maximum(np.square(pieces).sum(axis=1, keepdims=True), EPS)
-    return float(np.median(correlation[:, 40:320].max(axis=1))) < PERIODIC
+    sound = np.diff(waveform[: 40 * size])  # two seconds
+    later = np.arange(len(sound) // 4, len(sound) // 2)  # up to one second
+    noise = np.median(_correlation(pieces)[:, 40:320].max(axis=1)) < PERIODIC
+    return bool(noise or (_correlation(sound)[later] * len(sound) / (len(sound) - later)).max() > SAME)
+
+
+def _correlation(sound: np.ndarray) -> np.ndarray:
+    """Of each sound (..., n) with itself 0 to n - 1 samples later, (..., n); what does not overlap counts as zeros."""
+    n = sound.shape[-1]
+    power = np.square(np.abs(np.fft.rfft(sound, 2 * n)))
+    return np.fft.irfft(power)[..., :n] / np.maximum(np.square(sound).sum(axis=-1, keepdims=True), EPS)

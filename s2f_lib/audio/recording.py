@@ -1,7 +1,7 @@
 """Recordings in and out: any file, any rate, any number of channels, of a length that nobody need know beforehand.
 
-libsndfile is asked first, PyAV where it cannot read; if neither can, the message gives the reason of both. A recording
-is read in blocks to its end, or to the wanted second; what it says about its own length is not needed.
+libsndfile is asked first, PyAV for MP3 and where it cannot read; if neither can, the message gives the reason of both.
+A recording is read in blocks to its end, or to the wanted second; what it says about its length is not needed.
 """
 
 import math
@@ -113,7 +113,11 @@ def blocks(path: Path, start: float = 0.0) -> Iterator[tuple[int, np.ndarray]]:
 def _by_soundfile(path: Path, start: float) -> Iterator[tuple[int, np.ndarray]]:
     import soundfile
 
-    with soundfile.SoundFile(path) as file:
+    with open(path, "rb") as opened:  # a name that is no text opens as well
+        head = opened.read(3)
+        if head == b"ID3" or head >= b"\xff\xe0":  # MPEG: of joined files, libsndfile would read the first alone
+            return
+    with open(path, "rb") as opened, soundfile.SoundFile(opened) as file:
         first = round(start * check_rate(file.samplerate, path))
         if file.seekable() and first < file.frames < 1 << 60:  # a FLAC from a pipe says 2 ** 63 - 1
             file.seek(first)

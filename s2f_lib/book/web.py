@@ -35,8 +35,8 @@ FILE = "voice2face_weights.js"
 FORMAT = 1  # of the file; voice2face.js refuses others
 WHOLE, HALF = 4_096, 60_000  # numbers; arrays up to these are stored with 32 and 16 bits, larger matrices with 8
 SENSITIVE = ("landmark_line.weight",)  # 16 bits nevertheless: its rounding alone moves a point by 0.08 pixels
-RULES = ("piece", "band", "usual_db", "silent_db", "gate_db", "searched", "steady_db", "periodic", "eps")  # audio.level
-OWN_RULES = {"shortest": 1.0, "clipped_at": 0.999, "clipped_share": 0.02}  # s; of full scale; of the samples
+RULES = "piece shortest band usual_db silent_db gate_db searched steady_db periodic same eps".split()  # of audio.level
+OWN_RULES = {"clipped_at": 0.999, "clipped_share": 0.02}  # of full scale; of the samples
 
 
 def export_web(encoder: str = ENCODER, decoder: str = DECODER, out: str | Path | None = None) -> Path:

@@ -83,11 +83,12 @@ def test_an_encoder_with_the_papers_input_is_computed_too(weights, tmp_path, mon
 
 
 @needs_node
-@pytest.mark.parametrize("kind", ["quiet", "late", "short", "offset", "two voices"])
+@pytest.mark.parametrize("kind", ["quiet", "late", "short", "offset", "two voices", "door"])
 def test_the_page_takes_the_six_seconds_that_the_library_takes(weights, tmp_path, kind):
     a, b = reference.voices(2)
     sounds = {"quiet": 0.003 * a, "short": a[:40_000], "offset": 0.3 * a + 0.1}
     sounds |= {"late": np.pad(a, (112_000, 30_000)), "two voices": np.concatenate([0.02 * a, b[:50_000], a])}
+    sounds["door"] = np.concatenate([0.9 * np.sign(np.sin(np.arange(400) / 3)), np.zeros(200_000), 0.03 * a])
     waveform = sounds[kind].astype(np.float32)
     theirs = level.load_speech(recording(tmp_path / "recording.wav", waveform))
     said, clip = reference.prepared_by_node(audio.load(tmp_path / "recording.wav"), weights, tmp_path)
@@ -97,11 +98,14 @@ def test_the_page_takes_the_six_seconds_that_the_library_takes(weights, tmp_path
 
 
 @needs_node
-@pytest.mark.parametrize("kind", ["zeros", "faint", "white", "pink"])
+@pytest.mark.parametrize("kind", ["zeros", "faint", "white", "pink", "hum", "beep"])
 def test_the_page_refuses_what_the_library_refuses(weights, tmp_path, kind):
     random = np.random.default_rng(1).standard_normal(96_000)
     sounds = {"zeros": np.zeros(96_000), "faint": 1e-6 * random, "white": 0.05 * random}
     sounds["pink"] = degrade.without_speech("noise")(np.zeros((1, 96_000)))[0]
+    time = np.arange(96_000) / 16_000
+    sounds["hum"] = sum(0.1 / k * np.sin(2 * np.pi * 50 * k * time + k) for k in range(1, 12))
+    sounds["beep"] = 0.3 * np.sin(2 * np.pi * 1000 * time[:9_000])
     with pytest.raises(level.NoSpeech) as refused:
         level.load_speech(recording(tmp_path / "recording.wav", sounds[kind]))
     said, _ = reference.prepared_by_node(audio.load(tmp_path / "recording.wav"), weights, tmp_path)
@@ -191,7 +195,7 @@ def test_what_is_no_voice_gets_a_sentence_and_no_face(chromium, page, tmp_path, 
         path.write_text("this is no sound")
     else:
         recording(path, sounds[kind])
-    words = {"silence": "silent", "noise": "steady noise", "clipping": "distorted", "short": "at least 1 s"}
+    words = {"silence": "silent", "noise": "steady noise", "clipping": "distorted", "short": "at least 0.5 s"}
     with Visit(chromium, page) as visit:
         assert words.get(kind, "no sound that this browser can read") in visit.give(path)
         assert not visit.tab.is_visible(".s2f-results")

@@ -131,9 +131,11 @@ function voice2face() {
     return wave.map((x) => (x - mean) * gain);
   }
 
-  function loudestStart(levels, seconds, { silent_db, gate_db, piece }) { // s; where six stand highest above the pauses
-    const width = Math.round(seconds / piece), floor = Math.max(silent_db, levels.reduce((a, b) => Math.max(a, b)) - gate_db);
-    const above = levels.map((x) => Math.max(x - floor, 0));
+  function loudestStart(levels, seconds, { silent_db, gate_db, piece, shortest }) { // s; where six stand highest above the pauses
+    const width = Math.round(seconds / piece);
+    if (levels.length <= width) return 0;
+    const loudest = levels.slice().sort().at(-Math.round(shortest / piece)), floor = Math.max(silent_db, loudest - gate_db);
+    const above = levels.map((x) => Math.min(Math.max(x - floor, 0), gate_db)); // a click is louder than the speech behind it
     let sum = above.subarray(0, width).reduce((a, b) => a + b, 0), most = sum, best = 0;
     for (let i = 0; i + width < levels.length; i++) {
       sum += above[i + width] - above[i];
@@ -142,18 +144,20 @@ function voice2face() {
     return best * piece;
   }
 
-  // Whether a sound neither comes and goes nor has a period, like a hiss.
-  function isSteady(wave, levels, rate, { piece, steady_db, periodic, eps }) {
+  // Whether a sound neither comes and goes nor has the period of a voice, like a hiss or a hum.
+  function isSteady(wave, levels, rate, { piece, steady_db, periodic, same, eps }) {
     const size = Math.round(piece * rate), count = Math.floor(wave.length / size), whole = levels.slice(0, count).sort();
     if (count < 10 || percentile(whole, 0.9) - percentile(whole, 0.1) > 2 * steady_db) return false;
-    const strengths = Float64Array.from({ length: count }, (_, p) => {
-      const x = Float64Array.from({ length: size - 1 }, (_, i) => wave[p * size + i + 1] - wave[p * size + i]);
-      const own = Math.max(dot(x, x), eps);
+    const likeness = (start, length, first, last, overlap) => { // with itself `first` to `last` samples later, at most
+      const x = Float64Array.from({ length }, (_, i) => wave[start + i + 1] - wave[start + i]), own = Math.max(dot(x, x), eps);
       let most = -1;
-      for (let lag = 40; lag < 320; lag++) most = Math.max(most, dot(x, x.subarray(0, x.length - lag), lag) / own);
+      for (let lag = first; lag < last; lag++) most = Math.max(most, dot(x, x.subarray(0, length - lag), lag) / own / overlap(lag));
       return most;
-    });
-    return percentile(strengths.sort(), 0.5) < periodic;
+    };
+    const strengths = Float64Array.from({ length: count }, (_, p) => likeness(p * size, size - 1, 40, 320, () => 1));
+    if (percentile(strengths.sort(), 0.5) < periodic) return true;
+    const some = Math.min(wave.length, 40 * size) - 1; // two seconds
+    return likeness(0, some, Math.floor(some / 4), Math.floor(some / 2), (lag) => 1 - lag / some) > same;
   }
 
   function percentile(sorted, share) { // between the two nearest, as numpy does
