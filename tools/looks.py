@@ -55,7 +55,7 @@ def known_causes(population: Population) -> np.ndarray:
     Sex, age, darkness of skin, two ancestry weights (the third is what is left), the scores of the shape of the face,
     and darkness of hair.
     """
-    columns = [population.sex == "female", population.age, population.melanin, *population.ancestry[:, :2].T]
+    columns = [population.sex == "female", population.age, population.face["melanin"], *population.ancestry[:, :2].T]
     columns += [population.face[name] for name in (*FACE_SCORES, "hair_darkness")]
     table = np.stack(columns, axis=1).astype(np.float32)
     return (table - table.mean(axis=0)) / table.std(axis=0)

@@ -53,7 +53,7 @@ class VideoList:
         self.path = Path(path)
         with open(self.path, "rb") as file:
             head = file.read(512).removeprefix(b"\xef\xbb\xbf").lstrip()
-        if head.startswith((b"<", b"{", b"PK", b"\x1f\x8b", b"\xff\xfe")):
+        if head.startswith((b"<", b"{", b"PK", b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff")):
             raise ValueError(
                 f"{path} is a page, an archive or something else, and no list of AVSpeech (id, start, end, x, y)"
             )
@@ -65,9 +65,9 @@ class VideoList:
         return sum(1 for _ in self)
 
     def _rows(self) -> Iterator[Row]:
-        with open(self.path, "rb") as file:
+        with open(self.path, encoding="utf-8-sig", errors="replace") as file:
             for number, line in enumerate(_lines(file), start=1):
-                values = line.removeprefix("\ufeff").strip().split(",")
+                values = line.strip().split(",")
                 if values == [""] or (
                     number == 1 and len(values) == 5 and not any(c.isdigit() for c in "".join(values[1:]))
                 ):
@@ -76,10 +76,10 @@ class VideoList:
 
 
 def _lines(file) -> Iterator[str]:
-    """Lines, each at most `MAX_LINE` bytes long; the rest of a longer one is passed over."""
+    """Lines, each at most `MAX_LINE` letters long; the rest of a longer one is passed over."""
     while line := file.readline(MAX_LINE):
-        yield line.decode("utf-8", errors="replace")
-        while line and not line.endswith(b"\n"):
+        yield line
+        while line and not line.endswith("\n"):
             line = file.readline(MAX_LINE)
 
 

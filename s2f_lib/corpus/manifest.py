@@ -97,6 +97,8 @@ class Table:
                 for number, row in enumerate(table, start=2):
                     if None in row or None in row.values():
                         raise ValueError(f"{self.path}, line {number}: {len(table.fieldnames)} values are wanted")
+                    if row["status"] not in STATUSES:
+                        raise ValueError(f"{self.path}, line {number}: unknown status {row['status'][:40]!r}")
                     safe_name(row["clip_id"], f"{self.path}, line {number}: clip_id")
                     yield {
                         key: value.removeprefix("'") if FORMULA.match(value) else value for key, value in row.items()
@@ -107,7 +109,10 @@ class Table:
 
 def read(path: storage.PathLike) -> list[dict[str, str]]:
     """All rows of a manifest at once; see `Table`."""
-    return list(Table(path))
+    rows = list(Table(path))
+    if twice := [clip for clip, n in Counter(row["clip_id"] for row in rows).items() if n > 1]:
+        raise ValueError(f"{path}: clip {twice[0]!r} is in the list twice; every clip has one row")
+    return rows
 
 
 def unique(rows: Iterable[Row]) -> Iterator[Row]:

@@ -1,20 +1,17 @@
 """Many pictures at once, on several processes, in order and with bounded memory."""
 
-import multiprocessing as mp
-import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
 
 from s2f_lib.people import accessories, render
+from s2f_lib.people.parallel import in_order
 
 PEOPLE_PER_TASK = 8
-TASKS_AHEAD = 3  # per process: bounds what waits in memory
 
 
-def _render_task(task):
-    people, items, size, kind, want_landmarks, wear = task
+def _render(people, items, size: int, kind: str, want_landmarks: bool, wear):
     pictures = np.empty((len(people), len(items), size, size, 3), np.uint8)
     landmarks = np.empty((len(people), len(items), 68, 2), np.float32)
     for i, person in enumerate(people):
@@ -67,33 +64,8 @@ def iterate_pictures(
     if wear and kind == "canonical":
         raise ValueError(f"wear is {', '.join(wear)}, but canonical pictures show bare faces; wanted kind='wild'")
     items, size = _check(items, kind), render.check_size(size)
-    people = list(population)
-    tasks = (
-        (people[i : i + PEOPLE_PER_TASK], items, size, kind, return_landmarks, wear)
-        for i in range(0, len(people), PEOPLE_PER_TASK)
-    )
-    if workers <= 1:
-        yield from map(_render_task, tasks)
-        return
-    yield from _in_order(_render_task, tasks, workers)
-
-
-def _in_order(function, tasks, workers: int) -> Iterator:
-    """`map` over fresh processes with a bounded queue. "spawn" is safe after threads and CUDA have started."""
-    context = mp.get_context("spawn")
-    with context.Pool(workers, initializer=_one_thread) as pool:
-        waiting = deque()
-        for task in tasks:
-            waiting.append(pool.apply_async(function, (task,)))
-            if len(waiting) >= workers * TASKS_AHEAD:
-                yield waiting.popleft().get()
-        while waiting:
-            yield waiting.popleft().get()
-
-
-def _one_thread() -> None:
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
+    work = partial(_render, items=items, size=size, kind=kind, want_landmarks=return_landmarks, wear=wear)
+    yield from in_order(work, list(population), PEOPLE_PER_TASK, workers)
 
 
 def render_many(

@@ -11,6 +11,8 @@ world.
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from s2f_lib.io.files import read_table
 
 SEXES = ("male", "female")
@@ -61,19 +63,27 @@ class Arrow:
     source: str
 
 
-# What an arrow may start from besides another node; computed from the assigned attributes in population.py.
+def _beyond(age: np.ndarray, year: float) -> np.ndarray:
+    """Decades beyond an age."""
+    return np.maximum(0, age - year) / 10
+
+
+# What an arrow may start from besides another node: its meaning, and its value from age (years) and female (bool).
 ROOTS = {
-    "female": "+0.5 for female, -0.5 for male",
-    "age": "decades from 45 years",
-    "age_z": "standardised age",
-    "age_over_40": "decades beyond 40 years, else 0",
-    "age_over_60": "decades beyond 60 years, else 0",
-    "man_until_55": "decades from 45 years up to 55, men only",
-    "man_over_58": "decades beyond 58 years, men only",
-    "woman_over_48": "decades beyond 48 years, women only",
-    "man_over_60": "decades beyond 60 years, men only",
-    "group": "the invented ancestry group",
-    "style": "1 for members of the invented subculture, else 0",
+    "female": ("+0.5 for female, -0.5 for male", lambda age, female: female - 0.5),
+    "age": ("decades from 45 years", lambda age, female: (age - 45) / 10),
+    "age_z": ("standardised age", lambda age, female: (age - np.mean(AGE_RANGE)) / (np.ptp(AGE_RANGE) / np.sqrt(12))),
+    "age_over_40": ("decades beyond 40 years, else 0", lambda age, female: _beyond(age, 40)),
+    "age_over_60": ("decades beyond 60 years, else 0", lambda age, female: _beyond(age, 60)),
+    "man_until_55": (
+        "decades from 45 years up to 55, men only",
+        lambda age, female: (np.minimum(age, 55) - 45) / 10 * ~female,
+    ),
+    "man_over_58": ("decades beyond 58 years, men only", lambda age, female: _beyond(age, 58) * ~female),
+    "woman_over_48": ("decades beyond 48 years, women only", lambda age, female: _beyond(age, 48) * female),
+    "man_over_60": ("decades beyond 60 years, men only", lambda age, female: _beyond(age, 60) * ~female),
+    "group": ("the invented ancestry group", None),
+    "style": ("1 for members of the invented subculture, else 0", None),
 }
 
 DATA = Path(__file__).parent / "data"
@@ -85,7 +95,7 @@ NODES = tuple(
 
 
 def _arrow(row: dict[str, str]) -> Arrow:
-    """An arrow of the table, where a coefficient of a group's own is four numbers."""
+    """A row of the table; four numbers are one for each group, and how they were worked out is for readers."""
     numbers = tuple(float(number) for number in row["coefficient"].split())
     coefficient = numbers if len(numbers) > 1 else numbers[0]
     return Arrow(row["cause"], row["effect"], coefficient, row["switch"], row["source"])

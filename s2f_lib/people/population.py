@@ -72,12 +72,12 @@ class Population:
     world : worlds.World
     ids : np.ndarray, shape (n,), int
     sex, group, language, eye_colour : np.ndarray, shape (n,), str
-    age, height_cm, melanin : np.ndarray, shape (n,), float
+    age : np.ndarray, shape (n,), float
     ancestry : np.ndarray, shape (n, 3), float
         Weights over `causes.ANCESTRIES`; rows sum to one.
     style : np.ndarray, shape (n,), int
     face : dict of np.ndarray, shape (n,)
-        Body and face scores, melanin included.
+        Body and face scores, ``height_cm`` and ``melanin`` included.
     voice : dict of np.ndarray, shape (n,)
         Parameters of the synthesiser (`causes.VOICE_PARAMETERS`) and ``idiolect``, the seed of personal habits.
     """
@@ -98,14 +98,6 @@ class Population:
         self.face = {name: values[name] for name in (*causes.BODY_AND_FACE, "melanin")}
         self.voice = {name: values[name] for name in causes.VOICE_PARAMETERS}
         self.voice["idiolect"] = _uniform(self, "idiolect", 2**31)
-
-    @property
-    def height_cm(self) -> np.ndarray:
-        return self.face["height_cm"]
-
-    @property
-    def melanin(self) -> np.ndarray:
-        return self.face["melanin"]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -190,27 +182,11 @@ def _normal(population: Population, name: str, width: int = 1) -> np.ndarray:
 # ---- structural equations
 
 
-def _roots(population: Population) -> dict[str, np.ndarray]:
-    """What arrows may start from, computed from the assigned attributes; the meanings are in `causes.ROOTS`."""
-    age, female = population.age, population.sex == "female"
-    over = {year: np.maximum(0, age - year) / 10 for year in (40, 48, 58, 60)}
-    return {
-        "female": female - 0.5,
-        "age": (age - 45) / 10,
-        "age_z": (age - np.mean(causes.AGE_RANGE)) / (np.ptp(causes.AGE_RANGE) / np.sqrt(12)),
-        "age_over_40": over[40],
-        "age_over_60": over[60],
-        "man_until_55": (np.minimum(age, 55) - 45) / 10 * ~female,
-        "man_over_58": over[58] * ~female,
-        "woman_over_48": over[48] * female,
-        "man_over_60": over[60] * ~female,
-        "style": population.style.astype(float),
-    }
-
-
 def _evaluate(population: Population, fixed: dict) -> dict[str, np.ndarray]:
     """Run the equations of `causes` in order; names in `fixed` are set and do not listen to their causes."""
-    values, group = _roots(population), np.array([causes.GROUPS.index(g) for g in population.group])
+    female, group = population.sex == "female", np.array([causes.GROUPS.index(g) for g in population.group])
+    values = {name: value(population.age, female) for name, (_, value) in causes.ROOTS.items() if value}
+    values["style"] = population.style.astype(float)
     loadings = {"age_z": {"age_z": 1.0}}  # of every "unit" node on independent standard normal variables
     for node in causes.NODES:
         arrows = [(a, worlds.scale(population.world, a.switch)) for a in causes.ARROWS if a.effect == node.name]

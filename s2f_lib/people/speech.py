@@ -12,6 +12,7 @@ import numbers
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from s2f_lib.people import channel as channel_module
 from s2f_lib.people import habits, score
 from s2f_lib.people import manner as manners
 from s2f_lib.people.causes import NODES
+from s2f_lib.people.parallel import in_order
 from s2f_lib.people.quotas import whole
 from s2f_lib.people.source_filter import HOP, LEVEL, SAMPLE_RATE, render
 from s2f_lib.people.tracks import FRAME, articulate
@@ -32,11 +34,9 @@ CHUNK = 16  # people a worker speaks for at a time
 class Truth:
     """What was synthesised, every 5 ms; the first frame starts at time zero.
 
-    All arrays end where the speech ends, and that may be before the clip does. Sentences are chosen by the length of
-    their timelines at the person's rate, with half a second to spare; habits of a fast speaker that shorten phones and
-    pauses (`habits.Habits.rhythm`) come on top. The rest of the waveform is then silence, or the room. It is rare and
-    short: of 1,800 clips of six seconds of the test sentences 2 ended early, by at most 0.25 s; of 1,800 of twelve
-    seconds of the training sentences 5, by at most 0.5 s. A time in the clip may therefore lie beyond these arrays.
+    All arrays end where the speech ends, and rarely that is up to half a second before the clip does: sentences are
+    chosen by their length at the person's rate, and the habits of a fast speaker (`habits.Habits.rhythm`) come on top.
+    The rest of the waveform is then silence, or the room.
     """
 
     time: np.ndarray  # (frames,), s, middle of the frame
@@ -178,21 +178,8 @@ def speak_many(population, items=(0,), workers: int = 2, **options) -> np.ndarra
 
 def stream(population, items=(0,), workers: int = 2, **options) -> Iterator[np.ndarray]:
     """As `speak_many`, but yields (up to 16 people, items, samples) int16 in the order of the population."""
-    items = _numbers(items)
-    parts = [population[i : i + CHUNK] for i in range(0, len(population), CHUNK)]
-    if workers <= 1:
-        yield from (_speak_part(part, items, options) for part in parts)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-
-    with ProcessPoolExecutor(workers) as pool:
-        waiting = []
-        for part in parts:  # a few parts ahead, so that memory stays bounded
-            waiting.append(pool.submit(_speak_part, part, items, options))
-            if len(waiting) > 2 * workers:
-                yield waiting.pop(0).result()
-        for future in waiting:
-            yield future.result()
+    work = partial(_speak_part, items=_numbers(items), options=options)
+    yield from in_order(work, population, CHUNK, workers)
 
 
 def _numbers(items) -> list[int]:

@@ -2,13 +2,14 @@
 
 A difference between what a model sees in two worlds is caused by the arrows that differ, since faces, voice noise and
 the draw that decides the language are the same for one seed. What a model sees in ``confounded_only`` is stereotype by
-construction; what it sees in ``null`` is chance or a bug.
+construction; what it sees in ``null`` is chance or a bug. All are in ``data/worlds.csv``.
 """
 
 import numbers
 from dataclasses import dataclass
 
-from s2f_lib.people.causes import ARROWS, GROUPS, NODES, ROOTS
+from s2f_lib.io.files import read_table
+from s2f_lib.people.causes import ARROWS, DATA, NODES, ROOTS
 
 
 @dataclass(frozen=True)
@@ -23,19 +24,9 @@ class World:
     description: str
 
 
-INDEPENDENT = 1 / len(GROUPS)
-
 WORLDS = {
-    w.name: w
-    for w in (
-        World("physiology", 1.0, 1.0, INDEPENDENT, 0.0, "voices follow sex, age and body; language says nothing"),
-        World("confounded", 1.0, 1.0, 0.90, 0.0, "as physiology, but language follows the ancestry group"),
-        World("confounded_only", 0.0, 0.0, 0.90, 0.0, "the voice carries nothing but the language of the group"),
-        World("demographic", 0.0, 1.0, INDEPENDENT, 0.0, "sex and age reach the voice, the individual face does not"),
-        World("strong", 2.5, 1.0, INDEPENDENT, 0.0, "individual arrows 2.5 times too strong: an upper bound"),
-        World("null", 0.0, 0.0, INDEPENDENT, 0.0, "voice and face have nothing in common"),
-        World("style", 1.0, 1.0, INDEPENDENT, 1.0, "as physiology, plus a subculture that shares a way of speaking"),
-    )
+    row["name"]: World(**{k: v if k in ("name", "description") else float(v) for k, v in row.items()})
+    for row in read_table(DATA / "worlds.csv")
 }
 
 
@@ -81,7 +72,7 @@ def table(world: str | World | None = None):
 def _row(arrow, world) -> dict:
     node = next(n for n in NODES if n.name == arrow.effect)
     unit = {"log": "log", "unit": "z", "linear": node.unit}[node.link]
-    cause = ROOTS.get(arrow.cause, "z")
+    cause, _ = ROOTS.get(arrow.cause, ("z", None))
     row = {"cause": arrow.cause, "effect": arrow.effect, "coefficient": _rounded(arrow.coefficient)}
     row |= {"unit": f"{unit} per {cause}" if cause == "z" else f"{unit} ({cause})"}
     row |= {"switch": arrow.switch, "source": arrow.source}

@@ -32,6 +32,11 @@ GOOD = "AAAAAAAAAAA,1.0,4.0,0.5,0.5\n"
         ("AAAAAAAAAAC,1_0,1_4,0.5,0.5\n", 1),
         ("=1+1,1.0,4.0,0.5,0.5\n", 1),
         (b"\xff\xfe\x00,1.0,4.0,0.5,0.5\n", 1),
+        ("AAAAAAAAAAD,1.0,4.0,0.5,0.5\r", 0),
+        ("A\0AAAAAAAAA,1.0,4.0,0.5,0.5\n", 1),
+        ("AAAAAAAAAAE;1,0;4,0;0,5;0,5\r\n", 1),
+        ("AAAAAAAAAAF,4.0,1.0,0.5,0.5\n", 1),
+        ("AAAAAAAAAAF,1.0,1e99,0.5,0.5\n", 1),
     ],
     ids=[
         "times with colons",
@@ -45,6 +50,11 @@ GOOD = "AAAAAAAAAAA,1.0,4.0,0.5,0.5\n"
         "underscores",
         "formula",
         "bytes",
+        "old Macintosh",
+        "zero byte",
+        "semicolons",
+        "backwards",
+        "endless",
     ],
 )
 def test_one_bad_row_takes_no_other_along(tmp_path, before, lost):
@@ -58,10 +68,18 @@ def test_one_bad_row_takes_no_other_along(tmp_path, before, lost):
 
 
 @pytest.mark.parametrize(
-    "page", ["<!DOCTYPE html><html>" + "x" * 200_000, "\n\n  <html>", '{"error": 404}', "PK\x03\x04"]
+    "page",
+    [
+        "<!DOCTYPE html><html>" + "x" * 200_000,
+        "\n\n  <html>",
+        '{"error": 404}',
+        "PK\x03\x04",
+        b"\xff\xfeA\0",
+        b"\xfe\xff\0A",
+    ],
 )
 def test_a_page_saved_as_the_list_is_named(tmp_path, page):
-    (tmp_path / "x.csv").write_text(page)
+    (tmp_path / "x.csv").write_bytes(page if isinstance(page, bytes) else page.encode())
     with pytest.raises(ValueError, match="no list of AVSpeech"):
         list(avspeech.VideoList(tmp_path / "x.csv"))
 

@@ -62,3 +62,10 @@ def test_damaged_manifests_are_named(tmp_path):
     (tmp_path / "m.csv").write_text(",".join(manifest.COLUMNS) + "\n../a,b,c,,ok,\n")
     with pytest.raises(ValueError, match=r"line 2: clip_id '\.\./a' may not be"):
         manifest.read(tmp_path / "m.csv")
+    for rows, told in (
+        ("a,b,c,,good,\n", "line 2: unknown status 'good'"),
+        ("a,b,c,,ok,\n" * 2, "'a' is in the list twice"),
+    ):
+        (tmp_path / "m.csv").write_text(",".join(manifest.COLUMNS) + "\n" + rows)
+        with pytest.raises(ValueError, match=told):
+            manifest.read(tmp_path / "m.csv")

@@ -76,7 +76,7 @@ def test_bodies_and_voices_are_of_human_size():
     for name, (of_men, of_women, tolerance) in expected.items():
         assert abs(people.voice[name][men].mean() - of_men) < tolerance
         assert abs(people.voice[name][women].mean() - of_women) < tolerance
-    height = people.height_cm
+    height = people.face["height_cm"]
     assert abs(height[men].mean() - height[women].mean() - 12.9) < 0.6  # adults differ by about 13 cm
     r = np.corrcoef(height[men], people.voice["vtl"][men])[0, 1]
     assert 0.3 < r < 0.5  # within a sex, size tells little about the tract

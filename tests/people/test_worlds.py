@@ -66,8 +66,8 @@ def test_the_null_world_is_null_at_two_thousand_people(everywhere):
 
 def test_skin_follows_language_in_the_confounded_worlds_only(everywhere):
     def explained(people):
-        means = {x: people.melanin[people.language == x].mean() for x in np.unique(people.language)}
-        return np.corrcoef([means[x] for x in people.language], people.melanin)[0, 1]
+        means = {x: people.face["melanin"][people.language == x].mean() for x in np.unique(people.language)}
+        return np.corrcoef([means[x] for x in people.language], people.face["melanin"])[0, 1]
 
     assert explained(everywhere["confounded"]) > 0.65
     assert explained(everywhere["confounded_only"]) > 0.65

@@ -1,0 +1,36 @@
+"""Work for many people on several processes: in order, and with bounded memory."""
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+
+AHEAD = 3  # parts per process that are made or wait in memory
+
+
+def in_order(function: Callable, population: Sequence, size: int, workers: int) -> Iterator:
+    """What a function gives for `size` people at a time; in this process with at most one worker.
+
+    Other processes are fresh ones ("spawn"), which is safe after threads and CUDA have started.
+    """
+    parts = (population[i : i + size] for i in range(0, len(population), size))
+    if workers <= 1:
+        yield from map(function, parts)
+        return
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_one_thread)
+    waiting = deque()
+    try:
+        for part in parts:
+            waiting.append(pool.submit(function, part))
+            if len(waiting) >= workers * AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _one_thread() -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
