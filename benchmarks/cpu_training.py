@@ -22,7 +22,7 @@ from torch import nn
 from s2f_lib import io, training
 from s2f_lib.io import row
 from s2f_lib.losses import VoiceLoss
-from s2f_lib.training.data import ArraySource, Plan
+from s2f_lib.training.sources import ArraySource, Plan
 from s2f_lib.training.voice import VoiceTrainer, make_encoder
 
 FEATURE_DIM, CLASSES, DECODER = 4096, 512, 1000

@@ -18,7 +18,7 @@ import torch
 from s2f_lib import io, training
 from s2f_lib.config import SEEDS
 from s2f_lib.metrics import retrieval, similarity
-from s2f_lib.training import synthetic, validate
+from s2f_lib.training import people_set, validate
 
 BATCH = 256
 
@@ -45,10 +45,10 @@ def main(arguments: list[str] | None = None) -> None:
         "paper-gpu", options.loss, encoder=options.preset, max_steps=options.steps, batch_size=batch,
         rederive_at=options.rederive_at, learning_rate=options.learning_rate, compile=torch.cuda.is_available(),
     )  # fmt: skip
-    seen = synthetic.PeopleSet(options.people, 1)
-    held_out = synthetic.PeopleSet(min(400, options.people), 1, synthetic.VALIDATION_SEED, sentences="test")
-    unseen = synthetic.PeopleSet(options.test_people, 1, SEEDS["test"], sentences="test")
-    source, validation, test = (synthetic.source(w, workers=options.workers) for w in (seen, held_out, unseen))
+    seen = people_set.PeopleSet(options.people, 1)
+    held_out = people_set.PeopleSet(min(400, options.people), 1, people_set.VALIDATION_SEED, sentences="test")
+    unseen = people_set.PeopleSet(options.test_people, 1, SEEDS["test"], sentences="test")
+    source, validation, test = (people_set.source(w, workers=options.workers) for w in (seen, held_out, unseen))
     layers = training.layers_for(source, config.loss)
     run = training.run(config, source, validation=validation, out_dir=options.out, progress=True, **layers)
     path = io.write_record(

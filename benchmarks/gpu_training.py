@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.cpu_training import layers, random_clips
 from s2f_lib import io, training, voice_encoder
-from s2f_lib.training import data
+from s2f_lib.training import sources
 from s2f_lib.training.loop import choose_device
 from s2f_lib.training.roofline import roofline, training_flops
 from s2f_lib.training.voice import VoiceTrainer
@@ -114,7 +114,7 @@ def throughput(preset: str, batch_size: int, steps: int, compiled: bool, device:
 def pipeline_rate(batch_size: int, pin: bool) -> float:
     """Clips per second that the data pipeline alone gives, into pinned memory where there is a GPU."""
     source = random_clips(2 * batch_size)
-    batches = data.prefetch(source.batches(data.Plan(batch_size, random_start=True)), pin=pin)
+    batches = sources.prefetch(source.batches(sources.Plan(batch_size, random_start=True)), pin=pin)
     try:
         return batch_size / timed(lambda: next(batches), 20, torch.device("cpu"))
     finally:

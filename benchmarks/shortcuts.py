@@ -26,7 +26,7 @@ import numpy as np
 from s2f_lib import audio, io
 from s2f_lib.metrics import labels
 from s2f_lib.published import layout, matching, pictures, voices
-from s2f_lib.published.heads import LikelihoodHead
+from s2f_lib.published.voice_heads import LikelihoodHead
 
 SHARE = 0.1  # of the frames, the quietest and the loudest
 BANDS = 40  # mel

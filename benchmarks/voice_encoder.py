@@ -18,11 +18,11 @@ import time
 import numpy as np
 
 from s2f_lib import config, hub, io, training
-from s2f_lib.evaluate import appearance, baselines, data
+from s2f_lib.evaluate import appearance, baselines, dataset
 from s2f_lib.io import row
 from s2f_lib.metrics import inference, retrieval, similarity
 from s2f_lib.studies import probing
-from s2f_lib.training import synthetic, validate
+from s2f_lib.training import people_set, validate
 
 NAME = "voice-encoder-synthetic"
 
@@ -48,10 +48,10 @@ def main() -> None:
     recogniser, encoder = hub.load("synthetic-vgg"), hub.load(NAME)
     shipped = hub.describe(NAME)
     people = options.people or shipped["data"]["people"]
-    seen = synthetic.PeopleSet(people, 1, shipped["data"]["seed"])
-    unseen = synthetic.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
-    known = synthetic.face_targets(seen, recogniser, workers=options.workers)
-    test = synthetic.source(unseen, recogniser, workers=options.workers)
+    seen = people_set.PeopleSet(people, 1, shipped["data"]["seed"])
+    unseen = people_set.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
+    known = people_set.face_targets(seen, recogniser, workers=options.workers)
+    test = people_set.source(unseen, recogniser, workers=options.workers)
     v_f, known_v_f = test.v_f.astype(np.float32), known.v_f.astype(np.float32)
     guesses = {
         "voice": validate.predict(encoder, test),
@@ -81,7 +81,9 @@ def main() -> None:
     print(f"→ {path}")
 
 
-def reference_guesses(seen: synthetic.PeopleSet, unseen: synthetic.PeopleSet, v_f: np.ndarray) -> dict[str, np.ndarray]:
+def reference_guesses(
+    seen: people_set.PeopleSet, unseen: people_set.PeopleSet, v_f: np.ndarray
+) -> dict[str, np.ndarray]:
     """What demographics alone and an oracle predict for the test people."""
     people, others = seen.population().table(), unseen.population().table()
     demographics = baselines.DemographicsOnly().fit(people, v_f)
@@ -127,7 +129,7 @@ def decoded(v_s: np.ndarray, v_f: np.ndarray, people) -> list[dict]:
     decoder, reader = hub.load("decoder-synthetic-vgg"), hub.load("attributes-synthetic")
     rows = []
     for drawn, feature in (("S2F", v_s), ("F2F", v_f)):
-        labels = appearance.read(reader, data.decode(decoder, feature)[0])
+        labels = appearance.read(reader, dataset.decode(decoder, feature)[0])
         right = (labels["sex"].to_numpy() == people["sex"].to_numpy()).mean()
         rows.append(row("sex_right", right, read_from=drawn))
         rows.append(row("age_r", np.corrcoef(labels["age"], people["age"])[0, 1], read_from=drawn))
@@ -136,9 +138,9 @@ def decoded(v_s: np.ndarray, v_f: np.ndarray, people) -> list[dict]:
 
 def null_world(people: int, test_people: int, recogniser, workers: int) -> list[dict]:
     """Train the quick preset where no voice knows any face: its retrieval has to be chance."""
-    seen = synthetic.PeopleSet(people, 1, world="null")
-    unseen = synthetic.PeopleSet(test_people, 1, seed=config.SEEDS["test"], world="null", sentences="test")
-    source, test = (synthetic.source(which, recogniser, workers=workers) for which in (seen, unseen))
+    seen = people_set.PeopleSet(people, 1, world="null")
+    unseen = people_set.PeopleSet(test_people, 1, seed=config.SEEDS["test"], world="null", sentences="test")
+    source, test = (people_set.source(which, recogniser, workers=workers) for which in (seen, unseen))
     settings = training.make_config("quick", "normalized", max_steps=300, seconds=3.0)
     run = training.run(settings, source)
     hits = retrieval.rank(validate.predict(run.encoder, test), test.v_f.astype(np.float32)).hit_percent(10)

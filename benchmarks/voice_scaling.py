@@ -23,7 +23,7 @@ from s2f_lib.io import row
 from s2f_lib.metrics import inference, retrieval
 from s2f_lib.studies import scaling_law
 from s2f_lib.studies.scaling_law import Growth
-from s2f_lib.training import synthetic, validate
+from s2f_lib.training import people_set, validate
 
 NAME = "voice-encoder-synthetic"
 STEPS = (200, 400, 800, 1600, 3200, 6400, 12000)
@@ -52,8 +52,8 @@ def main() -> None:
     options = parser().parse_args()
     begun = time.perf_counter()
     recogniser = hub.load("synthetic-vgg")
-    seen = synthetic.PeopleSet(options.people, 1)
-    source = synthetic.source(seen, recogniser, workers=options.workers)
+    seen = people_set.PeopleSet(options.people, 1)
+    source = people_set.source(seen, recogniser, workers=options.workers)
     encoders = {steps * 32: trained(steps, source, options.runs) for steps in STEPS}
     if options.train_only:
         return
@@ -61,8 +61,8 @@ def main() -> None:
     if shipped.get("init_from"):
         raise SystemExit(f"{NAME} went on from another run, but every point here is a run of its own from the start")
     encoders[shipped["examples_seen"]] = hub.load(NAME)
-    unseen = synthetic.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
-    test = synthetic.source(unseen, recogniser, workers=options.workers)
+    unseen = people_set.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
+    test = people_set.source(unseen, recogniser, workers=options.workers)
     oracle = baselines.Oracle().fit(seen.population().table(), source.v_f.astype(np.float32))
     guesses = {clips: validate.predict(encoder, test) for clips, encoder in sorted(encoders.items())}
     tables = seen.population().table(), unseen.population().table()

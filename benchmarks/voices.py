@@ -31,14 +31,13 @@ import numpy as np
 from benchmarks import espeak, kokoro
 from s2f_lib import audio, config, hub, io, people
 from s2f_lib.audio import degrade
-from s2f_lib.evaluate import appearance, data
+from s2f_lib.evaluate import appearance, dataset
 from s2f_lib.io import row
 from s2f_lib.metrics import inference, retrieval, similarity, verification
 from s2f_lib.people import speech
 from s2f_lib.published import layout, pictures
 from s2f_lib.published.voices import voice_feature
-from s2f_lib.training import PeopleSet
-from s2f_lib.training import synthetic as synthetic_training
+from s2f_lib.training import PeopleSet, people_set
 
 LEVELS = (-20, -40, -60)  # dB
 HALVES = ("choose", "report")
@@ -62,7 +61,7 @@ def synthetic(count: int, speak=speech.speak) -> Voices:
     population = people.sample(2 * count, seed=config.SEEDS["test"])
     population = population[np.flatnonzero(population.language != "zh")[:count]]
     clips = np.array([speak(person, sentences="test", channel=True) for person in population])
-    v_f = data.face_features(hub.load("synthetic-vgg"), population)[:, 0]
+    v_f = dataset.face_features(hub.load("synthetic-vgg"), population)[:, 0]
     return Voices(clips, population.sex == "female", np.asarray(population.age), np.arange(count), v_f=v_f)
 
 
@@ -130,7 +129,7 @@ def speaker_classifier(people_who_speak: int = 2_000):
     from sklearn.preprocessing import StandardScaler
 
     which = PeopleSet(people_who_speak, 1, sentences="free")
-    feature = speaker_features(synthetic_training.voices(which) / np.float32(32_768))
+    feature = speaker_features(people_set.voices(which) / np.float32(32_768))
     return make_pipeline(StandardScaler(), LogisticRegression(C=0.01)).fit(feature, which.population().sex == "female")
 
 
@@ -169,8 +168,8 @@ def measure(corpora: dict[str, Voices], authors: tuple[np.ndarray, np.ndarray] |
     for name in names:
         encoder = hub.load(name)
         for corpus, voices in corpora.items():
-            v_s = data.encode(encoder, voices.waveform)
-            read = appearance.read(reader, data.decode(decoder, v_s)[0])
+            v_s = dataset.encode(encoder, voices.waveform)
+            read = appearance.read(reader, dataset.decode(decoder, v_s)[0])
             female, age = 1 - read["male"].to_numpy(), read["age"].to_numpy()
             rows += in_halves(corpus, {"encoder": name}, voices, female, age)
             if voices.v_f is not None:
@@ -197,15 +196,15 @@ def measure(corpora: dict[str, Voices], authors: tuple[np.ndarray, np.ndarray] |
 
 def beside_the_speaker(name: str, encoder, clips: np.ndarray) -> list[dict]:
     """How far softer copies move the answer, and how far white noise lies from the average answer, in degrees."""
-    loud = data.encode(encoder, clips)
-    coded = similarity.angle_deg(data.encode(encoder, degrade.codec()(clips)), loud)
+    loud = dataset.encode(encoder, clips)
+    coded = similarity.angle_deg(dataset.encode(encoder, degrade.codec()(clips)), loud)
     rows = [row("clip_angle", inference.mean_interval(coded), encoder=name, change="mp3", n=len(clips))]
     for level in LEVELS:
-        moved = similarity.angle_deg(data.encode(encoder, clips * 10 ** (level / 20)), loud)
+        moved = similarity.angle_deg(dataset.encode(encoder, clips * 10 ** (level / 20)), loud)
         rows.append(row("clip_angle", inference.mean_interval(moved), encoder=name, level_db=level, n=len(clips)))
     noise = 0.05 * np.random.default_rng(0).standard_normal((20, clips.shape[1])).astype(np.float32)
     for sound, waveform in (("speech", clips), ("white noise", noise), ("digital silence", np.zeros_like(noise[:2]))):
-        answers = data.encode(encoder, waveform)
+        answers = dataset.encode(encoder, waveform)
         away = similarity.angle_deg(answers, np.broadcast_to(loud.mean(axis=0), answers.shape))
         rows.append(row("angle_from_average", float(away.mean()), encoder=name, sound=sound, n=len(answers)))
     return rows

@@ -11,10 +11,9 @@ user can mend (a missing file, an unknown name, a full disk) ends with one line 
 status 130; a traceback means a bug. See `guarded`.
 """
 
-from __future__ import annotations
-
 import argparse
 import importlib
+import io
 import json
 import os
 import sys
@@ -42,7 +41,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "evaluate": ("everything the paper measured, as one record", "s2f_lib.evaluate.command:main"),
         "study ablation": (
             "losses against each other by a committed design: a search for each, then test people",
-            "s2f_lib.studies.ablation.study:main",
+            "s2f_lib.studies.ablation.sweep:main",
         ),
         "study ethics": ("the audit: what the model takes from where", "s2f_lib.studies.ethics.audit:main"),
     },
@@ -55,9 +54,9 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "The paper's published examples": {
         "published fetch": ("fetch them (network)", "data_scripts.fetch_published_examples:main"),
-        "published measure": ("measure them and write the records", "s2f_lib.published.main:measure_main"),
-        "published train": ("fit the voice head that `draw` needs", "s2f_lib.published.main:train_main"),
-        "published draw": ("an average face of people who sound alike", "s2f_lib.published.main:draw_main"),
+        "published measure": ("measure them and write the records", "s2f_lib.published.measure:main"),
+        "published train": ("fit the voice head that `draw` needs", "s2f_lib.published.portrait:train_main"),
+        "published draw": ("an average face of people who sound alike", "s2f_lib.published.portrait:draw_main"),
     },
     "Make a corpus of real data, step by step": {
         "corpus download_avspeech": ("fetch the clips that still exist", "data_scripts.download_avspeech:main"),
@@ -80,24 +79,16 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
 COMMANDS = {name: entry for commands in TASKS.values() for name, entry in commands.items()}
 MENDABLE = (OSError, ImportError, MemoryError, EOFError, UnicodeError, json.JSONDecodeError, zipfile.BadZipFile)
 OURS = ("s2f_lib", "data_scripts", "tools", "benchmarks", "concurrent", "joblib", "distributed")  # and what they relay
+MAX_PEOPLE = 10_000  # of one table
 KEPT = "what is complete is kept; the same command goes on from there"
 
 
 def guarded(run: Callable[[], int | None], program: str = "s2f") -> int:
     """Run a command; the one place where errors become a line on stderr and an exit status.
 
-    Parameters
-    ----------
-    run : callable
-        The command without arguments; gives its exit status, None for 0.
-    program : str
-        Name that begins the line.
-
-    Returns
-    -------
-    int
-        Status of the command; 2 for what the user can mend: files, memory, packages, undecodable content, and errors
-        that this project raises on purpose; 130 after ctrl-C. Any other exception is a bug and passes through.
+    Gives the status of the command (None counts as 0); 2 for what the user can mend: files, memory, packages,
+    undecodable content, and errors that this project raises on purpose; 130 after ctrl-C. Any other exception is a bug
+    and passes through. ``program`` begins the line.
     """
     try:
         return run() or 0
@@ -156,6 +147,9 @@ def overview(group: str = "") -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status (0 done, 1 the work failed, 2 wrong use, 130 stopped)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show ends no command
+            stream.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in COMMANDS), None)
     if name:
@@ -169,8 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"s2f-lib {__version__}")
         return 0
     if not asked:
-        print(overview(group))
-        return 0 if words[bool(group) :] else 2
+        return guarded(lambda: print(overview(group))) or (0 if words[bool(group) :] else 2)
     near = get_close_matches(" ".join(words[: 1 + bool(group)]), COMMANDS, 1)
     hint = f"; did you mean s2f {near[0]}?" if near else f"; see s2f {group} --help".replace("  ", " ")
     print(f"s2f: there is no command {' '.join(words[: 1 + bool(group)])!r}{hint}", file=sys.stderr)
@@ -202,6 +195,9 @@ def face(arguments: Sequence[str]) -> int:
     from s2f_lib.book import plotting
     from s2f_lib.published import portrait, speaker_encoder
 
+    for name, kind in ((options.encoder, "voice encoder"), (options.decoder, "face decoder")):
+        if name is not None and hub.describe(name)["kind"] != kind:
+            raise ValueError(f"{name} is a {hub.describe(name)['kind']}, wanted is a {kind}; see s2f weights list")
     speech = audio.load_speech(options.voice, options.start)
     if options.encoder is None and not portrait.missing():
         name, decoder = "the head trained here on real pairs", portrait.DECODER
@@ -231,15 +227,17 @@ def people(arguments: Sequence[str]) -> int:
     parser.add_argument("--size", type=int, default=128, help="pixels per face")
     parser.add_argument("-o", "--out", type=Path, help="picture to write; without it only the table is printed")
     options = parser.parse_args(arguments)
-    from s2f_lib import io
     from s2f_lib import people as room
+    from s2f_lib.io import atomic_path
 
+    if options.number > MAX_PEOPLE:
+        raise ValueError(f"{options.number} people are too many for one table, which holds at most {MAX_PEOPLE}")
     population = room.sample(options.number, options.world, seed=options.seed)
     table = population.table()
     columns = [c for c in ("id", "sex", "age", "group", "language", "height_cm") if c in table]
     print(table[columns].to_string(index=False, float_format="%.0f"))
     if options.out:
-        with io.atomic_path(options.out) as partial:
+        with atomic_path(options.out) as partial:
             _sheet(room, population, options).savefig(partial)
         print(f"{options.out}: computer-made faces; they identify nobody")
     return 0

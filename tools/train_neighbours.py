@@ -20,12 +20,12 @@ from sklearn.decomposition import PCA, TruncatedSVD
 
 from s2f_lib import cli, faces, hub, io, people
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import appearance, data
+from s2f_lib.evaluate import appearance, dataset
 from s2f_lib.io import row
 from s2f_lib.metrics import inference, retrieval
 from s2f_lib.neighbours import benchmark, heads
 from s2f_lib.people.fingerprint import voice_key
-from s2f_lib.training import synthetic
+from s2f_lib.training import people_set
 from tools import gan
 
 DIRECTIONS = 128  # of face features
@@ -38,7 +38,7 @@ AGAIN = 8  # pictures that the GAN makes of one clip, for the spread
 class Crowd:
     """People as the study sees them; rows are people."""
 
-    which: synthetic.PeopleSet
+    which: people_set.PeopleSet
     inside: np.ndarray  # (N, hidden), the frozen feature of the voice
     v_s: np.ndarray  # (N, 4096) of the shipped encoder
     v_f: np.ndarray  # (N, 4096) of a wild picture
@@ -50,14 +50,14 @@ class Crowd:
         return self.which.population().table()
 
 
-def crowd(which: synthetic.PeopleSet, encoder, recogniser, workers: int, progress: bool) -> Crowd:
+def crowd(which: people_set.PeopleSet, encoder, recogniser, workers: int, progress: bool) -> Crowd:
     """Clips heard and pictures drawn, from the cache where they were before."""
     population = which.population()
-    sound = synthetic.voices(which, workers=workers, progress=progress)
-    made_from = [data.fingerprint(encoder), which.sentences, *voice_key(population)]
+    sound = people_set.voices(which, workers=workers, progress=progress)
+    made_from = [dataset.fingerprint(encoder), which.sentences, *voice_key(population)]
     heard = io.cache.arrays("neighbours", made_from, lambda: dict(zip(("inside", "v_s"), heads.hear(encoder, sound))))
-    v_f = synthetic.face_targets(which, recogniser, workers=workers, progress=progress).v_f.astype(np.float32)
-    return Crowd(which, heard["inside"], heard["v_s"], v_f, data.canonical_faces(population, gan.SIZE, workers)[0])
+    v_f = people_set.face_targets(which, recogniser, workers=workers, progress=progress).v_f.astype(np.float32)
+    return Crowd(which, heard["inside"], heard["v_s"], v_f, dataset.canonical_faces(population, gan.SIZE, workers)[0])
 
 
 def as_faces(pictures: np.ndarray) -> torch.Tensor:
@@ -74,7 +74,7 @@ def drawn(generator: gan.Generator, embedding: torch.Tensor, noise: float = 0.0)
 
 def decoded(decoder, v: np.ndarray) -> np.ndarray:
     """Pictures of features by the frozen decoder, brought to the GAN's size."""
-    images = faces.to_tensor(data.decode(decoder, v)[0])
+    images = faces.to_tensor(dataset.decode(decoder, v)[0])
     small = torch.nn.functional.interpolate(images, (gan.SIZE, gan.SIZE), mode="bilinear", antialias=True)
     return faces.to_pictures(small)
 
@@ -121,8 +121,8 @@ def run(options: argparse.Namespace) -> tuple[list[dict], dict, dict]:
     """Rows of the record, curves of the trainings, and the pictures for the page."""
     encoder, recogniser, decoder = map(hub.load, ("voice-encoder-synthetic", "synthetic-vgg", "decoder-synthetic-vgg"))
     how = (encoder, recogniser, options.workers, not options.quiet)
-    train = crowd(synthetic.PeopleSet(options.people, 1), *how)
-    test = crowd(synthetic.PeopleSet(options.test_people, 1, seed=SEEDS["test"], sentences="test"), *how)
+    train = crowd(people_set.PeopleSet(options.people, 1), *how)
+    test = crowd(people_set.PeopleSet(options.test_people, 1, seed=SEEDS["test"], sentences="test"), *how)
     basis = TruncatedSVD(DIRECTIONS, random_state=0).fit(train.v_f)
     known, target = basis.transform(train.v_f), basis.transform(test.v_f)
     null = [people.sample(c.which.people, "null", c.which.seed).table() for c in (train, test)]

@@ -16,7 +16,7 @@ import torch
 
 from s2f_lib import io
 from s2f_lib.published import speaker_encoder
-from s2f_lib.training import PeopleSet, synthetic, validate
+from s2f_lib.training import PeopleSet, people_set, validate
 from s2f_lib.training.publish import publish, refuse_uncommitted
 
 RECOGNISER = "synthetic-vgg"
@@ -29,11 +29,11 @@ def features(which: PeopleSet) -> np.ndarray:
     from tqdm.auto import tqdm
 
     def compute() -> np.ndarray:
-        clips = synthetic.voices(which)
+        clips = people_set.voices(which)
         scaled = (clip / np.float32(32_768) for clip in tqdm(clips, desc="speaker features"))
         return np.array([speaker_encoder.level_feature(clip) for clip in scaled])
 
-    return io.cache.array("level-speaker-features", [str(synthetic.voices_key(which)), which.people], compute)
+    return io.cache.array("level-speaker-features", [str(people_set.voices_key(which)), which.people], compute)
 
 
 def fit(feature: np.ndarray, v_f: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:
@@ -59,7 +59,7 @@ def main() -> None:
         refuse_uncommitted()
     begun = time.perf_counter()
     which = PeopleSet(options.people, 1, sentences="free")
-    source = synthetic.source(which, RECOGNISER)
+    source = people_set.source(which, RECOGNISER)
     feature, v_f = features(which).astype(float), np.asarray(source.v_f, np.float32)
     train, rest = slice(None, -HELD_OUT), slice(-HELD_OUT, None)
     scores = {}

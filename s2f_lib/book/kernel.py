@@ -4,8 +4,6 @@ papermill and myst-nb would do it, too; but the first starts waiting runs after 
 several minutes silent, and both leave each kernel as many threads as there are cores.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import threading
@@ -33,11 +31,10 @@ def passive_threads(number: int | None = None) -> None:
 
 
 def execute(notebook, folder: Path, *, save: Path | None = None, bar: str = "", say: Callable | None = None) -> str:
-    """Execute a notebook in place, as far as it goes.
+    """Execute a notebook (nbformat.NotebookNode) in place; gives "", or what went wrong in which cell.
 
     Parameters
     ----------
-    notebook : nbformat.NotebookNode
     folder : Path
         Working folder of the kernel.
     save : Path, optional
@@ -46,11 +43,6 @@ def execute(notebook, folder: Path, *, save: Path | None = None, bar: str = "", 
         Title of a progress bar over the cells; none if empty.
     say : callable, optional
         Called with (cells done, cells in all).
-
-    Returns
-    -------
-    str
-        "", or what went wrong in which cell; a dead kernel is one of these.
     """
     import nbformat
     from nbclient import NotebookClient
@@ -96,12 +88,7 @@ def _write(notebook, path: Path) -> None:
 
 
 def in_parallel(tasks: Mapping[Any, Callable[[], Any]], jobs: int = 1) -> Iterator[tuple[Any, Any]]:
-    """Results of tasks that call `execute`, as they come, so many at once; ctrl-C kills their kernels and starts none.
-
-    Yields
-    ------
-    key, result
-    """
+    """(key, result) of tasks that call `execute`, as they come; ctrl-C kills their kernels and starts none."""
     pool = ThreadPoolExecutor(max_workers=max(1, jobs))
     try:
         futures = {pool.submit(task): key for key, task in tasks.items()}

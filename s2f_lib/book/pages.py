@@ -10,8 +10,6 @@ Names, types and smallest values are checked before anything starts: papermill i
 the page does not have, and then runs for hours without it. The cells run in a kernel of their own, see `kernel`.
 """
 
-from __future__ import annotations
-
 import argparse
 import difflib
 import hashlib
@@ -36,13 +34,7 @@ def pages(folder: Path | None = None) -> list[Path]:
 
 
 def find(page: str | Path) -> Path:
-    """Path of a page by its name ("04_loss_ablation"), its number ("04") or as a path of any notebook.
-
-    Raises
-    ------
-    PageError
-        If there is none; the message lists the pages there are.
-    """
+    """Path of a page by its name ("04_loss_ablation"), its number ("04") or as a path of any notebook, or PageError."""
     path = Path(page).expanduser()
     if path.suffix == ".ipynb":
         if path.is_file():
@@ -57,13 +49,7 @@ def find(page: str | Path) -> Path:
 
 
 def read(path: Path):
-    """A notebook (nbformat.NotebookNode, version 4).
-
-    Raises
-    ------
-    PageError
-        If the file is none.
-    """
+    """A notebook (nbformat.NotebookNode, version 4); PageError if the file is none."""
     import nbformat
 
     try:
@@ -75,10 +61,7 @@ def read(path: Path):
 def parameters(page: str | Path) -> list[Parameter]:
     """What can be set on a page: the assignments of the cell tagged `parameters`, with type and help.
 
-    Raises
-    ------
-    PageError
-        If the page has no such cell, or the cell holds something else than plain assignments of constants.
+    PageError if the page has no such cell, or the cell holds something else than plain assignments of constants.
     """
     path = find(page)
     tagged = [cell for cell in read(path).cells if "parameters" in cell.metadata.get("tags", [])]
@@ -90,10 +73,7 @@ def parameters(page: str | Path) -> list[Parameter]:
 def check(page: str | Path, values: Mapping[str, Any]) -> dict[str, Any]:
     """Check names, types and smallest values for a page before anything runs; strings are read as typed at a shell.
 
-    Raises
-    ------
-    PageError
-        For an unknown name (with the nearest known one), a wrong type or too small a number.
+    PageError for an unknown name (with the nearest known one), a wrong type or too small a number.
     """
     known = {p.name: p for p in parameters(page)}
     checked = {}
@@ -113,24 +93,17 @@ def run(page: str | Path, out: str | Path, values: Mapping[str, Any] | None = No
     Parameters
     ----------
     page : str or path
-        See `find`.
+        See `find`; an unknown one, like an unknown name or a wrong type, is a PageError before anything is started.
     out : str or path
         Folder for the executed notebook and its record; made when missing.
     values : mapping, optional
         Parameter -> value; the others keep their defaults.
-    progress : bool
-        Show a bar over the cells.
 
     Returns
     -------
     dict
         The record, also written to ``<out>/<page>.json``: page, command, parameters, seconds, status ("done" or
         "failed"), error, and the numbers that the page keeps.
-
-    Raises
-    ------
-    PageError
-        For an unknown page, name or type; nothing has been started or written then.
     """
     from papermill.iorw import load_notebook_node
     from papermill.parameterize import parameterize_notebook
@@ -143,9 +116,10 @@ def run(page: str | Path, out: str | Path, values: Mapping[str, Any] | None = No
     notebook = parameterize_notebook(notebook, values) if values else notebook
     start = time.monotonic()
     error = kernel.execute(notebook, Path.cwd(), save=out / path.name, bar=path.stem if progress else "")
+    settings = "".join(f" -p {name}={json.dumps(value)}" for name, value in values.items())
     record = {
         "page": path.stem,
-        "command": command(path.stem, values),
+        "command": f"s2f pages run {path.stem}{settings}",
         "parameters": {p.name: values.get(p.name, p.default) for p in parameters(path)},
         "seconds": round(time.monotonic() - start, 1),
         "status": "failed" if error else "done",
@@ -156,12 +130,6 @@ def run(page: str | Path, out: str | Path, values: Mapping[str, Any] | None = No
         json.dump(record, file, indent=2)
         file.write("\n")
     return record
-
-
-def command(page: str, values: Mapping[str, Any]) -> str:
-    """The shell command that runs a page with these values."""
-    settings = "".join(f" -p {name}={json.dumps(value)}" for name, value in values.items())
-    return f"s2f pages run {page}{settings}"
 
 
 def sweep(
@@ -213,13 +181,7 @@ def _done(page: str, folder: Path, values: Mapping[str, Any]) -> dict | None:
 
 
 def _read_record(path: Path) -> dict:
-    """The record of a run.
-
-    Raises
-    ------
-    PageError
-        If the file is not a whole one.
-    """
+    """The record of a run; PageError if the file is not a whole one."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         return {key: record[key] for key in ("page", "parameters", "status", "seconds", "numbers")} | record
@@ -228,12 +190,7 @@ def _read_record(path: Path) -> dict:
 
 
 def table(folder: str | Path):
-    """One row per run found below a folder: the parameters that differ, status, seconds and the kept numbers.
-
-    Returns
-    -------
-    pandas.DataFrame
-    """
+    """One row per run found below a folder: the parameters that differ, status, seconds and the kept numbers."""
     import pandas as pd
 
     records = [_read_record(path) for path in sorted(Path(folder).expanduser().rglob("[0-9][0-9]_*.json"))]
@@ -242,9 +199,8 @@ def table(folder: str | Path):
     rows = []
     for record in records:
         varied = {k: v for k, v in record["parameters"].items() if any(r["parameters"].get(k) != v for r in records)}
-        rows.append(
-            {"page": record["page"], **varied, **{k: record[k] for k in ("status", "seconds")}, **record["numbers"]}
-        )
+        ended = {key: record[key] for key in ("status", "seconds")}
+        rows.append({"page": record["page"], **varied, **ended, **record["numbers"]})
     return pd.DataFrame(rows)
 
 

@@ -1,7 +1,5 @@
 """What can be set on a page of the book: its parameters cell, read without running it; values checked against it."""
 
-from __future__ import annotations
-
 import ast
 import io
 import math
@@ -75,13 +73,7 @@ def _kind(value: Any) -> str:
 
 
 def parse_value(text: str, parameter: Parameter) -> Any:
-    """Read a value typed at the command line, as the type of the parameter's default.
-
-    Raises
-    ------
-    PageError
-        If the text is of another type; the message gives the parameter, its type and its default.
-    """
+    """Read a value typed at the command line, as the type of the parameter's default; PageError if it is of another."""
     import yaml
 
     if parameter.kind == "str":
@@ -139,12 +131,7 @@ def claims(given: Mapping[str, Any], **defaults: Any) -> bool:
 
     A page asks this before it asserts what its text says; with other settings it prints that it does not.
 
-    Parameters
-    ----------
-    given : mapping
-        Parameters of the page by name, as they are: ``globals()``.
-    **defaults
-        The parameters on which the claims depend, with the values that the text is about.
+    ``given`` are the page's ``globals()``, ``defaults`` the values of the parameters that the text is about.
 
     Examples
     --------

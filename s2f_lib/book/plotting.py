@@ -5,8 +5,6 @@ touches matplotlib's settings. Every face that a network made is drawn through `
 what it is.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,27 +39,6 @@ COLORS = {
 }
 CYCLE = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#666666", "#F0E442"]
 
-STYLE = {
-    "figure.figsize": (6.4, 3.2),  # inches; the text column of the site is about 7 wide
-    "figure.dpi": 110,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
-    "figure.constrained_layout.use": True,
-    "font.size": 10,
-    "axes.titlelocation": "left",
-    "axes.titleweight": "bold",
-    "axes.titlesize": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#E5E5E5",
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "image.cmap": "magma",
-    "image.interpolation": "nearest",
-}
-
 FACE_MARK = "statistical average, not a person"
 FACE_NOTE = "Computer-made faces; they identify nobody."
 UNMARKED = ("reference", "truth", "true", "wild")  # columns of rendered synthetic people, not of a network's output
@@ -70,9 +47,9 @@ MIN_MARKED_SIZE = 128  # pixels; below that the mark cannot be read
 
 def use_book_style() -> None:
     """Set matplotlib to the look of the book; the only function here that changes a global."""
-    import matplotlib as mpl
+    from matplotlib import style
 
-    mpl.rcParams.update(STYLE | {"axes.prop_cycle": mpl.cycler(color=CYCLE)})
+    style.use(Path(__file__).with_name("data") / "book.mplstyle")
 
 
 def keep(**numbers: Any) -> None:
@@ -86,21 +63,9 @@ def keep(**numbers: Any) -> None:
 
 
 def as_images(images: Any) -> np.ndarray:
-    """Bring pictures to one layout for drawing.
+    """Pictures (..., H, W, 3) or (..., 3, H, W) as uint8 (..., H, W, 3) for drawing.
 
-    Parameters
-    ----------
-    images : array or tensor, shape (..., H, W, 3) or (..., 3, H, W)
-        uint8, or floats in [0, 1] (values outside are clipped).
-
-    Returns
-    -------
-    np.ndarray, shape (..., H, W, 3), uint8
-
-    Raises
-    ------
-    ValueError
-        If no axis holds three colours.
+    They are uint8, or floats in [0, 1] (values outside are clipped); ValueError if no axis holds three colours.
 
     Examples
     --------
@@ -118,17 +83,9 @@ def as_images(images: Any) -> np.ndarray:
 
 
 def mark_face(image: Any) -> np.ndarray:
-    """Write on a made face what it is, in a band at the bottom.
+    """Write on a made face what it is, in a band at the bottom; uint8 (H * k, W * k, 3).
 
-    Parameters
-    ----------
-    image : array or tensor, shape (H, W, 3) or (3, H, W)
-        One picture, uint8 or floats in [0, 1].
-
-    Returns
-    -------
-    np.ndarray, shape (H * k, W * k, 3), uint8
-        k = 1 from 128 pixels on; smaller pictures are enlarged by a whole factor so that the mark can be read.
+    k is 1 from 128 pixels on; smaller pictures are enlarged by a whole factor so that the mark can be read.
     """
     from PIL import Image, ImageDraw, ImageFont
 
@@ -197,11 +154,6 @@ def face_grid(
         Inches per face.
     transpose : bool
         One row per kind of picture instead, for wide figures.
-
-    Raises
-    ------
-    ValueError
-        If the columns hold different numbers of people.
     """
     from matplotlib import pyplot as plt
 

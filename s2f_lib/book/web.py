@@ -8,8 +8,6 @@ bits a number with one scale per row. With them goes what the page "Try it" show
 The file names the checksums of its sources.
 """
 
-from __future__ import annotations
-
 import argparse
 import base64
 import functools
@@ -42,21 +40,8 @@ OWN_RULES = {"clipped_at": 0.999, "clipped_share": 0.02}  # of full scale; of th
 def export_web(encoder: str = ENCODER, decoder: str = DECODER, out: str | Path | None = None) -> Path:
     """Write the networks for the page, unless a file with the same sources is there; about a minute.
 
-    Parameters
-    ----------
-    encoder, decoder : str
-        Names of the hub. The encoder's v_s and the decoder's input must have the same width.
-    out : str or Path, optional
-        File to write; by default one in the cache folder, named after the checksums of its sources.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    ValueError
-        If the two do not fit together.
+    ``encoder`` and ``decoder`` are names of the hub; ValueError if v_s and the decoder's input differ in width. The
+    file is by default one in the cache folder, named after the checksums of its sources.
     """
     key = _sources(encoder, decoder)
     path = (
@@ -76,13 +61,7 @@ def export_web(encoder: str = ENCODER, decoder: str = DECODER, out: str | Path |
 
 
 def check(path: str | Path, encoder: str = ENCODER, decoder: str = DECODER) -> None:
-    """Refuse a script that was damaged, or made from other weights than the hub's of these names.
-
-    Raises
-    ------
-    io.ChecksumError
-        With what differs, and the command that makes it anew.
-    """
+    """Refuse a script that was damaged, or made from other weights than the hub's of these names: io.ChecksumError."""
     header, again = _header(Path(path)), f"make it again: s2f weights export-web -o {path}"
     if (
         header.get("format") != FORMAT
@@ -166,12 +145,9 @@ def _pack(arrays: Mapping[str, np.ndarray]) -> tuple[str, dict[str, list]]:
 
 
 def try_it(encoder: str = ENCODER, decoder: str = DECODER):
-    """The page "Try it" in a cell of a notebook (JupyterLab, Colab): record, drop or choose a voice, see the face.
+    """The page "Try it" in a cell (IPython.display.HTML, 6 MB): record, drop or choose a voice, see the face.
 
-    Returns
-    -------
-    IPython.display.HTML
-        It holds the networks (6 MB) and needs no kernel once it is shown.
+    It holds the networks and needs no kernel once it is shown.
     """
     from IPython.display import HTML
 

@@ -3,8 +3,6 @@
 People with similar voices, voices to try, what can be read off v_s along straight lines, and how well that works.
 """
 
-from __future__ import annotations
-
 import base64
 import html
 from collections.abc import Sequence
@@ -13,7 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 import torch
+from matplotlib import colormaps
+from PIL import Image
+from sklearn.linear_model import RidgeCV
 
 from s2f_lib import audio, io, people
 from s2f_lib.book import plotting
@@ -27,18 +29,11 @@ LEARNED_FROM, TRIED_ON, GALLERY = 600, 300, 160  # people; the gallery is the fi
 AGES = (25, 42, 58, 75)  # years, of the voices to try: a woman and a man each
 
 
-def on_real_voices(encoder: str, measure: str) -> dict[str, Any] | None:
-    """What the record ``voices`` says of an encoder of the hub on real voices; None where nobody has measured it."""
-    record = io.read_record("voices")
-    found = record.matching(measure=measure, encoder=encoder, corpus="published") if record else []
-    return {"value": found[0]["value"], "n": found[0].get("n", record.n)} if len(found) == 1 else None
-
-
 def material(name: str, encoder: VoiceEncoder, decoder: FaceDecoder) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """What the page shows beside the face: read-outs and their reliability, similar voices, voices to try, words."""
     learn, test = people.sample(LEARNED_FROM, seed=LEARN_SEED), people.sample(TRIED_ON, seed=TEST_SEED)
     x, y = _heard(encoder, decoder, learn), _heard(encoder, decoder, test)
-    axes, weight, bias = {}, [], []
+    axes, weight, bias, voices = {}, [], [], io.read_record("voices")
     for axis, label in (("sex", lambda p: 1.0 if p.sex == "female" else -1.0), ("age", lambda p: p.age)):
         line, offset = _read_out(x, np.array([label(p) for p in learn]))
         truth, read = np.array([label(p) for p in test]), y @ line + offset
@@ -46,7 +41,9 @@ def material(name: str, encoder: VoiceEncoder, decoder: FaceDecoder) -> tuple[di
         if axis == "age":
             guess = np.mean([p.age for p in learn])
             quality = {"error": float(np.abs(read - truth).mean()), "guess": float(np.abs(guess - truth).mean())}
-        real = on_real_voices(name, "sex_right" if axis == "sex" else "age_r")
+        measure = "sex_right" if axis == "sex" else "age_r"
+        found = voices.matching(measure=measure, encoder=name, corpus="published") if voices else []
+        real = {"value": found[0]["value"], "n": found[0].get("n", voices.n)} if len(found) == 1 else None
         axes[axis] = {"synthetic": quality | {"n": len(test)}, "real": real}
         weight.append(line)
         bias.append(offset)
@@ -54,7 +51,8 @@ def material(name: str, encoder: VoiceEncoder, decoder: FaceDecoder) -> tuple[di
     rows = y[:GALLERY] - mean
     arrays = {"axes.weight": np.array(weight), "axes.bias": np.array(bias), "gallery.mean": mean}
     arrays["gallery.voices"] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    shown = {"axes": axes, "mark": plotting.FACE_MARK, "note": plotting.FACE_NOTE, "magma": _colours("magma")}
+    colours = (255 * colormaps["magma"](np.linspace(0, 1, 64))[:, :3]).round().astype(int).tolist()
+    shown = {"axes": axes, "mark": plotting.FACE_MARK, "note": plotting.FACE_NOTE, "magma": colours}
     shown["people"] = [{"label": _label(p), "picture": _picture(p)} for p in gallery]
     shown["voices"] = [{"label": _label(p), "sound": _sound(p)} for p in _voices(list(test)[GALLERY:])]
     return shown, {name: array.astype(np.float32) for name, array in arrays.items()}
@@ -70,8 +68,6 @@ def _heard(encoder: VoiceEncoder, decoder: FaceDecoder, of: Sequence[people.Pers
 
 def _read_out(x: np.ndarray, label: np.ndarray) -> tuple[np.ndarray, float]:
     """The straight line that reads a label off features (ridge, its strength by leave-one-out): weights, offset."""
-    from sklearn.linear_model import RidgeCV
-
     scale = float(x.std())
     fitted = RidgeCV(alphas=np.logspace(0, 6, 13)).fit(x / scale, label)
     return fitted.coef_ / scale, float(fitted.intercept_)
@@ -95,8 +91,6 @@ def _label(person: people.Person) -> str:
 
 def _picture(person: people.Person) -> str:
     """A rendered face as a small WebP picture in an address."""
-    from PIL import Image
-
     file = BytesIO()
     Image.fromarray(people.render_canonical(person, size=112)).save(file, format="WEBP", quality=80)
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
@@ -104,28 +98,13 @@ def _picture(person: people.Person) -> str:
 
 def _sound(person: people.Person) -> str:
     """Six seconds of a voice as MP3, which every browser decodes, in base64."""
-    import soundfile
-
     file = BytesIO()
     soundfile.write(file, audio.fit_to_clip(people.speak(person)), audio.SAMPLE_RATE, format="MP3")
     return base64.b64encode(file.getvalue()).decode()
 
 
-def _colours(name: str, steps: int = 64) -> list[list[int]]:
-    """A colour map of matplotlib as (steps, 3) numbers of 0-255."""
-    from matplotlib import colormaps
-
-    return (255 * colormaps[name](np.linspace(0, 1, steps))[:, :3]).round().astype(int).tolist()
-
-
 def cell(weights: Path) -> str:
-    """The page as HTML for a cell of a notebook: all in one frame, which may use the microphone.
-
-    Parameters
-    ----------
-    weights : Path
-        What `s2f_lib.book.web.export_web` wrote.
-    """
+    """The page as HTML for a cell: all in one frame, which may use the microphone; `weights` is of `export_web`."""
     files = (STATIC / "try_it.css", weights, STATIC / "voice2face.js", STATIC / "try_it.js")
     style, *scripts = (path.read_text(encoding="utf-8") for path in files)
     whole = (

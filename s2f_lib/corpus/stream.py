@@ -62,7 +62,7 @@ class ShardSource:
         return np.mean([self._member(row, "v_f.npy") for row in rows], axis=0, dtype=np.float64).astype(np.float32)
 
     def batches(self, plan, start: int = 0) -> Iterator[dict]:
-        """Endless batches from step `start` on; `plan` is a `s2f_lib.training.data.Plan`."""
+        """Endless batches from step `start` on; `plan` is a `s2f_lib.training.sources.Plan`."""
         step = start
         while True:
             rows = self.rows(plan.seed, step * plan.batch_size, plan.batch_size)

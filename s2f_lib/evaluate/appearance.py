@@ -5,16 +5,10 @@ canonical faces, sees pixels only and is an instrument independent of recogniser
 faces is part of every table.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from s2f_lib.metrics import checks
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SIDE = 16  # canonical faces are aligned: in a picture of 16 x 16 the same pixel is the same part of the head
 # Rows and columns, chosen on 160 people of seed 2000: cheeks correlate with melanin at -0.97, the hair boxes with the
@@ -36,20 +30,11 @@ def small(images: np.ndarray) -> np.ndarray:
 
 
 def read(classifier, images: np.ndarray) -> pd.DataFrame:
-    """Labels of canonical faces.
+    """What an `AttributeNet` says of canonical faces, uint8 (N, S, S, 3).
 
-    Parameters
-    ----------
-    classifier : s2f_lib.faces.attributes.AttributeNet
-    images : np.ndarray, shape (N, S, S, 3), uint8
-
-    Returns
-    -------
-    pandas.DataFrame with ``sex``, ``male`` (probability of that label), ``group``, ``age`` (years, 18 to 85), and
-    ``skin``, ``hair`` (lightness in [0, 1])
+    Columns are ``sex``, ``male`` (probability of that label), ``group``, ``age`` (years, 18 to 85), and ``skin``,
+    ``hair`` (lightness in [0, 1]).
     """
-    import pandas as pd
-
     from s2f_lib import faces
 
     labels = classifier.label(faces.to_tensor(images))

@@ -12,20 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from s2f_lib import audio, io
-from s2f_lib.evaluate import data
 from s2f_lib.metrics import checks
 from s2f_lib.metrics.labels import decade
+from s2f_lib.people import Population
 from s2f_lib.people.fingerprint import voice_key
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from s2f_lib.people import Population
+from s2f_lib.training.people_set import show
 
 BANDS, CEPSTRA = 40, 20
 PITCH_RANGE = (70.0, 380.0)  # Hz
@@ -34,7 +30,6 @@ KEYS = ("sex", "decade", "group", "language")
 
 
 def _keys(people: pd.DataFrame) -> pd.DataFrame:
-    import pandas as pd
 
     missing = [c for c in ("sex", "age", "group", "language") if c not in people.columns]
     if missing:
@@ -250,14 +245,14 @@ def clip_features(
 ) -> np.ndarray:
     """Acoustic features of one clip of everybody under each change, (people, changes, K); each change is kept alone.
 
-    As `data.voice_features`, with `acoustic_features` in place of an encoder.
+    As `dataset.voice_features`, with `acoustic_features` in place of an encoder.
     """
     from s2f_lib.people import speech
 
     def measure(missing: list[int]) -> list[np.ndarray]:
         parts = []
         chunks = speech.stream(population, [item], workers, sentences=sentences, **options)
-        for part in data.show(chunks, len(population), "voices", progress):
+        for part in show(chunks, len(population), "voices", progress):
             waveform = part[:, 0].astype(np.float32) / 32_768
             parts.append([acoustic_features(changes[i](waveform) if changes[i] else waveform) for i in missing])
         return [np.concatenate(rows) for rows in zip(*parts, strict=True)]

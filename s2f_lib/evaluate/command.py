@@ -1,14 +1,13 @@
 """Evaluate an encoder from the shell: ``s2f evaluate --help``."""
 
-from __future__ import annotations
-
 import argparse
 import time
 from pathlib import Path
 
 from s2f_lib import hub, io
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate.data import load_encoder
+from s2f_lib.evaluate import dataset
+from s2f_lib.voice_encoder import VoiceEncoder
 
 OF_PEOPLE = ("people", "seed", "world", "train_people", "recogniser", "decoder")  # say nothing about a folder
 
@@ -43,10 +42,25 @@ def main(arguments: list[str] | None = None) -> int:
     if options.people < 100:
         raise ValueError(f"--people {options.people}: at least 100 are needed for intervals and correlations")
     started = time.time()
-    encoder, recogniser = load_encoder(options.weights), hub.load(options.recogniser)
+    encoder, recogniser = dataset.load_encoder(options.weights), hub.load(options.recogniser)
     io.refuse_uncommitted(options.out)
     if options.corpus == "synthetic":
-        n, rows, notes = _synthetic(options, encoder, recogniser)
+        import torch
+
+        from s2f_lib.evaluate import study
+
+        how = {"workers": options.workers, "progress": not options.quiet}
+        networks = recogniser, encoder, hub.load(options.decoder), hub.load("attributes-synthetic")
+        of = options.people, options.world, options.seed
+        evaluation = study.evaluation(*networks, *of, train_n=options.train_people, **how)
+        torch.manual_seed(0)
+        fresh = VoiceEncoder(encoder.config).eval()
+        untrained = dataset.voice_features(fresh, evaluation.population, **how)[:, 0]
+        n, rows = len(evaluation), study.rows(evaluation, encoder, untrained)
+        notes = (
+            f"{options.weights} on world {options.world}; baselines fitted on {options.train_people} people of seed "
+            f"{SEEDS['voice']}; 95 % intervals by bootstrap over people."
+        )
     else:
         from s2f_lib.evaluate import own_corpus
 
@@ -56,46 +70,11 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _synthetic(options: argparse.Namespace, encoder, recogniser) -> tuple:
-    import torch
-
-    from s2f_lib.evaluate import data, rows, study
-    from s2f_lib.voice_encoder import VoiceEncoder
-
-    s = study.evaluation(
-        recogniser,
-        encoder,
-        hub.load(options.decoder),
-        hub.load("attributes-synthetic"),
-        options.people,
-        options.world,
-        options.seed,
-        train_n=options.train_people,
-        workers=options.workers,
-        progress=not options.quiet,
-    )
-    torch.manual_seed(0)
-    fresh = VoiceEncoder(encoder.config).eval()
-    untrained = data.voice_features(fresh, s.population, workers=options.workers, progress=not options.quiet)[:, 0]
-    found = rows.run(s, encoder, untrained)
-    notes = (
-        f"{options.weights} on world {options.world}; baselines fitted on "
-        f"{options.train_people} people of seed {SEEDS['voice']}; 95 % intervals by bootstrap over people."
-    )
-    return len(s), found, notes
-
-
 def write(options: argparse.Namespace, n: int, rows: list[dict], notes: str, seconds: float) -> Path:
     """Write the record under ``--out``."""
     synthetic, out = options.corpus == "synthetic", options.out
     always = ("corpus", "weights", *(("people", "seed", "world") if synthetic else ()))
     command = io.command_of(parser(), options, always=always, left_out=() if synthetic else OF_PEOPLE)
-    return io.write_record(
-        out,
-        command=f"{command} --out results/{out.name}",
-        n=n,
-        rows=rows,
-        seeds=[options.seed, SEEDS["voice"]] if synthetic else [],
-        seconds=seconds,
-        notes=notes,
-    )
+    seeds = [options.seed, SEEDS["voice"]] if synthetic else []
+    how = {"n": n, "rows": rows, "seeds": seeds, "seconds": seconds, "notes": notes}
+    return io.write_record(out, command=f"{command} --out results/{out.name}", **how)

@@ -4,8 +4,6 @@ Without known causes there is no oracle and, without labels, no demographics-onl
 the encoder against the mean feature, random pairs and chance.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
@@ -13,10 +11,10 @@ import numpy as np
 
 from s2f_lib import corpus, hub
 from s2f_lib.audio import degrade
-from s2f_lib.evaluate import data
+from s2f_lib.evaluate import dataset
 from s2f_lib.io import row
 from s2f_lib.metrics import inference, retrieval, similarity
-from s2f_lib.training.data import NOTE
+from s2f_lib.training.sources import NOTE
 
 MOST = 5000  # clips in the gallery, as the paper
 
@@ -30,7 +28,7 @@ def features(source, encoder, seconds: float | None = None) -> tuple[np.ndarray,
         waveform = np.asarray(batch["waveform"])
         if not np.issubdtype(waveform.dtype, np.floating):
             waveform = waveform.astype(np.float32) / 32_768
-        v_s.append(data.encode(encoder, waveform if cut is None else cut(waveform)))
+        v_s.append(dataset.encode(encoder, waveform if cut is None else cut(waveform)))
         v_f.append(np.asarray(batch["v_f"], np.float32))
         speakers.append(np.asarray(batch["speaker"]))
     if not v_s:
@@ -53,17 +51,8 @@ def made_for(weights: str) -> dict:
 def run(path: str | Path, encoder, recogniser: dict | None = None) -> tuple[int, list[dict], str]:
     """Numbers for a corpus folder: (clips, rows of the record, notes); see ``s2f evaluate``.
 
-    Parameters
-    ----------
-    path : str or Path
-    encoder
-    recogniser : dict, optional
-        What the encoder was made for, see `made_for`.
-
-    Raises
-    ------
-    ValueError
-        If the corpus has no test clips with features, or they are known to be of another recogniser.
+    ValueError if the corpus has no test clips with features, or they are known to be of another recogniser than the one
+    that the encoder was made for, see `made_for`.
     """
     clips = corpus.open(path)
     test = clips.source("test")

@@ -1,28 +1,30 @@
-"""The paper's evaluation on synthetic people, one table per function.
+"""The paper's evaluation on synthetic people: a table for each question, and all numbers as rows of the record.
 
-Pages and the record (`s2f_lib.evaluate.rows`) call the same functions, so they cannot disagree about how a
-number was made.
+Pages and the record call the same functions, so they cannot disagree about how a number was made. In the rows of
+``results/evaluation_synthetic.json`` ``experiment`` says of which table a row is; ``predictor`` who answers: the voice
+(with the ``seconds`` it spoke), or one of the baselines.
 """
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from s2f_lib import metrics
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import appearance, baselines, data
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from s2f_lib.evaluate.data import EvaluationData
+from s2f_lib.evaluate import appearance, baselines, dataset
+from s2f_lib.evaluate.dataset import EvaluationData
+from s2f_lib.io import row
 
 KINDS = ("reference", "F2F", "S2F")
+Rows = Iterator[dict[str, Any]]
+VOICE = {"predictor": "voice", "seconds": 6}
+NAMES = {"voice": VOICE, "voice, 6 s": VOICE, "voice, 3 s": {"predictor": "voice", "seconds": 3}}
+RANKED = ("voice", "voice, 3 s", "sex alone", "sex and decade", "demographics", "oracle")
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,20 @@ class Evaluation:
         }
 
     @cached_property
+    def groups(self) -> dict[str, np.ndarray]:
+        """Labels of the test people, alone and together, as texts (N,)."""
+        people = self.material.people
+        found = {name: people[name].to_numpy(str) for name in ("sex", "group", "language")}
+        found["decade"] = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
+        found["sex and decade"] = np.char.add(found["sex"], found["decade"])
+        return found | {"sex, decade and group": np.char.add(found["sex and decade"], found["group"])}
+
+    @cached_property
     def faces(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Canonical faces uint8 (N, S, S, 3) and landmarks (N, 68, 2): reference (true), F2F and S2F."""
-        f2f = data.decode(self.decoder, self.material.v_f)
-        s2f = data.decode(self.decoder, self.material.v_s)
-        reference = data.canonical_faces(self.population, f2f[0].shape[1], self.workers)
+        f2f = dataset.decode(self.decoder, self.material.v_f)
+        s2f = dataset.decode(self.decoder, self.material.v_s)
+        reference = dataset.canonical_faces(self.population, f2f[0].shape[1], self.workers)
         return {"reference": reference, "F2F": f2f, "S2F": s2f}
 
     @cached_property
@@ -105,21 +116,9 @@ def retrieval_ranks(
 
 def retrieval_table(evaluation: Evaluation) -> pd.DataFrame:
     """Table 3 of the paper with baselines: shares in the first 1, 2, 5, 10 % of N, R@5 of N, median rank, matching."""
-    import pandas as pd
-
+    others = ("voice, 3 s", "sex alone", "sex and decade", "demographics", "oracle", "mean feature", "another picture")
     rows = {}
-    for name, metric in (
-        ("voice", "cosine"),
-        ("voice", "l2"),
-        ("voice", "l1"),
-        ("voice, 3 s", "cosine"),
-        ("sex alone", "cosine"),
-        ("sex and decade", "cosine"),
-        ("demographics", "cosine"),
-        ("oracle", "cosine"),
-        ("mean feature", "cosine"),
-        ("another picture", "cosine"),
-    ):
+    for name, metric in (*(("voice", metric) for metric in ("cosine", "l2", "l1")), *((o, "cosine") for o in others)):
         numbers = metrics.retrieval.summary(retrieval_ranks(evaluation, name, metric))
         label = {"voice": "voice, 6 s"}.get(name, name)
         rows[f"{label} ({metric})"] = {key: row["value"] for key, row in numbers.items()}
@@ -130,41 +129,24 @@ def retrieval_table(evaluation: Evaluation) -> pd.DataFrame:
 
 def within_table(evaluation: Evaluation) -> pd.DataFrame:
     """Retrieval among people who share something: what is left when sex, group, decade, language are no help."""
-    import pandas as pd
-
-    people = evaluation.material.people
-    decades = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
-    text = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
-    galleries = {
-        "everybody": None,
-        "same sex": text["sex"],
-        "same sex and decade": np.char.add(text["sex"], decades),
-        "same sex, decade and group": np.char.add(np.char.add(text["sex"], decades), text["group"]),
-    }
     rows = {}
-    for gallery, groups in galleries.items():
+    for shared in (None, "sex", "sex and decade", "sex, decade and group"):
+        gallery = f"same {shared}" if shared else "everybody"
         for name in ("voice", "sex and decade", "demographics", "oracle"):
-            ranks = retrieval_ranks(evaluation, name, groups=groups)
+            ranks = retrieval_ranks(evaluation, name, groups=evaluation.groups.get(shared))
             kept = ranks.where(ranks.size >= 5)
             if len(kept) < 2:  # too few people for galleries of this kind
                 continue
             numbers = metrics.retrieval.summary(kept)
-            rows[gallery, name] = {
-                "match_1_2": numbers["match_1_2"]["value"],
-                "low": numbers["match_1_2"]["low"],
-                "high": numbers["match_1_2"]["high"],
-                "top10_percent": numbers["top10_percent"]["value"],
-                "chance_top10": numbers["top10_percent"]["chance"],
-                "faces": float(kept.size.mean()),
-                "n": len(kept),
-            }
+            match, top = numbers["match_1_2"], numbers["top10_percent"]
+            found = {"match_1_2": match["value"], "low": match["low"], "high": match["high"]}
+            found |= {"top10_percent": top["value"], "chance_top10": top["chance"]}
+            rows[gallery, name] = found | {"faces": float(kept.size.mean()), "n": len(kept)}
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
 def gallery_table(evaluation: Evaluation) -> pd.DataFrame:
     """Other galleries and other queries: features of F2F pictures, and features taken from the S2F picture itself."""
-    import pandas as pd
-
     m, drawn = evaluation.material, evaluation.redrawn
     rows = {}
     for name, queries, gallery in (
@@ -182,8 +164,6 @@ def gallery_table(evaluation: Evaluation) -> pd.DataFrame:
 
 def attribute_table(evaluation: Evaluation) -> pd.DataFrame:
     """Agreement of sex, group, decade on true faces, F2F, S2F, and F2F against S2F, beside the constant guess."""
-    import pandas as pd
-
     said = {"assigned": evaluation.material.people} | evaluation.labels
     rows = {}
     for what in ("sex", "group", "decade"):
@@ -207,26 +187,19 @@ def error_by_group(evaluation: Evaluation) -> dict[str, pd.DataFrame]:
 
 def craniofacial_tables(evaluation: Evaluation) -> dict[str, pd.DataFrame]:
     """S2F measures against F2F (the paper's question), S2F against truth, F2F against truth (the decoder's ceiling)."""
+    pairs = {"S2F x F2F": ("S2F", "F2F"), "S2F x truth": ("S2F", "reference"), "F2F x truth": ("F2F", "reference")}
     people, x = evaluation.material.people, evaluation.measures
-    return {
-        "S2F x F2F": metrics.craniofacial.correlations(x["S2F"], x["F2F"], people),
-        "S2F x truth": metrics.craniofacial.correlations(x["S2F"], x["reference"], people),
-        "F2F x truth": metrics.craniofacial.correlations(x["F2F"], x["reference"], people),
-    }
+    return {name: metrics.craniofacial.correlations(x[a], x[b], people) for name, (a, b) in pairs.items()}
 
 
 def purity_table(evaluation: Evaluation, untrained: np.ndarray | None = None, times: int = 200) -> pd.DataFrame:
     """Neighbour purity of v_f, v_s and, when given, features of an untrained encoder, against shuffled labels."""
-    import pandas as pd
-
     m = evaluation.material
     spaces = {"v_f": m.v_f, "v_s": m.v_s} | ({} if untrained is None else {"untrained": untrained})
-    labels = {k: m.people[k].to_numpy(str) for k in ("sex", "group", "language")}
-    labels["decade"] = metrics.labels.decade(m.people["age"].to_numpy(float)).astype(str)
     rows = {
-        (space, name): metrics.embedding.purity_test(x, label, times=times)
+        (space, name): metrics.embedding.purity_test(x, evaluation.groups[name], times=times)
         for space, x in spaces.items()
-        for name, label in labels.items()
+        for name in ("sex", "group", "language", "decade")
     }
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -241,12 +214,10 @@ def consistency(evaluation: Evaluation) -> dict[str, metrics.inference.Interval]
 
 def degradation_table(evaluation: Evaluation, encoder, n: int = 150) -> pd.DataFrame:
     """Angle, top-10 % and distance from the average prediction for the first ``n`` test people under each change."""
-    import pandas as pd
-
     changes = (None, *degrade.standard_set())
     m, n = evaluation.material, min(n, len(evaluation))
     some = evaluation.population[:n]
-    heard = data.voice_features(encoder, some, changes=changes, workers=evaluation.workers)
+    heard = dataset.voice_features(encoder, some, changes=changes, workers=evaluation.workers)
     average = m.v_s.mean(axis=0, keepdims=True).repeat(n, axis=0)
     rows = {}
     for i, change in enumerate(changes):
@@ -266,10 +237,8 @@ def duration_table(evaluation: Evaluation, encoder, n: int = 100, seconds=(1.0, 
 
     Up to six seconds are repeated to six, as in the paper; longer speech is heard at its own length. Rows: seconds.
     """
-    import pandas as pd
-
     m, n = evaluation.material, min(n, len(evaluation))
-    longest = data.voice_features(
+    longest = dataset.voice_features(
         encoder,
         evaluation.population[:n],
         changes=[degrade.truncate(s) for s in seconds],
@@ -279,9 +248,8 @@ def duration_table(evaluation: Evaluation, encoder, n: int = 100, seconds=(1.0, 
     rows = {}
     for i, length in enumerate(seconds):
         angle = metrics.inference.mean_interval(metrics.similarity.angle_deg(longest[:, i], m.v_f[:n]))
-        hit = metrics.inference.mean_interval(
-            metrics.retrieval.rank(longest[:, i], m.v_f, truth=np.arange(n)).hit_percent(10)
-        )
+        ranks = metrics.retrieval.rank(longest[:, i], m.v_f, truth=np.arange(n))
+        hit = metrics.inference.mean_interval(ranks.hit_percent(10))
         rows[length] = {"angle_deg": angle.estimate, "angle_low": angle.low, "angle_high": angle.high}
         rows[length] |= {"top10_percent": hit.estimate, "top10_low": hit.low, "top10_high": hit.high, "n": n}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("seconds")
@@ -293,7 +261,7 @@ def evidence(evaluation: Evaluation, within: str | None = None) -> dict[str, flo
     The calibration is fitted on even rows and used on odd ones; ``within`` ("sex") compares inside that group only.
     """
     m = evaluation.material
-    groups = None if within is None else m.people[within].to_numpy(str)
+    groups = evaluation.groups.get(within)
     half = [slice(0, None, 2), slice(1, None, 2)]
     parts = [metrics.verification.pair_scores(m.v_s[h], m.v_f[h], None if groups is None else groups[h]) for h in half]
     fitted = metrics.verification.calibrate(parts[0][0], parts[0][1])
@@ -304,6 +272,121 @@ def evidence(evaluation: Evaluation, within: str | None = None) -> dict[str, flo
         "cllr": metrics.verification.cllr(fitted(same), fitted(different)),
         "median_likelihood_ratio": float(np.exp(np.median(fitted(same)))),
     }
+
+
+def rows(evaluation: Evaluation, encoder, untrained: np.ndarray | None = None, degraded: int = 150) -> list[dict]:
+    """Every row of the record; ``degraded`` people get degraded clips."""
+    return [
+        *similarity_rows(evaluation),
+        *retrieval_rows(evaluation),
+        *label_rows(evaluation),
+        *craniofacial_rows(evaluation),
+        *map_rows(evaluation, untrained),
+        *consistency_rows(evaluation),
+        *corruption_rows(evaluation, encoder, degraded),
+        *(
+            row(name, value, experiment="evidence", within=within)
+            for within in (None, "sex")
+            for name, value in evidence(evaluation, within).items()
+        ),
+    ]
+
+
+def similarity_rows(evaluation: Evaluation) -> Rows:
+    """Angles of the voice and the baselines, and how much nearer six seconds are."""
+    of = {"experiment": "similarity"}
+    for name, found in similarity_table(evaluation).iterrows():
+        ends = {"low": found["low"], "high": found["high"]}
+        yield row("angle", found["angle_deg"], **of, **NAMES.get(name, {"predictor": name})) | ends
+    v_f, found = evaluation.material.v_f, evaluation.predictions
+    for name in ("voice, 3 s", "sex alone"):
+        gain = metrics.similarity.angle_deg(found[name], v_f) - metrics.similarity.angle_deg(found["voice"], v_f)
+        gain = metrics.inference.mean_interval(gain)
+        yield row("angle_gain", gain, **of, **VOICE, against=name)
+
+
+def retrieval_rows(evaluation: Evaluation) -> Rows:
+    """Retrieval by every predictor, among everybody and among people who share something; other distances; gains."""
+    of = {"experiment": "retrieval", "metric": "cosine"}
+    for within in (None, "sex", "sex and decade"):
+        for name in RANKED:
+            ranks = retrieval_ranks(evaluation, name, groups=evaluation.groups.get(within))
+            ranks = ranks.where(ranks.size >= 5)  # a lineup needs a few faces
+            yield from metrics.retrieval.rows(ranks, **of, **NAMES.get(name, {"predictor": name}), within=within)
+        yield from metrics.retrieval.chance_rows(ranks, **of, predictor="chance", within=within)
+    for metric in ("l2", "l1"):
+        ranks = retrieval_ranks(evaluation, metric=metric)
+        yield from metrics.retrieval.rows(ranks, experiment="retrieval", metric=metric, **VOICE)
+    for name, found in gallery_table(evaluation).iterrows():
+        queries, gallery = name.split(" among ")
+        where = {"experiment": "gallery", "queries": queries, "gallery": gallery}
+        yield row("top_percent", found["top10_percent"], **where, k=10)
+        yield row("recall_at", found["recall_at_5"], **where, k=5)
+        yield row("match", found["match_1_2"], **where, k=2)
+    own = retrieval_ranks(evaluation).hit_percent(10)
+    for name in ("demographics", "sex and decade", "sex alone", "voice, 3 s"):
+        gain = metrics.inference.mean_interval(own - retrieval_ranks(evaluation, name).hit_percent(10))
+        yield row("top_percent_gain", gain, **of, **VOICE, against=name, k=10)
+
+
+def label_rows(evaluation: Evaluation) -> Rows:
+    """Agreement of labels, and the angle and right sex labels by group."""
+    for (label, pair), found in attribute_table(evaluation).iterrows():
+        of = {"experiment": "labels", "label": label, "pair": pair}
+        yield row("agreement", found["agreement"], **of) | {"low": found["low"], "high": found["high"]}
+        yield row("balanced_accuracy", found["balanced"], **of)
+        yield row("agreement_constant", found["constant"], **of)
+        if np.isfinite(found["within_one"]):
+            yield row("within_one_decade", found["within_one"], **of)
+    for by, table in error_by_group(evaluation).items():
+        yield from metrics.labels.group_rows(table, by)
+
+
+def craniofacial_rows(evaluation: Evaluation) -> Rows:
+    """Correlations of face measures, their medians, and how many are significant."""
+    for pair, table in craniofacial_tables(evaluation).items():
+        of = {"experiment": "craniofacial", "pair": pair}
+        for measure, found in table.iterrows():
+            for how in ("pooled", "female", "male", "adjusted"):
+                if np.isfinite(found[how]):
+                    yield row("r", found[how], **of, face_measure=measure, how=how)
+        for how in ("pooled", "adjusted"):
+            yield row("median_r", metrics.craniofacial.median_r(table, how, metrics.face_measures.EXTRA), **of, how=how)
+            yield row("significant", int((table[f"holm_{how}"] < 0.05).sum()), **of, how=how)
+        yield row("largest_random_r", float(table["random"].abs().max()), **of)
+
+
+def map_rows(evaluation: Evaluation, untrained: np.ndarray | None) -> Rows:
+    """Do neighbours share labels? Of v_f, v_s and an untrained encoder, against shuffled labels."""
+    for (space, label), found in purity_table(evaluation, untrained).iterrows():
+        of = {"experiment": "map", "space": space, "label": label}
+        yield row("purity", found["value"], **of)
+        yield row("purity_shuffled", found["chance"], **of)
+        yield row("p", found["p"], **of)
+
+
+def consistency_rows(evaluation: Evaluation) -> Rows:
+    """Angles between the predictions of two clips: of one person, of two people, of two of one sex and decade."""
+    of = {"experiment": "consistency"}
+    for pair, value in consistency(evaluation).items():
+        yield row("clip_angle", value, **of, pair=pair)
+    m, cell = evaluation.material, evaluation.groups["sex and decade"]
+    order = np.lexsort((np.arange(len(cell)), cell))
+    other = np.empty(len(cell), int)  # the next person of the same cell, the first after the last
+    for members in np.split(order, np.flatnonzero(cell[order][1:] != cell[order][:-1]) + 1):
+        other[members] = np.roll(members, -1)
+    some = other != np.arange(len(cell))  # somebody alone in a cell has nobody to be compared with
+    angle = metrics.inference.mean_interval(metrics.similarity.angle_deg(m.v_s[some], m.v_s_other[other[some]]))
+    yield row("clip_angle", angle, **of, pair="two people", within="sex and decade") | {"n": int(some.sum())}
+
+
+def corruption_rows(evaluation: Evaluation, encoder, degraded: int) -> Rows:
+    """Angle, retrieval and distance from the average prediction under each corruption."""
+    for name, found in degradation_table(evaluation, encoder, degraded).iterrows():
+        of = {"experiment": "corruptions", "corruption": name, "n": int(found["n"])}
+        yield row("top_percent", found["top10_percent"], **of, k=10)
+        yield row("angle", found["angle_deg"], **of)
+        yield row("angle_from_average", found["angle_from_average"], **of)
 
 
 def evaluation(
@@ -319,5 +402,5 @@ def evaluation(
     """Gather the material for ``n`` test people of a world and wrap it with the frozen networks."""
     from s2f_lib import people
 
-    m = data.prepare(recogniser, encoder, n, seed=seed, world=world, **options)
+    m = dataset.prepare(recogniser, encoder, n, seed=seed, world=world, **options)
     return Evaluation(m, recogniser, decoder, classifier, people.sample(n, world, seed), options.get("workers", 2))

@@ -6,10 +6,9 @@ for each clip and each face, its name and then its numbers; the cosine of two ro
 matching are taken over every line-up that a restriction allows, verification over the trials that are listed.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -20,38 +19,14 @@ import pandas as pd
 from s2f_lib import io
 from s2f_lib.config import SEEDS
 from s2f_lib.corpus import shards, voxceleb
-from s2f_lib.evaluate import baselines, data
+from s2f_lib.evaluate import baselines, dataset
 from s2f_lib.io import row
 from s2f_lib.metrics import inference, labels, retrieval, similarity, verification
 from s2f_lib.people.population import sample
 
-__all__ = [
-    "baseline_features",
-    "key_of",
-    "make",
-    "make_voxceleb",
-    "read_entry",
-    "restrictions",
-    "score",
-    "table",
-    "trials",
-    "unique",
-]
-
 OTHERS = 5  # faces of other people that a clip is verified against, for each restriction
 INITIALS = "ABCDE"  # of the people whom Wen et al. (2019) keep for validation and test
 UTTERANCE = re.compile(r"(id\d{5})/([\w-]{11})/(\d{5})\.wav")
-RULES = """# A benchmark of voices and faces
-
-An entry is a CSV: first line `id,1,2,...`, then one line for every clip and every face of `key.csv`, its name and its
-numbers. The similarity of a clip and a face is the cosine of their lines. A method that only scores pairs writes the
-scores of a clip with all N faces as its line, and for face number j a line with 1 at place j and 0 elsewhere.
-
-- Nothing is chosen on these people, neither weights nor settings nor thresholds; `key.csv` is for scoring.
-- Report the seed, the number of people, what was trained on, and every restriction, not the best one.
-- Intervals are 95 % bootstrap intervals over people; a difference within them is none.
-- A score says how well a list is ordered. It identifies nobody.
-"""
 
 
 def key_of(population, seed: int) -> pd.DataFrame:
@@ -188,7 +163,7 @@ def make(folder: Path, n: int, seed: int, world: str, train_n: int, size: int, w
         (folder / "clips" / f"{clip}.wav").write_bytes(shards.encode("wav", waveform))
         Image.fromarray(picture).save(folder / "faces" / f"{face}.png")
     recogniser = hub.load("synthetic-vgg")
-    v_f, known = (data.face_features(recogniser, some, workers=workers)[:, 0] for some in (test, train))
+    v_f, known = (dataset.face_features(recogniser, some, workers=workers)[:, 0] for some in (test, train))
     null = sample(train_n, "null", SEEDS["voice"]).table(), sample(n, "null", seed).table()
     predicted, listed = baseline_features(train.table(), known, test.table(), null), pd.read_csv(folder / "trials.csv")
     mean, rows = known.mean(axis=0), []
@@ -226,7 +201,7 @@ def _write_lists(folder: Path, key: pd.DataFrame, seed: int) -> pd.DataFrame:
     for name, text in (("key.csv", key.to_csv(index=False)), ("trials.csv", trials(key, seed).to_csv(index=False))):
         with io.atomic_write(folder / name, "w") as file:
             file.write(text)
-    (folder / "README.md").write_text(RULES, encoding="utf-8")
+    shutil.copyfile(Path(__file__).with_name("data") / "rules.md", folder / "README.md")
     return key
 
 

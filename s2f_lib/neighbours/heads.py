@@ -1,7 +1,5 @@
 """Heads on one frozen feature of the voice: v_s by regression, one space for voices and faces by contrast, or both."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -29,16 +29,10 @@ INDICES = ("mandibular index", "intercanthal index", "nasal index", "vermilion h
 def measure_labels(
     kinds: dict[str, Pictures], speakers: np.ndarray, findings: Findings, labels: np.ndarray | None = None
 ) -> None:
-    """Agreement of every pair of kinds, added to the findings; the intervals draw speakers.
+    """Add agreement of gender and decade, correlation of ages and matrices of every pair of kinds, same clips in each.
 
-    Parameters
-    ----------
-    kinds : dict of kind to Pictures, same clips in the same order
-    speakers : np.ndarray, shape (N,)
-    findings : Findings
-        Gets agreement of gender and decade, decades within one, the correlation of ages, and the matrices.
-    labels : np.ndarray, shape (N,), optional
-        "female" or "male" as the authors' file names say (VoxCeleb): the classifier's own error.
+    The intervals draw speakers (N,). ``labels`` (N,) are those of the authors' file names (VoxCeleb), "female" or
+    "male": the classifier's own error.
     """
     sexes, decades = metrics.labels.SEXES, metrics.labels.DECADES
     for a, b in combinations(kinds, 2):
@@ -114,13 +108,8 @@ def spread(pictures: Pictures) -> float:
 def shape_table(predicted: Pictures, reference: Pictures, only: tuple[str, ...] | None = None) -> pd.DataFrame:
     """Correlation of each measure over the clips that both sides have: pooled, within gender label, adjusted.
 
-    Parameters
-    ----------
-    predicted, reference : Pictures
-        S2F, and F2F or the true face, same clips in the same order. Gender and age labels are the reference's.
-    only : tuple of str, optional
-        Names of the measures; all thirteen by default. True faces are seen from all sides and distances, so against
-        them only ratios (`INDICES`) mean something.
+    Gender and age labels are the reference's. True faces are seen from all sides and distances, so against them only
+    ratios (``only`` `INDICES`) mean something.
     """
     import pandas as pd
 

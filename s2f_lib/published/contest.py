@@ -4,8 +4,6 @@ Everything is scored alike: the voice of each clip against the true faces of all
 saw neither the clip nor its speaker. The settings of a head are chosen inside the training folds only.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ from s2f_lib import io, metrics
 from s2f_lib.published import matching, own_encoder
 from s2f_lib.published.comparisons import centred_cosine, rank_histogram
 from s2f_lib.published.findings import Findings
-from s2f_lib.published.heads import Average, ContrastiveHead, Head, KernelHead, LikelihoodHead, RidgeHead
+from s2f_lib.published.voice_heads import Average, ContrastiveHead, Head, KernelHead, LikelihoodHead, RidgeHead
 
 # Candidates of the heads, wide on purpose; which of them is taken is decided inside the training folds.
 ALPHAS, SHRINKS, SCALINGS = (300.0, 1000.0, 3000.0, 10_000.0), (0.3, 0.7), ("each", "one")
@@ -128,12 +126,7 @@ def measure(pairs: Pairs, findings: Findings, repeats: int = matching.REPEATS, p
 
 
 def learning_curve(pairs: Pairs, sizes: tuple[int, ...], repeats: int = 3) -> list[dict]:
-    """1:2 matching and first 10 % of the likelihood head when only some of the training pairs are used.
-
-    Returns
-    -------
-    list of rows, ``clips`` says how many pairs were used; means over repeats
-    """
+    """1:2 matching and first 10 % of the likelihood head with only some of the training pairs, as rows; means."""
     curve = []
     for size in sizes:
         found = []

@@ -4,8 +4,6 @@ Every row says of which pictures it is: ``reference`` (the true face, or F2F) an
 `s2f_lib.published.layout` ("true", "f2f", "s2f_0", "s2f_07", "s2f_14").
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,13 +35,7 @@ RECORDS = {
 
 
 def recorded(part: str = "avspeech") -> tuple[io.Record, io.Record]:
-    """What was recorded of a part: the record of the pictures, and that of the heads.
-
-    Raises
-    ------
-    FileNotFoundError
-        If it was not measured yet; the message gives the command.
-    """
+    """What was recorded of a part: the record of the pictures, and that of the heads, or FileNotFoundError."""
     found = [io.read_record(name) for name in RECORDS[part]]
     if any(one is None for one in found):
         raise FileNotFoundError(

@@ -4,8 +4,6 @@ Two folder layouts are read, the authors' own (``figures/avspeech_res/Face_ori/.
 `fetch` writes (``avspeech/Face_ori/...``); the sound may be WAV (authors) or FLAC (a copy that saves space).
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import re
@@ -98,10 +96,7 @@ def locate(data: str | Path | None = None) -> Path | None:
     Looked at in this order: ``data``; the environment variable ``S2F_PUBLISHED``; the cache folder where `fetch`
     puts it; ``../shared/published_examples`` beside the repository.
 
-    Raises
-    ------
-    FileNotFoundError
-        If a folder was named but holds none of the two parts. The message says which folders were looked for.
+    FileNotFoundError if a folder was named but holds none of the two parts.
     """
     named = data or os.environ.get(ENVIRONMENT)
     if named:
@@ -133,12 +128,7 @@ def part_folder(folder: str | Path, part: str) -> Path | None:
 def open_part(folder: str | Path, part: str) -> Part:
     """Read which clips of a part are there, whole; clips with a missing half are counted, not measured.
 
-    Raises
-    ------
-    FileNotFoundError
-        If the part is not in the folder.
-    ValueError
-        If no clip is whole, or no file is named as the authors name theirs.
+    FileNotFoundError if the part is not there, ValueError if no clip is whole.
     """
     found = part_folder(folder, part)
     if found is None:
@@ -157,7 +147,9 @@ def open_part(folder: str | Path, part: str) -> Part:
             left_out.append((name, ", ".join(missing)))
         else:
             own = {kind: files[name] for kind, files in pictures.items() if name in files}
-            clips.append(Clip(name, _speaker(match), _label(match), own, sounds[name]))
+            told = match.groupdict()  # VoxCeleb gives names; in AVSpeech one video is taken for one speaker
+            label = {"0": "male", "1": "female"}.get((told.get("code") or "")[:1])  # the first figure of the code
+            clips.append(Clip(name, told.get("speaker") or match["video"], label, own, sounds[name]))
     opened = Part(part, found, tuple(clips), tuple(left_out))
     if not clips:
         raise ValueError(f"{found} has no whole clip; missing: {opened.incomplete or 'everything'}")
@@ -171,14 +163,13 @@ def _files(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.iterdir()) if path.suffix.lower() in endings}
 
 
-def _speaker(match: re.Match) -> str:
-    """Who is heard: VoxCeleb gives names; in AVSpeech one video is taken for one speaker."""
-    return match.groupdict().get("speaker") or match["video"]
-
-
-def _label(match: re.Match) -> str | None:
-    """The first figure of the authors' VoxCeleb code: 0 is labelled male, 1 female."""
-    return {"0": "male", "1": "female"}.get((match.groupdict().get("code") or "")[:1])
+def located(options: argparse.Namespace) -> Path:
+    """The folder of the examples that a command's options name; says what of the part is there."""
+    folder = locate(options.data)
+    if folder is None:
+        raise FileNotFoundError("no published examples here; fetch them with: s2f published fetch")
+    print(open_part(folder, options.part).report())
+    return folder
 
 
 def parser(command: str, description: str) -> argparse.ArgumentParser:

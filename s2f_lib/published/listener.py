@@ -1,8 +1,7 @@
 """A small upload (and, in Colab, record) widget: a voice of the reader's in, an average face out. Needs a kernel."""
 
-from __future__ import annotations
-
 import base64
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -10,38 +9,14 @@ from typing import Any
 from s2f_lib.published import portrait
 
 RECORD_SECONDS = 6
-COLAB_RECORDER = """
-(async () => {
-  const stream = await navigator.mediaDevices.getUserMedia({audio: true});
-  const recorder = new MediaRecorder(stream), pieces = [];
-  recorder.ondataavailable = (event) => pieces.push(event.data);
-  recorder.start();
-  await new Promise((done) => setTimeout(done, SECONDS * 1000));
-  const stopped = new Promise((done) => (recorder.onstop = done));
-  recorder.stop();
-  await stopped;
-  stream.getTracks().forEach((track) => track.stop());
-  const reader = new FileReader();
-  reader.readAsDataURL(new Blob(pieces));
-  await new Promise((done) => (reader.onload = done));
-  return reader.result;
-})()
-"""
+RECORDER = Path(__file__).with_name("static") / "record.js"  # for Colab
 
 
 def listener(head: str | Path | None = None) -> Any:
     """An upload button that draws the faces of a recording; in Colab a button that records six seconds too.
 
-    Parameters
-    ----------
-    head : str or Path, optional
-        File written by ``s2f published train``.
-
-    Returns
-    -------
-    ipywidgets.Widget
-        Says what is missing where the head or the decoder is not on this machine. Nothing is uploaded anywhere but to
-        the kernel that runs the page, and nothing is kept.
+    It says what is missing where the head (``s2f published train``) or the decoder is not on this machine. Nothing is
+    uploaded anywhere but to the kernel that runs the page, and nothing is kept.
     """
     import ipywidgets
 
@@ -60,12 +35,17 @@ def listener(head: str | Path | None = None) -> Any:
             name, file = next(iter(files.items())) if isinstance(files, dict) else (files[0]["name"], files[0])
             show(bytes(file["content"]), Path(name).suffix)
 
+    def recorded(_button: Any) -> None:  # the browser asks for permission first
+        from google.colab import output
+
+        script = RECORDER.read_text(encoding="utf-8").replace("SECONDS", str(RECORD_SECONDS))
+        show(base64.b64decode(output.eval_js(script).split(",")[1]), ".webm")
+
     upload.observe(uploaded, names="value")
     buttons = [upload]
-    if _in_colab():
-        record = ipywidgets.Button(description=f"Record {RECORD_SECONDS} s", icon="microphone")
-        record.on_click(lambda _: show(record_in_colab(), ".webm"))
-        buttons.append(record)
+    if "google.colab" in sys.modules:
+        buttons.append(ipywidgets.Button(description=f"Record {RECORD_SECONDS} s", icon="microphone"))
+        buttons[1].on_click(recorded)
     return ipywidgets.VBox([ipywidgets.HBox(buttons), shown])
 
 
@@ -89,16 +69,3 @@ def draw(data: bytes, ending: str, head: str | Path | None = None) -> None:
     figure = plotting.face_grid(columns, rule="Average of people who sound alike", size=2.0)
     display(figure)
     plt.close(figure)
-
-
-def record_in_colab(seconds: int = RECORD_SECONDS) -> bytes:
-    """Record from the reader's microphone in Colab; the browser asks for permission first."""
-    from google.colab import output
-
-    return base64.b64decode(output.eval_js(COLAB_RECORDER.replace("SECONDS", str(seconds))).split(",")[1])
-
-
-def _in_colab() -> bool:
-    import sys
-
-    return "google.colab" in sys.modules

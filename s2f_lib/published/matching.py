@@ -1,7 +1,5 @@
 """From scores of voices against faces to 1:2 matching and top-K percent, on folds that share no speaker."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -9,7 +7,7 @@ import numpy as np
 from s2f_lib import metrics
 from s2f_lib.metrics import checks
 from s2f_lib.metrics.retrieval import Ranks
-from s2f_lib.published.heads import Head
+from s2f_lib.published.voice_heads import Head
 
 PERCENTS = (1, 2, 5, 10)
 FOLDS, INNER_FOLDS, REPEATS = 10, 3, 2
@@ -27,16 +25,10 @@ def folds_by_speaker(speakers: Sequence, folds: int = FOLDS, seed: int = 0) -> n
 
 
 def ranks(scores: np.ndarray, speakers: Sequence, groups: Sequence | None = None) -> Ranks:
-    """Rank every clip's own face among the faces of other speakers.
+    """Rank every clip's own face among the faces of other speakers, by scores (N, N) of voice i against face j.
 
-    Parameters
-    ----------
-    scores : np.ndarray, shape (N, N)
-        Voice of clip i against face of clip j, higher for a likelier pair.
-    speakers : sequence of N
-        Other clips of the same speaker are no wrong answers: they are left out of the gallery.
-    groups : sequence of N, optional
-        Only faces of the same group (the same gender label, say) stay in the gallery.
+    Other clips of the same speaker are no wrong answers: they are left out of the gallery. With ``groups`` only faces
+    of the same group (the same gender label, say) stay in it.
     """
     scores = checks.features(scores, "scores")
     if scores.shape[0] != scores.shape[1]:
@@ -60,11 +52,8 @@ def out_of_fold(
 ) -> np.ndarray:
     """Scores (N, N) in which every row comes from a head that saw neither that clip nor its speaker.
 
-    Parameters
-    ----------
-    make : callable
-        Takes the training voices, faces and speakers of one fold and gives a fitted head. All choosing of settings
-        happens in there (nested cross-validation), so that nothing is tuned on the clips it is tested on.
+    ``make`` takes the training voices, faces and speakers of one fold and gives a fitted head. All choosing of settings
+    happens in there (nested cross-validation), so that nothing is tuned on the clips it is tested on.
     """
     speakers = np.asarray(speakers)
     fold = folds_by_speaker(speakers, folds, seed)

@@ -1,9 +1,8 @@
 """Measure the published examples and write the records: the expensive half of page 6."""
 
-from __future__ import annotations
-
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +78,15 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+def main(arguments: Sequence[str] | None = None) -> int:
+    """``s2f published measure``: the records of a part."""
+    options = parser().parse_args(arguments)
+    folder = layout.located(options)
+    write_part(folder, options.part, options.repeats, options.only, progress=not options.quiet)
+    print(f"records -> {', '.join(findings.RECORDS[options.part])}")
+    return 0
+
+
 def write_part(
     folder: str | Path,
     part: str,
@@ -98,8 +106,7 @@ def write_part(
 
 def command_line(part: str, repeats: int = contest.matching.REPEATS, only: str | None = None) -> str:
     """The command line of `write_part`."""
-    options = argparse.Namespace(part=part, repeats=repeats, only=only)
-    return io.command_of(parser(), options, always=("part",))
+    return io.command_of(parser(), argparse.Namespace(part=part, repeats=repeats, only=only), always=("part",))
 
 
 def write_pictures(folder: str | Path, part: str, command: str, progress: bool = True) -> None:
@@ -133,13 +140,5 @@ def write_heads(folder: str | Path, part: str, repeats: int, command: str, progr
 
 def _write(name: str, command: str, found: findings.Findings, n: int, seeds, started: float, notes: str) -> None:
     seconds = time.perf_counter() - started
-    io.write_record(
-        name,
-        command=command,
-        n=n,
-        rows=found.rows,
-        tables=found.tables,
-        seeds=list(seeds),
-        seconds=seconds,
-        notes=notes,
-    )
+    how = {"rows": found.rows, "tables": found.tables, "seeds": list(seeds), "seconds": seconds, "notes": notes}
+    io.write_record(name, command=command, n=n, **how)

@@ -1,11 +1,9 @@
 """Our voice encoder, trained on synthetic people only, on recordings of real ones: as it is, and trained on a little.
 
 Real voices are a long way from synthetic ones, and a few hundred pairs are few. Both uses are therefore small: its
-hidden layer as a frozen voice feature for the heads of `heads`, and a short training of the whole encoder on the
+hidden layer as a frozen voice feature for the heads of `voice_heads`, and a short training of the whole encoder on the
 training pairs of each fold.
 """
-
-from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
@@ -18,23 +16,13 @@ from torch import nn
 from s2f_lib import audio, hub, io
 from s2f_lib.losses import info_nce
 from s2f_lib.metrics.similarity import unit
-from s2f_lib.published.heads import RidgeHead
+from s2f_lib.neighbours.heads import hear
 from s2f_lib.published.layout import Part
 from s2f_lib.published.matching import folds_by_speaker
+from s2f_lib.published.voice_heads import RidgeHead
 
 NAME = "voice-encoder-synthetic"
 BATCH, CROP_SECONDS = 60, 3.0
-
-
-def hidden(encoder: nn.Module, sound: torch.Tensor) -> torch.Tensor:
-    """The encoder's layer before the last, behind its ReLU: waveforms (B, samples) -> (B, H)."""
-    kept: list[torch.Tensor] = []
-    handle = encoder.fc1.register_forward_hook(lambda module, inputs, output: kept.append(output))
-    try:
-        encoder(sound)
-    finally:
-        handle.remove()
-    return torch.relu(kept[0])
 
 
 def own_features(part: Part, progress: bool = True) -> np.ndarray:
@@ -56,23 +44,14 @@ def fine_tuned(
 ) -> np.ndarray:
     """Scores (N, N) of encoders that went on training on real pairs; no row from one that knew that speaker.
 
-    Parameters
-    ----------
-    sound : np.ndarray, shape (N, samples), int16
-    face : np.ndarray, shape (N, F)
-    speakers : sequence of N
-    epochs : int
-        Passes over the training pairs. Fixed beforehand, not chosen on results.
-
-    Notes
-    -----
-    In each fold, ridge regression on the hidden feature gives the last layer, and then the whole encoder learns by
-    InfoNCE on random crops of three seconds. The test is on six seconds, by centred cosine.
+    ``sound`` is (N, samples) int16, ``face`` (N, F); the epochs were fixed beforehand, not chosen on results. In each
+    fold, ridge regression on the hidden feature gives the last layer, and then the whole encoder learns by InfoNCE on
+    random crops of three seconds. The test is on six seconds, by centred cosine.
     """
     face, speakers = np.asarray(face, float), np.asarray(speakers)
     fold = folds_by_speaker(speakers, folds, seed)
     scores = np.empty((len(sound), len(sound)))
-    features = _hidden_of(hub.load(NAME), sound)
+    features = hear(hub.load(NAME), sound)[0]
     for number in range(folds):
         test = fold == number
         predicted = _one_fold(sound, features, face, ~test, epochs, seed + number)
@@ -102,9 +81,7 @@ def _one_fold(
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-    encoder.eval()
-    with torch.no_grad():
-        return np.concatenate([encoder(torch.from_numpy(part)).numpy() for part in _pieces(sound)]).astype(float)
+    return hear(encoder.eval(), sound)[1].astype(float)
 
 
 def _ridge_layer(features: np.ndarray, face: np.ndarray) -> nn.Linear:
@@ -115,15 +92,6 @@ def _ridge_layer(features: np.ndarray, face: np.ndarray) -> nn.Linear:
     layer.weight.data = torch.from_numpy(rows).float()
     layer.bias.data = torch.from_numpy(-rows @ head.voice_mean).float()
     return layer
-
-
-@torch.no_grad()
-def _hidden_of(encoder: nn.Module, sound: np.ndarray) -> np.ndarray:
-    return np.concatenate([hidden(encoder, torch.from_numpy(part)).numpy() for part in _pieces(sound)])
-
-
-def _pieces(sound: np.ndarray) -> list[np.ndarray]:
-    return np.array_split(sound, max(1, len(sound) // BATCH))
 
 
 @functools.cache
@@ -139,6 +107,5 @@ def _clip(path: Path) -> np.ndarray:
         return np.zeros(round(audio.CLIP_SECONDS * audio.SAMPLE_RATE), np.float32)
 
 
-@torch.no_grad()
 def _measure(path: Path) -> dict[str, np.ndarray]:
-    return {"feature": hidden(_encoder(), torch.from_numpy(_clip(path))[None])[0].numpy()}
+    return {"feature": hear(_encoder(), _clip(path)[None])[0][0]}

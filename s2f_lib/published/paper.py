@@ -5,8 +5,6 @@ Sources: Oh et al. (2019), figures 4 and 5, tables 2 and 3; the supplement's fig
 All of it is aggregate: no value belongs to a person.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -44,20 +42,10 @@ TRUE_RANKS = tuple(_PRINTED["true_ranks"])
 
 
 def agreement(matrix: np.ndarray, rows: Mapping[str, float], within: int = 0) -> float:
-    """Share of pictures whose label is kept: a row-normalised matrix weighted by how many pictures each row has.
+    """Share of pictures whose label is kept: a row-normalised matrix (C, C) weighted by how many pictures a row has.
 
-    Parameters
-    ----------
-    matrix : np.ndarray, shape (C, C)
-        Rows the label of the original, columns of the reconstruction, in shares of the row. The published rows
-        sum to 1 only within their rounding; the entries are taken as they were printed.
-    rows : mapping of C names to counts
-    within : int
-        0 for the same class; 1 counts neighbours too (age decades).
-
-    Returns
-    -------
-    float, in [0, 1]
+    Rows are labels of the original, columns of the reconstruction. The published rows sum to 1 only within their
+    rounding; the entries are taken as they were printed. ``within`` 1 counts neighbouring classes too (age decades).
 
     Examples
     --------

@@ -68,13 +68,7 @@ def measure_image(image: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def pictures(part: Part, kind: str, progress: bool = True) -> Pictures:
-    """Measure every picture of one kind; about 0.13 s each on one core the first time, then from the cache.
-
-    Raises
-    ------
-    ValueError
-        If the clips of this copy have no such pictures.
-    """
+    """Measure every picture of one kind; about 0.13 s each on one core the first time, then from the cache."""
     from tqdm import tqdm
 
     if kind not in part.kinds:

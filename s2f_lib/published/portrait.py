@@ -6,16 +6,18 @@ difference from the mean real face is carried over to the mean synthetic face, i
 
 from __future__ import annotations
 
+import argparse
 import functools
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from s2f_lib import io
-from s2f_lib.published import contest, measure
-from s2f_lib.published.heads import LikelihoodHead
+from s2f_lib.published import contest, layout, measure
+from s2f_lib.published.voice_heads import LikelihoodHead
 
 DECODER = "decoder-dlib"  # its name in the hub
 EXAGGERATION = 0.7  # of the authors' published pictures; 0 is the plain prediction, very near the mean face
@@ -41,18 +43,8 @@ def default_head() -> Path:
 
 
 def train(folder: str | Path, part: str = "avspeech", out: str | Path | None = None, progress: bool = True) -> Path:
-    """Fit the winning head on all pairs of a part and keep it on this machine.
+    """Fit the winning head on all pairs of a part and keep it on this machine, as the ``.npz`` file `out`.
 
-    Parameters
-    ----------
-    folder : str or Path
-        Folder of the published examples.
-    part : {"avspeech", "voxceleb"}
-    out : str or Path, optional
-        Name of the ``.npz`` file.
-
-    Notes
-    -----
     The first time every picture and recording is measured (about 6 minutes on one core), later it takes seconds.
     """
     pairs = measure.pairs_of(folder, part, progress=progress)
@@ -67,12 +59,7 @@ def train(folder: str | Path, part: str = "avspeech", out: str | Path | None = N
 def load(path: str | Path | None = None) -> tuple[LikelihoodHead, Reference]:
     """The head that `train` wrote, and the real faces it was fitted on.
 
-    Raises
-    ------
-    FileNotFoundError
-        If it has not been trained on this machine; the message gives the command.
-    io.WeightFileError
-        If the file is damaged.
+    FileNotFoundError names the command if it was not trained here, io.WeightFileError a damaged file.
     """
     path = Path(path) if path else default_head()
     if not path.is_file():
@@ -104,10 +91,7 @@ def carried_over(
 ) -> np.ndarray:
     """A feature among real faces to its counterpart among synthetic ones; (..., 128).
 
-    Parameters
-    ----------
-    exaggeration : float
-        The difference from the mean is multiplied by 1 + this, as the authors did for their figures.
+    The difference from the mean is multiplied by 1 + ``exaggeration``, as the authors did for their figures.
 
     Examples
     --------
@@ -127,24 +111,14 @@ def average_face(
     Parameters
     ----------
     waveform : np.ndarray, shape (samples,), float in [-1, 1]
-        Mono, 16 kHz, a few seconds of one speaker.
+        Mono, 16 kHz, a few seconds of one speaker; ValueError if it is silent or too short.
     head : str or Path, optional
-        File that `train` wrote.
-    exaggerations : tuple of float
+        File that `train` wrote; FileNotFoundError if it was not trained on this machine.
 
     Returns
     -------
     np.ndarray, shape (len(exaggerations), S, S, 3), uint8
         Unmarked; show or save them through `plotting.mark_face`.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the head was not trained on this machine.
-    KeyError, ImportError
-        If the decoder or a package is missing; the message says which.
-    ValueError
-        If the recording is silent or too short.
     """
     import torch
 
@@ -174,10 +148,28 @@ def missing(head: str | Path | None = None) -> str:
     return ""
 
 
-def draw(recording: str | Path, head: str | Path | None, out: str | Path) -> Path:
-    """Write the marked face of a recording as PNG."""
+def train_main(arguments: Sequence[str] | None = None) -> int:
+    """``s2f published train``: the voice head that ``draw`` needs."""
+    parser = layout.parser("train", "Fit the voice head on all pairs of a part.")
+    parser.add_argument("--out", type=Path, help="where to write it (default: the cache folder)")
+    options = parser.parse_args(arguments)
+    folder = layout.located(options)
+    print(f"head -> {train(folder, options.part, options.out, progress=not options.quiet)}")
+    return 0
+
+
+def draw_main(arguments: Sequence[str] | None = None) -> int:
+    """``s2f published draw``: the average face of people who sound like a recording."""
     from s2f_lib import audio
     from s2f_lib.book import plotting
 
-    face = average_face(audio.load(recording), head, (EXAGGERATION,))[0]
-    return plotting.save_face(out, face, comment="Average of people who sound alike; made from a voice recording.")
+    parser = argparse.ArgumentParser(prog="s2f published draw", description=draw_main.__doc__.split(": ")[1])
+    parser.add_argument("recording", type=Path)
+    parser.add_argument("--head", type=Path, help="file written by `s2f published train` (default: the cache folder)")
+    parser.add_argument("--out", type=Path, default=Path("portrait.png"))
+    options = parser.parse_args(arguments)
+    face = average_face(audio.load(options.recording), options.head, (EXAGGERATION,))[0]
+    comment = "Average of people who sound alike; made from a voice recording."
+    written = plotting.save_face(options.out, face, comment=comment)
+    print(f"an average of people who sound alike, nobody's face -> {written}")
+    return 0

@@ -4,8 +4,6 @@ The map learned from synthetic people alone; what it reads, Resemblyzer's featur
 speakers. So it answers strangers better than an encoder that heard nobody, and is no result about learning from nobody.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +17,7 @@ NAME = "speaker-feature-synthetic"
 
 
 class SpeakerEncoder(nn.Module):
-    """Waveforms (B, samples) at 16 kHz, float in [-1, 1], to v_s (B, D); without speech, the mean face.
-
-    Parameters
-    ----------
-    feature_dim : int
-        D.
-    """
+    """Waveforms (B, samples) at 16 kHz, float in [-1, 1], to v_s (B, D); without speech, the mean face."""
 
     def __init__(self, feature_dim: int):
         super().__init__()
@@ -51,13 +43,7 @@ def level_feature(clip: np.ndarray) -> np.ndarray | None:
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> SpeakerEncoder:
-    """Read what `tools.train_speaker_encoder` published; in evaluation mode, without gradients.
-
-    Raises
-    ------
-    io.WeightFileError
-        If the file is damaged or of another kind.
-    """
+    """Read what `tools.train_speaker_encoder` published; in evaluation mode, without gradients."""
     tensors, shape = io.read_tensors(path)
     encoder = SpeakerEncoder(**shape)
     encoder.load_state_dict(tensors)

@@ -4,8 +4,6 @@ Resemblyzer is a three-layer LSTM trained to tell speakers apart (generalised en
 never saw a face. Its voice-activity detector comes as the wheel ``webrtcvad-wheels``, which needs no compiler.
 """
 
-from __future__ import annotations
-
 import functools
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,23 +34,12 @@ class Voices:
 
 
 def voice_feature(waveform: np.ndarray) -> np.ndarray:
-    """The speaker feature of a recording, averaged over overlapping windows.
+    """The speaker feature of a recording, averaged over overlapping windows: (256,), float32, not negative, length 1.
 
     Parameters
     ----------
     waveform : np.ndarray, shape (samples,), float in [-1, 1]
-        Mono, 16 kHz, any length from half a second; a few seconds of one speaker is best.
-
-    Returns
-    -------
-    np.ndarray, shape (256,), float32, not negative, of length 1
-
-    Raises
-    ------
-    ValueError
-        If the recording is silent or shorter than half a second.
-    ImportError
-        If Resemblyzer is not installed; the message says how.
+        Mono, 16 kHz; a few seconds of one speaker is best. ValueError if it is silent or shorter than half a second.
     """
     from s2f_lib import audio
 

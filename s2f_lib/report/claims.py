@@ -6,8 +6,6 @@ applies it. ``post_hoc`` says where a rule was written or changed after its numb
 file shows; such a rule is no prediction.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -10,8 +10,6 @@ its record. The list of pages ("pages") and the modules of a page of the referen
 are no results, and are filled only while the book is built.
 """
 
-from __future__ import annotations
-
 import argparse
 import re
 from collections.abc import Callable, Mapping, Sequence

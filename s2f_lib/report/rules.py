@@ -5,8 +5,6 @@ Beside our numbers stand those of a *null*, an encoder or an answer that knows n
 words stands in `s2f_lib.report.claims`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,20 +29,16 @@ class Records:
     read: Callable[[str], Record | None]
 
     def row(self, record: str, measure: str, **conditions: Any) -> dict[str, Any]:
-        """The one row under these conditions; NotRun where there is none."""
+        """The one row under these conditions, with its value as both ends where it has no interval, or NotRun."""
         found = self.read(record)
         if found is None or not found.matching(measure=measure, **conditions):
             raise NotRun(f"results/{record}.json: {measure} {conditions}")
-        return found.row(measure, **conditions)
+        row = found.row(measure, **conditions)
+        return {"low": row["value"], "high": row["value"]} | row
 
     def value(self, record: str, measure: str, **conditions: Any) -> float:
         """Its number."""
         return self.row(record, measure, **conditions)["value"]
-
-    def interval(self, record: str, measure: str, **conditions: Any) -> tuple[float, float]:
-        """Its interval; the number itself twice where none was recorded."""
-        row = self.row(record, measure, **conditions)
-        return row.get("low", row["value"]), row.get("high", row["value"])
 
     def command(self, record: str) -> str:
         """What to type to measure a record again."""
@@ -77,8 +71,16 @@ def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
-def _span(interval: tuple[float, float], scale: float = 1.0, digits: int = 1) -> str:
-    return f"[{scale * interval[0]:.{digits}f}, {scale * interval[1]:.{digits}f}]"
+def _span(row: dict[str, Any], scale: float = 1.0, digits: int = 1) -> str:
+    return f"[{scale * row['low']:.{digits}f}, {scale * row['high']:.{digits}f}]"
+
+
+def _share(row: dict[str, Any]) -> str:
+    return f"{_percent(row['value'])} {_span(row, 100)}"
+
+
+def _number(row: dict[str, Any]) -> str:
+    return f"{row['value']:.2f} {_span(row, digits=2)}"
 
 
 def _graded(full: bool, part: bool) -> str:
@@ -98,27 +100,26 @@ def angle(r: Records) -> Judged:
         return r.value(EVALUATION, "angle", experiment="similarity", predictor=predictor)
 
     ours = {"experiment": "similarity", "predictor": "voice", "seconds": 6}
-    value, interval = r.value(EVALUATION, "angle", **ours), r.interval(EVALUATION, "angle", **ours)
-    gain = r.interval(EVALUATION, "angle_gain", against="sex alone", **ours)
+    row, gain = r.row(EVALUATION, "angle", **ours), r.row(EVALUATION, "angle_gain", against="sex alone", **ours)
     text = (
-        f"{value:.1f}° {_span(interval)}; mean feature {at('mean feature'):.1f}°, sex alone {at('sex alone'):.1f}°, "
+        f"{row['value']:.1f}° {_span(row)}; mean feature {at('mean feature'):.1f}°, sex alone {at('sex alone'):.1f}°, "
         f"sex and decade {at('sex and decade'):.1f}°; demographics, with a group that no voice tells, "
         f"{at('demographics'):.1f}°"
     )
     null = _or_later(lambda: f"{at('null encoder'):.1f}°")
-    return Judged(text, _graded(gain[0] > 0, interval[1] < at("mean feature")), null, oracle=f"{at('oracle'):.1f}°")
+    return Judged(text, _graded(gain["low"] > 0, row["high"] < at("mean feature")), null, oracle=f"{at('oracle'):.1f}°")
 
 
 def longer(r: Records) -> Judged:
     against = {"predictor": "voice", "against": "voice, 3 s"}
-    gain, interval = r.value(EVALUATION, "angle_gain", **against), r.interval(EVALUATION, "angle_gain", **against)
+    gain = r.row(EVALUATION, "angle_gain", **against)
     top6, top3 = (r.value(EVALUATION, "top_percent", k=10, **_cosine("voice", seconds)) for seconds in (6, 3))
-    more = r.interval(EVALUATION, "top_percent_gain", k=10, **against)
+    more = r.row(EVALUATION, "top_percent_gain", k=10, **against)
     ours = (
-        f"{gain:.2f}° {_span(interval, digits=2)} nearer than with 3 s; top 10 %: {_percent(top3)} → {_percent(top6)}, "
-        f"difference {_span(more, 100)} points"
+        f"{gain['value']:.2f}° {_span(gain, digits=2)} nearer than with 3 s; top 10 %: {_percent(top3)} → "
+        f"{_percent(top6)}, difference {_span(more, 100)} points"
     )
-    return Judged(ours, _graded(interval[0] > 0 and more[0] > 0, interval[0] > 0), LATER)
+    return Judged(ours, _graded(gain["low"] > 0 and more["low"] > 0, gain["low"] > 0), LATER)
 
 
 def _cosine(predictor: str, seconds: int | None = None, within: str | None = None) -> dict:
@@ -128,20 +129,19 @@ def _cosine(predictor: str, seconds: int | None = None, within: str | None = Non
 
 
 def retrieval(r: Records) -> Judged:
-    ours = {"k": 10, **_cosine("voice", 6)}
-    value, interval = r.value(EVALUATION, "top_percent", **ours), r.interval(EVALUATION, "top_percent", **ours)
+    row = r.row(EVALUATION, "top_percent", k=10, **_cosine("voice", 6))
     names = ("chance", "sex alone", "oracle", "demographics")
     chance, sex_alone, best, told = (r.value(EVALUATION, "top_percent", k=10, **_cosine(name)) for name in names)
     less = _or_later(
         lambda: f"{-100 * r.value(ETHICS, 'top_percent_gain', predictor='voice', against='sex and decade'):.1f} points"
     )
-    gain = r.interval(EVALUATION, "top_percent_gain", k=10, predictor="voice", against="sex alone")
+    gain = r.row(EVALUATION, "top_percent_gain", k=10, predictor="voice", against="sex alone")
     text = (
-        f"{_percent(value)} {_span(interval, 100)} of N = {r.n(EVALUATION):,}; chance {_percent(chance)}, sex alone "
+        f"{_share(row)} of N = {r.n(EVALUATION):,}; chance {_percent(chance)}, sex alone "
         f"{_percent(sex_alone)}; sex and decade would find {less} more; demographics {_percent(told)}"
     )
     null = _or_later(lambda: _percent(r.value("voice_encoder", "top_percent", predictor="null encoder", k=10)))
-    return Judged(text, _graded(gain[0] > 0, interval[0] > chance), null, oracle=_percent(best))
+    return Judged(text, _graded(gain["low"] > 0, row["low"] > chance), null, oracle=_percent(best))
 
 
 def alike(r: Records) -> Judged:
@@ -150,10 +150,9 @@ def alike(r: Records) -> Judged:
     voice = r.row(EVALUATION, "match", k=2, **_cosine("voice", 6, within))
     oracle = r.row(EVALUATION, "match", k=2, **_cosine("oracle", within=within))
     share = (voice["value"] - 0.5) / (oracle["value"] - 0.5)
-    interval = (voice["low"], voice["high"])
-    text = f"1:2 {_percent(voice['value'])} {_span(interval, 100)}, chance 50 %; {_percent(share)} of the oracle's gain"
+    text = f"1:2 {_share(voice)}, chance 50 %; {_percent(share)} of the oracle's gain"
     null = _or_later(lambda: _percent(r.value(EVALUATION, "match", k=2, **_cosine("null encoder", within=within))))
-    grade = _graded(interval[0] > 0.5 and share > 0.5, interval[0] > 0.5)
+    grade = _graded(voice["low"] > 0.5 and share > 0.5, voice["low"] > 0.5)
     return Judged(text, grade, null, oracle=_percent(oracle["value"]))
 
 
@@ -167,84 +166,79 @@ def rank(r: Records) -> Judged:
     return Judged(ours, _graded(first > 0.05, False))
 
 
+def _agreement(r: Records, label: str) -> tuple[dict[str, Any], float, str]:
+    """How often a label read off the S2F face is the assigned one, the share of a constant guess, and words beside."""
+    of = {"label": label, "pair": "assigned x S2F"}
+    row, constant = r.row(EVALUATION, "agreement", **of), r.value(EVALUATION, "agreement_constant", **of)
+    f2f = r.value(EVALUATION, "agreement", label=label, pair="assigned x F2F")
+    return row, constant, f"F2F {_percent(f2f)}, constant guess {_percent(constant)}"
+
+
 def sex(r: Records) -> Judged:
-    of = {pair: {"label": "sex", "pair": f"assigned x {pair}"} for pair in ("S2F", "F2F")}
-    value, interval = r.value(EVALUATION, "agreement", **of["S2F"]), r.interval(EVALUATION, "agreement", **of["S2F"])
-    f2f, constant = (
-        r.value(EVALUATION, "agreement", **of["F2F"]),
-        r.value(EVALUATION, "agreement_constant", **of["S2F"]),
-    )
-    text = f"{_percent(value)} {_span(interval, 100)}; F2F {_percent(f2f)}, constant guess {_percent(constant)}"
+    row, constant, read_off = _agreement(r, "sex")
+    text = f"{_share(row)}; {read_off}"
     null, null_grade, oracle = LATER, "no", LATER
     try:  # the ridge baseline that learned where voices know no face
-        low = r.interval(ETHICS, "sex_right", experiment="worlds", world="null", predictor="ridge baseline")[0]
-        value = r.value(ETHICS, "sex_right", experiment="worlds", world="null", predictor="ridge baseline")
+        deaf = r.row(ETHICS, "sex_right", experiment="worlds", world="null", predictor="ridge baseline")
         best = r.value(ETHICS, "sex_right", experiment="worlds", world="physiology", predictor="oracle")
-        null, null_grade, oracle = _percent(value), _graded(low > 0.85, low > constant), _percent(best)
+        null, oracle = _percent(deaf["value"]), _percent(best)
+        null_grade = _graded(deaf["low"] > 0.85, deaf["low"] > constant)
     except NotRun:
         pass  # stays as it is said above
-    return Judged(text, _graded(interval[0] > 0.85, interval[0] > constant), null, null_grade, oracle)
+    return Judged(text, _graded(row["low"] > 0.85, row["low"] > constant), null, null_grade, oracle)
 
 
 def age(r: Records) -> Judged:
+    row, constant, read_off = _agreement(r, "decade")
     of = {"label": "decade", "pair": "assigned x S2F"}
-    value, interval = r.value(EVALUATION, "agreement", **of), r.interval(EVALUATION, "agreement", **of)
-    constant, near = r.value(EVALUATION, "agreement_constant", **of), r.value(EVALUATION, "within_one_decade", **of)
-    f2f = r.value(EVALUATION, "agreement", label="decade", pair="assigned x F2F")
-    ours = (
-        f"same decade {_percent(value)} {_span(interval, 100)}, within one {_percent(near)}; F2F {_percent(f2f)}, "
-        f"constant guess {_percent(constant)}"
-    )
-    balanced = r.value(EVALUATION, "balanced_accuracy", **of)
-    return Judged(ours, _graded(interval[0] > constant, balanced > 1.2 / 8), LATER, oracle=LATER)
+    near, balanced = (r.value(EVALUATION, measure, **of) for measure in ("within_one_decade", "balanced_accuracy"))
+    ours = f"same decade {_share(row)}, within one {_percent(near)}; {read_off}"
+    return Judged(ours, _graded(row["low"] > constant, balanced > 1.2 / 8), LATER, oracle=LATER)
 
 
 def group(r: Records) -> Judged:
-    of = {"label": "group", "pair": "assigned x S2F"}
-    value, interval = r.value(EVALUATION, "agreement", **of), r.interval(EVALUATION, "agreement", **of)
-    constant = r.value(EVALUATION, "agreement_constant", **of)
-    f2f = r.value(EVALUATION, "agreement", label="group", pair="assigned x F2F")
+    row, constant, read_off = _agreement(r, "group")
 
     def skin(world: str, predictor: str = "ridge baseline") -> dict:
         return r.row(ETHICS, "r", experiment="worlds", attribute="skin", world=world, predictor=predictor)
 
     plain, mixed, null = skin("physiology"), skin("confounded"), skin("null")
     ours = (
-        f"invented group {_percent(value)} {_span(interval, 100)}; F2F {_percent(f2f)}, constant guess "
-        f"{_percent(constant)}. Skin drawn by the ridge baseline: r {plain['value']:.2f} "
-        f"{_span((plain['low'], plain['high']), digits=2)} where language tells nothing, {mixed['value']:.2f} "
-        f"{_span((mixed['low'], mixed['high']), digits=2)} where it follows the group"
+        f"invented group {_share(row)}; {read_off}. Skin drawn by the ridge baseline: r {_number(plain)} where "
+        f"language tells nothing, {_number(mixed)} where it follows the group"
     )
     best = [skin(world, "oracle")["value"] for world in ("physiology", "confounded")]
-    grade = _graded(interval[0] > constant and plain["low"] > 0.1, mixed["low"] > 0.1)
+    grade = _graded(row["low"] > constant and plain["low"] > 0.1, mixed["low"] > 0.1)
     null_grade = _graded(False, null["low"] > 0.1)
     return Judged(ours, grade, f"r {null['value']:.2f}", null_grade, f"r {best[0]:.2f} and {best[1]:.2f}")
 
 
-def _shape(r: Records, pair: str, how: str) -> tuple[int, float]:
+def _shape(r: Records, record: str, how: str, **pair: str) -> tuple[int, float]:
     """Significant correlations of 13, and the median."""
-    of = {"experiment": "craniofacial", "pair": pair, "how": how}
-    return int(r.value(EVALUATION, "significant", **of)), r.value(EVALUATION, "median_r", **of)
+    of = {"experiment": "craniofacial", "how": how, **pair}
+    return int(r.value(record, "significant", **of)), r.value(record, "median_r", **of)
 
 
 def craniofacial(r: Records) -> Judged:
-    (found, median), (best, ceiling) = _shape(r, "S2F x F2F", "pooled"), _shape(r, "F2F x truth", "pooled")
+    found, median = _shape(r, EVALUATION, "pooled", pair="S2F x F2F")
+    best, ceiling = _shape(r, EVALUATION, "pooled", pair="F2F x truth")
     oracle = f"{LATER}; F2F with truth: {best} of 13, median r {ceiling:.2f}"
     text = f"{found} of 13 significant (Holm), median r {median:.2f}"
     return Judged(text, _graded(found >= 11, found >= 4), LATER, oracle=oracle)
 
 
 def individual(r: Records) -> Judged:
-    (found, median), (best, ceiling) = _shape(r, "S2F x truth", "adjusted"), _shape(r, "F2F x truth", "adjusted")
+    found, median = _shape(r, EVALUATION, "adjusted", pair="S2F x truth")
+    best, ceiling = _shape(r, EVALUATION, "adjusted", pair="F2F x truth")
     ours = f"{found} of 13 significant (Holm), median r {median:.2f}, against the true face, sex and age taken out"
     oracle = f"{LATER}; F2F with truth: {best} of 13, median r {ceiling:.2f}"
     return Judged(ours, _graded(found >= 7, found >= 1), LATER, oracle=oracle)
 
 
 def individual_published(r: Records) -> Judged:
-    of = {"experiment": "craniofacial", "reference": "f2f", "picture": "s2f_07"}
-    found = int(r.value(PICTURES, "significant", how="adjusted", **of))
-    median, before = (r.value(PICTURES, "median_r", how=how, **of) for how in ("adjusted", "pooled"))
+    of = {"reference": "f2f", "picture": "s2f_07"}
+    found, median = _shape(r, PICTURES, "adjusted", **of)
+    before = r.value(PICTURES, "median_r", experiment="craniofacial", how="pooled", **of)
     ours = f"{found} of 13 significant (Holm), median r {median:.2f} ({before:.2f} before), S2F with F2F"
     return Judged(ours, _graded(found >= 7, found >= 1), LATER)
 
@@ -259,8 +253,8 @@ def consistent(r: Records) -> Judged:
         f"{same['value']:.1f}° between clips of one person, {other['value']:.1f}° between people; between people of "
         f"one sex and decade: {alike}"
     )
-    ends = same.get("high", same["value"]), other.get("low", other["value"])
-    return Judged(ours, _graded(ends[0] < 0.7 * ends[1], ends[0] < ends[1]), LATER)
+    high, low = same["high"], other["low"]
+    return Judged(ours, _graded(high < 0.7 * low, high < low), LATER)
 
 
 def batch_norm(r: Records) -> Judged:
@@ -318,8 +312,8 @@ def language(r: Records) -> Judged:
 
     ours, null = effect("confounded"), effect("physiology")
     text = (
-        f"the ridge baseline: skin lightness moves {ours['value']:.2f} {_span((ours['low'], ours['high']), digits=2)} "
-        "of the way between two groups when only the language changes (confounded world)"
+        f"the ridge baseline: skin lightness moves {_number(ours)} of the way between two groups when only the "
+        "language changes (confounded world)"
     )
     grade, null_grade = (_graded(row["low"] > 0.1, row["low"] > 0) for row in (ours, null))
     oracle = f"{effect('confounded', 'oracle')['value']:.2f}"
@@ -332,26 +326,27 @@ def identity(r: Records) -> Judged:
 
     first, n = r.value(EVALUATION, "recall_at", k=1, **_cosine("voice", 6)), r.n(EVALUATION)
     of = {"experiment": "identity", "predictor": "voice"}
-    match, interval = r.value(ETHICS, "match", **of), r.interval(ETHICS, "match", **of)
+    match = r.row(ETHICS, "match", **of)
     text = (
-        f"first of {n:,}: {_percent(first)}; 1:2 among people of the same sex, decade and group: {_percent(match)} "
-        f"{_span(interval, 100)}, chance 50 %"
+        f"first of {n:,}: {_percent(first)}; 1:2 among people of the same sex, decade and group: {_share(match)}, "
+        "chance 50 %"
     )
     chance = r.value(EVALUATION, "recall_at", k=1, **_cosine("chance"))
     null = f"random order: {_percent(chance)} and 50 %"
-    return Judged(text, grade(first, interval[1]), null, grade(chance, 0.5), LATER)
+    return Judged(text, grade(first, match["high"]), null, grade(chance, 0.5), LATER)
 
 
 def again(r: Records) -> Judged:
     of = {"label": "gender", "reference": "true", "picture": "s2f_07"}
-    value, interval = r.value(PICTURES, "agreement", **of), r.interval(PICTURES, "agreement", **of)
+    row = r.row(PICTURES, "agreement", **of)
     near = int(r.value(PICTURES, "within_tolerance"))
     constant = r.value(PICTURES, "agreement_constant", label="gender", source="paper")
     ours = (
-        f"photograph and S2F picture have the same gender label in {_percent(value)} {_span(interval, 100)} of 900; "
+        f"photograph and S2F picture have the same gender label in {_share(row)} of 900; "
         f"{near} of 12 craniofacial r within 0.10 of the paper's"
     )
-    grade = _graded(abs(value - 0.94) < 0.04 and near >= 10, abs(value - 0.94) < 0.08)
+    off = abs(row["value"] - 0.94)
+    grade = _graded(off < 0.04 and near >= 10, off < 0.08)
     return Judged(ours, grade, f"constant guess {_percent(constant)}", _graded(False, abs(constant - 0.94) < 0.08))
 
 
@@ -365,9 +360,7 @@ def hacker_news(r: Records) -> Judged:
         face, jaw = body("lower face", world), body("jaw score", world)
         style = r.row(ETHICS, "auc", experiment="style", world=styled)
         names = (("lower face r", face), ("jaw r", jaw), ("glasses AUC", style))
-        text = ", ".join(
-            f"{name} {row['value']:.2f} {_span((row['low'], row['high']), digits=2)}" for name, row in names
-        )
+        text = ", ".join(f"{name} {_number(row)}" for name, row in names)
         above = [face["low"] > 0, jaw["low"] > 0, style["low"] > 0.5]
         return text, _graded(all(above), any(above))
 
@@ -394,13 +387,13 @@ def strangers(r: Records) -> Judged:
 
     own = {"encoder": "voice-encoder-strangers", **half}
     row, pitch = r.row(VOICES, "sex_right", **own), share(baseline="threshold on pitch")
-    interval, constant = (row["low"], row["high"]), share(baseline="constant")
+    constant = share(baseline="constant")
     ours = (
-        f"label as on the photograph in {_percent(row['value'])} {_span(interval, 100)} of {row['n']} recordings; best "
+        f"label as on the photograph in {_share(row)} of {row['n']} recordings; best "
         f"threshold on pitch {_percent(pitch)}; the encoder of the other rows "
         f"{_percent(share(encoder='voice-encoder-synthetic'))}, the variant that reads a feature learned from real "
         f"speakers {_percent(share(encoder='speaker-feature-synthetic'))}; age r {r.value(VOICES, 'age_r', **own):.2f}"
     )
     authors = _percent(share(baseline="the authors' pictures"))
     null = f"always the commoner label {_percent(constant)}"
-    return Judged(ours, _graded(interval[0] > pitch, interval[0] > constant), null, oracle=f"{authors}, the authors'")
+    return Judged(ours, _graded(row["low"] > pitch, row["low"] > constant), null, oracle=f"{authors}, the authors'")

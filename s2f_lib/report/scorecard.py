@@ -3,8 +3,6 @@
 ``s2f report`` judges every claim, writes ``results/scorecard.json`` and refreshes the tables of README and book.
 """
 
-from __future__ import annotations
-
 import time
 from collections import Counter
 

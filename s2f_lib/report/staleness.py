@@ -1,7 +1,5 @@
 """Is a record as young as the weights it was measured with? New weights make every number behind them old."""
 
-from __future__ import annotations
-
 from s2f_lib import hub, io
 
 __all__ = ["MEASURED_WITH", "caution"]

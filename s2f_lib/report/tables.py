@@ -1,70 +1,32 @@
 """Tables of pages and documents, out of the records: which rows are shown, in which words and digits.
 
 ``data/lines.json`` chooses for a record what a reader is shown of it: words, measure, conditions, a format
-and a chance level, see `Line`. A record that is not in it is shown whole.
-
-See Also
---------
-s2f_lib.report.documents : puts these tables into README and book.
+and a chance level, see `Line`; ``data/columns.json`` holds the columns of two wider tables. A record that is in neither
+is shown whole.
+`s2f_lib.report.documents` puts these tables into README and book.
 """
-
-from __future__ import annotations
 
 import json
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from s2f_lib import hub, io
 from s2f_lib.io.measures import MEASURES
 from s2f_lib.report.claims import CLAIMS
 from s2f_lib.report.staleness import caution
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 NOT_RUN = "not run yet"
 # Formats: factor and pattern. A share and an angle have their own; a line may ask for another, or give a pattern.
 FORMS = {"share": (100, "{:.1f} %"), "deg": (1, "{:.1f}°"), "min": (1 / 60, "{:.1f} min"), "ms": (1000, "{:.0f} ms")}
-CONTESTANTS = {  # of results/published_ridge.json
-    "gender_only": "true gender label only",
-    "ridge": "ridge on a speaker feature",
-    "best": "likelihood head on a speaker feature",
-    "kernel": "kernel head",
-    "contrastive": "contrastive head",
-    "ensemble": "three heads averaged",
-    "own": "our encoder (synthetic voices only)",
-    "own_fine_tuned": "our encoder, trained on",
-    "own_and_speaker": "our encoder and the speaker feature",
-    "authors": "authors' picture",
-    "authors_calibrated": "authors' picture, likelihood head",
-    "both": "speaker feature and authors' picture",
-}
-CONTEST = {  # its columns
-    "1:2 matching": {"measure": "match", "within": None},
-    "... same gender label": {"measure": "match", "within": "gender label"},
-    "first 10 %": {"measure": "top_percent", "k": 10, "within": None},
-}
-STUDY = {  # columns of results/loss_ablation.json: measure, conditions, format; one at every target is "at"
-    "rate": ("learning_rate", {}, "{:g}"),
-    "rates that work (octaves)": ("rate_octaves", {}, "{:.0f}"),
-    "clips to": ("clips_to_angle", "at", "{:,.0f}"),
-    "spread there (°)": ("angle_spread", "at", "{:.2f}"),
-    "spikes": ("spikes", {}, "{:.1f}"),
-    "failed": ("failed_runs", {}, "{:.0f}"),
-    "final angle (°)": ("angle", {"seconds": 6}, "{:.2f}"),
-    "first 10 % (%)": ("top_percent", {"seconds": 6, "k": 10}, "{:.1f}"),
-    "sex right (%)": ("sex_right", {}, "{:.1f}"),
-}
-LISTENERS = {  # columns of results/voices.json
-    "trained on our synthesiser": {"encoder": "voice-encoder-synthetic"},
-    "trained for strangers": {"encoder": "voice-encoder-strangers"},
-    "reads a real-voice feature": {"encoder": "speaker-feature-synthetic"},
-    "classifier on that feature": {"baseline": "linear classifier on a speaker feature"},
-    "threshold on pitch": {"baseline": "threshold on pitch"},
-    "the authors' pictures": {"baseline": "the authors' pictures"},
-}
+_COLUMNS = json.loads(Path(__file__).with_name("data").joinpath("columns.json").read_text(encoding="utf-8"))
+CONTESTANTS: dict[str, str] = _COLUMNS["contestants"]  # of results/published_ridge.json
+CONTEST: dict[str, dict] = _COLUMNS["contest"]  # its columns
+STUDY: dict[str, list] = _COLUMNS["study"]  # of results/loss_ablation.json: measure, conditions, format
+LISTENERS: dict[str, dict] = _COLUMNS["listeners"]  # of results/voices.json
 WORLDS = ("physiology", "confounded", "confounded_only", "null")
 
 
@@ -194,8 +156,6 @@ def encoder() -> pd.DataFrame | Any:
 
     From ``results/voice_encoder.json``; where it was not run, a line that says so.
     """
-    import pandas as pd
-
     found = io.read_record("voice_encoder")
     if found is None:
         return selected("voice_encoder", "python -m benchmarks.voice_encoder")

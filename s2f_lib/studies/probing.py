@@ -1,7 +1,5 @@
 """What a trained voice encoder listens to: parts of the sound taken away, and labels read off along a line."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,25 +10,11 @@ from s2f_lib import audio
 from s2f_lib.metrics.similarity import angle_deg
 
 
-class Occlusion(NamedTuple):
-    """How far v_s turns when a rectangle of the spectrogram falls silent."""
-
-    degrees: np.ndarray  # (bands, slices), angle between v_s with and without the rectangle
-    band_edges_hz: np.ndarray  # (bands + 1,)
-    slice_edges_s: np.ndarray  # (slices + 1,)
-
-
 @torch.no_grad()
-def occlusion(encoder, waveform: np.ndarray, bands: int = 8, slices: int = 6) -> Occlusion:
-    """Silence one rectangle of the spectrogram after the other and watch v_s.
+def occlusion(encoder, waveform: np.ndarray, bands: int = 8, slices: int = 6) -> np.ndarray:
+    """Degrees (bands, slices) by which v_s turns when a rectangle of the spectrogram falls silent.
 
-    Parameters
-    ----------
-    encoder : VoiceEncoder
-    waveform : np.ndarray, shape (samples,)
-        One clip, float in [-1, 1] or int16.
-    bands, slices : int
-        Rectangles along frequency and along time.
+    The waveform (samples,) is one clip, float in [-1, 1] or int16; ``bands`` go along frequency, ``slices`` along time.
     """
     spectrogram = audio.compressed_spectrogram(torch.as_tensor(waveform)[None], seconds=None)
     frames, bins = spectrogram.shape[2:]
@@ -42,8 +26,7 @@ def occlusion(encoder, waveform: np.ndarray, bands: int = 8, slices: int = 6) ->
         for j in range(slices):
             holes[j, :, times[j] : times[j + 1], frequencies[i] : frequencies[i + 1]] = 0
         degrees[i] = angle_deg(encoder(holes).numpy(), whole.numpy())
-    hz = frequencies * audio.SAMPLE_RATE / audio.N_FFT
-    return Occlusion(degrees, hz, times * audio.HOP_LENGTH / audio.SAMPLE_RATE)
+    return degrees
 
 
 class LinearProbe(NamedTuple):
@@ -63,13 +46,8 @@ def linear_probe(v_f: np.ndarray, label: Sequence[float], strength: float = 1.0)
     Features are taken as they are, not at unit length: a v_s that knows little is short, lies near the mean face and
     reads as unsure, as it should; stretched to unit length it would read far beyond the faces.
 
-    Parameters
-    ----------
-    v_f : np.ndarray, shape (N, D)
-    label : sequence of float, shape (N,)
-        An age in years, or 0 and 1.
-    strength : float
-        Ridge, relative to the mean variance of a feature's dimension times N.
+    ``v_f`` is (N, D), ``label`` (N,) an age in years, or 0 and 1; the strength of the ridge is relative to the mean
+    variance of a feature's dimension times N.
     """
     v_f = np.asarray(v_f, dtype=np.float64)
     label = np.asarray(label, dtype=np.float64)

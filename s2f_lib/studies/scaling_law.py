@@ -5,8 +5,6 @@ brings the same gain. A curve that bends towards a limit, ``limit - b * clips **
 inside the measured range is the data; what they say outside is a guess, and the gap between them is its size.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -21,10 +21,10 @@ What the runs taught, and why some settings are as they are:
 
 from s2f_lib.losses import LossConfig
 from s2f_lib.training.api import frozen_layers, layers_for, make_config, run, table
-from s2f_lib.training.data import ArraySource, Plan
 from s2f_lib.training.loop import TrainingError
+from s2f_lib.training.people_set import PeopleSet
 from s2f_lib.training.settings import TrainConfig
-from s2f_lib.training.synthetic import PeopleSet
+from s2f_lib.training.sources import ArraySource, Plan
 from s2f_lib.training.voice import Run
 
 __all__ = ["ArraySource", "LossConfig", "PeopleSet", "Plan", "Run", "TrainConfig", "TrainingError"]

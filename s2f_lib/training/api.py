@@ -1,13 +1,11 @@
 """Train the voice encoder: settings by name, the frozen layers of the loss, and one run."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from s2f_lib import config as settings
 from s2f_lib.losses import LossConfig
-from s2f_lib.training.data import ArraySource
 from s2f_lib.training.settings import TrainConfig
+from s2f_lib.training.sources import ArraySource
 from s2f_lib.training.voice import Run, VoiceTrainer
 
 __all__ = ["frozen_layers", "layers_for", "make_config", "run", "table"]
@@ -33,42 +31,30 @@ def run(
     config : TrainConfig or str
         Settings, or the name of a preset.
     source : ArraySource or another source
-        The training clips, see `s2f_lib.training.data`. What it says of itself (``about``) is kept with the run.
+        The training clips, see `s2f_lib.training.sources`; what it says of itself (``about``) is kept with the run.
     f_dec, f_vgg : nn.Module, optional
-        The frozen layers behind which the paper compares v_s and v_f; see `frozen_layers`.
+        The frozen layers behind which the paper compares v_s and v_f; see `frozen_layers` and `layers_for`.
     validation : ArraySource, optional
         Clips of other speakers, scored every ``evaluate_every`` steps.
     out_dir : str or Path, optional
-        Folder for ``checkpoint.pt``, ``log.jsonl``, ``log.csv``, ``config.json`` and ``data.json``; None keeps
-        everything in memory.
+        Folder for ``checkpoint.pt``, log, settings and ``data.json``; None keeps everything in memory.
     resume : bool
         Go on from the folder's checkpoint, if there is one; False deletes it.
     progress : bool
-        Show a progress bar with clips per second and the time left.
+        Show a progress bar.
     device : str, optional
         "cpu", "cuda" or "cuda:1"; by default a GPU if there is one.
     command : str
         What was typed; kept in the log, so that published weights say how they were made.
 
-    Returns
-    -------
-    Run
-        The trained encoder, the log, and the settings (with the weights of the loss as they were at the end).
-
     Raises
     ------
     TrainingError
-        If the loss is no longer finite (the message names term and clip), or, as its subclass OutOfMemory, if memory
-        runs out (it names a batch size).
+        If the loss is no longer finite (the message names term and clip), or memory runs out (it names a batch size).
     ValueError
         If the settings do not fit each other, the source, or the checkpoint.
     io.BusyError
         If another training writes in the folder.
-
-    See Also
-    --------
-    make_config : settings by name.
-    layers_for : the frozen layers that belong to a source's features.
     """
     config = settings.preset(TrainConfig, config) if isinstance(config, str) else config
     layers, how = {"f_dec": f_dec, "f_vgg": f_vgg}, {"command": command, "folder": out_dir, "device": device}
@@ -85,16 +71,9 @@ def make_config(preset: str = "quick", loss: str | dict = "paper", **changes) ->
 def frozen_layers(recogniser="synthetic-vgg", decoder: str | None = "decoder-synthetic-vgg") -> dict:
     """The frozen layers of the paper's loss, as keyword arguments for `run`: f_vgg = fc8, f_dec = the first FC.
 
-    Parameters
-    ----------
-    recogniser, decoder : str or object
-        Names in the hub, or the networks themselves; ``decoder=None`` leaves f_dec out. A recogniser without classes
-        (dlib) has no fc8, and f_vgg is left out.
-
-    Raises
-    ------
-    ValueError
-        If the decoder, given by its name, reads the features of another recogniser.
+    Both are names in the hub, or the networks themselves; ``decoder=None`` leaves f_dec out. A recogniser without
+    classes (dlib) has no fc8, and f_vgg is left out. ValueError if the decoder, given by its name, reads the features
+    of another recogniser.
     """
     from s2f_lib import hub
 
@@ -112,11 +91,8 @@ def frozen_layers(recogniser="synthetic-vgg", decoder: str | None = "decoder-syn
 def layers_for(source, loss: LossConfig) -> dict:
     """The frozen layers that a loss needs, of the recogniser that made the source's features; arguments for `run`.
 
-    Raises
-    ------
-    ValueError
-        If a layer is needed, but the source does not say whose its features are, the hub has other weights under that
-        name by now, or no decoder reads such features.
+    ValueError if a layer is needed, but the source does not say whose its features are, the hub has other weights under
+    that name by now, or no decoder reads such features.
     """
     from s2f_lib import hub
 

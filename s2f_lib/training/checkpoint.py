@@ -1,7 +1,5 @@
 """Checkpoints: everything a run needs to go on as if it had never stopped, in one file that is whole or absent."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import torch
@@ -22,13 +20,7 @@ def save(folder: str | Path, state: dict) -> Path:
 
 
 def load(folder: str | Path) -> dict | None:
-    """Read the checkpoint of a run, on the CPU; None where there is none.
-
-    Raises
-    ------
-    ValueError
-        If it was written by another version of the format, or is damaged.
-    """
+    """The checkpoint of a run, on the CPU, or None; ValueError if it is damaged or of another version."""
     path, again = Path(folder) / NAME, "delete it to start this run again"
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -57,21 +49,8 @@ def restore_random_state(state: dict) -> None:
 def check(state: dict, settings, about: dict, folder: str | Path) -> None:
     """Refuse a checkpoint of other settings or other data; one that says nothing of its data is taken.
 
-    Parameters
-    ----------
-    state : dict
-        Of `load`.
-    settings : LoopConfig
-        What is asked for. Only ``max_steps`` may differ, where the learning rate does not depend on it.
-    about : dict
-        What the data say of themselves; {} if nothing.
-    folder : str or Path
-        For the message.
-
-    Raises
-    ------
-    ValueError
-        The message names the first difference, and what to do.
+    Of the settings only ``max_steps`` may differ, where the learning rate does not depend on it. ``about`` is what the
+    data say of themselves, {} if nothing. ValueError names the first difference, and what to do.
     """
     mine, its = config.to_dict(settings), state["config"]
     if mine["max_steps"] != its.get("max_steps") and settings.schedule == "one_cycle":

@@ -1,7 +1,5 @@
 """The run's log: one JSON object per line while it goes on, and a table to look at, which any tool draws."""
 
-from __future__ import annotations
-
 import csv
 import json
 from pathlib import Path
@@ -55,14 +53,3 @@ class RunLog:
             table = csv.DictWriter(file, columns)
             table.writeheader()
             table.writerows(rows.values())
-
-
-def read(folder: str | Path) -> list[dict]:
-    """Lines of a run's log; a last line that was cut off by a kill is left out."""
-    lines = []
-    for text in (Path(folder) / NAME).read_text(encoding="utf-8").splitlines():
-        try:
-            lines.append(json.loads(text))
-        except json.JSONDecodeError:
-            break
-    return lines

@@ -5,8 +5,6 @@
 `s2f_lib.training.voice`, the frozen face networks did in ``tools/`` of the repository.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import math
@@ -19,7 +17,7 @@ from torch import Tensor, nn
 
 from s2f_lib import config as settings
 from s2f_lib import io
-from s2f_lib.training import checkpoint, data, memory
+from s2f_lib.training import checkpoint, memory, sources
 from s2f_lib.training.log import RunLog
 from s2f_lib.training.settings import LoopConfig
 
@@ -56,13 +54,7 @@ def make_optimizer(network: nn.Module, config: LoopConfig) -> torch.optim.Optimi
 
 
 def choose_device(name: str | None = None) -> torch.device:
-    """The device by its name ("cpu", "cuda", "cuda:1"), or the fastest that is here.
-
-    Raises
-    ------
-    ValueError
-        If there is no such device on this machine.
-    """
+    """The device by its name ("cpu", "cuda", "cuda:1"), or the fastest here; ValueError if there is no such one."""
     if name is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -82,7 +74,6 @@ class Trainer:
     ----------
     network : nn.Module
         Trained in place.
-    config : LoopConfig
     folder : str or Path, optional
         Of ``checkpoint.pt``, ``log.jsonl``, ``log.csv``, ``config.json`` and ``data.json``; None keeps nothing.
     about : dict, optional
@@ -109,13 +100,11 @@ class Trainer:
         self.window: list[dict] = []  # steps since the last line of the log
         self.log = RunLog()
 
-    # ---- what a network brings -----------------------------------------------------------------------------------
-
-    def batches(self, start: int) -> Iterator[data.Batch]:
+    def batches(self, start: int) -> Iterator[sources.Batch]:
         """Endless batches from step `start` on; what they are must depend on nothing but the step."""
         raise NotImplementedError
 
-    def losses(self, batch: data.Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def losses(self, batch: sources.Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """The number to minimise, and its terms by name, each a number per example or one for all."""
         raise NotImplementedError
 
@@ -126,7 +115,7 @@ class Trainer:
     def begin(self) -> None:
         """Called before the first step of a run that starts anew."""
 
-    def finish(self, batches: Iterator[data.Batch]) -> None:
+    def finish(self, batches: Iterator[sources.Batch]) -> None:
         """Called after the last step, before its evaluation."""
 
     def extra_state(self) -> dict:
@@ -140,38 +129,18 @@ class Trainer:
         """What to say when a step does not fit."""
         return f"a step of {self.config.batch_size} examples does not fit into memory; set a smaller batch_size"
 
-    # ---- the loop ------------------------------------------------------------------------------------------------
-
     def fit(self, resume: bool = True, progress: bool = False) -> str:
-        """Train to the end, or until patience is lost; go on from the folder's checkpoint if there is one.
+        """Train to the end, or until patience is lost; gives why it ended: "max_steps", "max_seconds" or "patience".
 
-        Parameters
-        ----------
-        resume : bool
-            False deletes the checkpoint and begins again.
-        progress : bool
-            Show a bar with the loss, examples per second and the time left.
-
-        Returns
-        -------
-        str
-            Why it ended: "max_steps", "max_seconds" or "patience".
-
-        Raises
-        ------
-        TrainingError
-            If the loss is no longer finite, or memory runs out (`OutOfMemory`).
-        ValueError
-            If the checkpoint belongs to other settings or other data, or is damaged.
-        io.BusyError
-            If another process trains in this folder.
+        It goes on from the folder's checkpoint if there is one, unless `resume` is False, which deletes it. For what
+        can go wrong see `s2f_lib.training.run`.
         """
         c = self.config
         with self._alone_in_folder(), memory.keep_freed_memory(self.device):
             self.resume() if resume else self.discard_checkpoint()
             self._describe()
             self.network.train()
-            batches = data.prefetch(self.batches(self.step), pin=self.device.type == "cuda")
+            batches = sources.prefetch(self.batches(self.step), pin=self.device.type == "cuda")
             begun = time.perf_counter() - self.seconds
             with contextlib.closing(batches), self._bar(progress) as bar:
                 while self.step < c.max_steps and not self.stopped:
@@ -191,7 +160,7 @@ class Trainer:
                         self.save_checkpoint()
         return self.stopped or "max_steps"
 
-    def train_step(self, batch: data.Batch) -> None:
+    def train_step(self, batch: sources.Batch) -> None:
         """Loss, gradients, optimiser: one step on one batch."""
         batch = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
         batch = {key: value.float() if value.dtype == torch.float16 else value for key, value in batch.items()}
@@ -212,16 +181,8 @@ class Trainer:
         """Mixed precision where the settings ask for it."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed_precision == "bf16")
 
-    # ---- checkpoints ---------------------------------------------------------------------------------------------
-
     def resume(self) -> bool:
-        """Go on from the folder's checkpoint; False where there is none.
-
-        Raises
-        ------
-        ValueError
-            If the checkpoint belongs to other settings or other data; the message names the first that differs.
-        """
+        """Go on from the folder's checkpoint; False where there is none, ValueError where it is of another run."""
         state = None if self.folder is None else checkpoint.load(self.folder)
         if state is None:
             return False
@@ -259,8 +220,6 @@ class Trainer:
             (self.folder / checkpoint.NAME).unlink(missing_ok=True)
         self.accelerator.wait_for_everyone()
 
-    # ---- around it -----------------------------------------------------------------------------------------------
-
     def _alone_in_folder(self):
         """One training in a folder at a time: its checkpoint, log and settings belong to one run."""
         if self.folder is None or not self.accelerator.is_main_process:
@@ -273,7 +232,7 @@ class Trainer:
         self.log = RunLog(self.folder if main else None, self.log.lines)
         if self.folder is not None and main:
             settings.save(self.config, self.folder / "config.json")
-            with io.atomic_write(self.folder / data.NOTE, "w") as file:
+            with io.atomic_write(self.folder / sources.NOTE, "w") as file:
                 json.dump(self.about, file, indent=2)
         if not self.log.lines:
             self.begin()
@@ -286,7 +245,7 @@ class Trainer:
         show = show and self.accelerator.is_main_process
         return tqdm(total=total, initial=done, unit=self.unit, disable=not show, smoothing=0.05)
 
-    def _guarded(self, batch: data.Batch) -> None:
+    def _guarded(self, batch: sources.Batch) -> None:
         """One step; if memory runs out, say so in words."""
         try:
             self.train_step(batch)
@@ -295,7 +254,7 @@ class Trainer:
                 raise
             raise OutOfMemory(self.out_of_memory()) from error
 
-    def _explain_nan(self, terms: dict[str, Tensor], batch: data.Batch) -> str:
+    def _explain_nan(self, terms: dict[str, Tensor], batch: sources.Batch) -> str:
         kept = f"the last checkpoint is in {self.folder}" if self.folder else "no folder was given, so nothing is kept"
         hint = f"Look at the clip, or lower learning_rate (now {learning_rate(self.config, self.step):.2g}); {kept}"
         for term, values in terms.items():

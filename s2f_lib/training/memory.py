@@ -1,7 +1,5 @@
 """Memory of a training step: counted without running it, and kept from step to step on the CPU."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import sys
@@ -24,13 +22,7 @@ def step_bytes(encoder: EncoderConfig | str, batch_size: int, mixed_precision: s
     Counted on PyTorch's meta device, where tensors have a shape and no content. Workspace of the convolutions and the
     allocator's loss are not in it: plan with a tenth more.
 
-    Parameters
-    ----------
-    encoder : EncoderConfig or str
-    batch_size : int
-        Clips on one device.
-    mixed_precision : {"no", "bf16"}
-        With "bf16" the kept tensors take half the space.
+    `batch_size` counts the clips on one device; in "bf16" the kept tensors take half the space.
     """
     fixed, per_clip = _parts(preset(encoder) if isinstance(encoder, str) else encoder, frames)
     return fixed + batch_size * (per_clip // 2 if mixed_precision == "bf16" else per_clip)

@@ -6,8 +6,6 @@
 where that went on from other weights, it counts their clips too and says how they were made.
 """
 
-from __future__ import annotations
-
 import argparse
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,18 +25,9 @@ def publish(
 ) -> Path:
     """Write ``<name>.safetensors`` in half precision and ``<name>.json``; gives the weights' path.
 
-    Parameters
-    ----------
-    name : str
-        Name in the hub.
-    tensors : dict
-        A network's ``state_dict``.
-    shape : dict
-        What the builder needs besides the tensors; see `io.write_tensors`, as for `key`.
-    folder : Path, optional
-        By default that of the shipped weights.
-    **facts
-        Fields of the entry, see `hub.FIELDS`; file, checksum, size, commit and date are filled in.
+    ``tensors`` are a network's ``state_dict``, ``shape`` what the builder needs besides (see `io.write_tensors`, as for
+    `key`), ``facts`` the fields of the entry (see `hub.FIELDS`; file, checksum, size, commit and date are filled in).
+    The folder is by default that of the shipped weights.
 
     Raises
     ------
@@ -67,13 +56,7 @@ def refuse_uncommitted() -> None:
 
 
 def load_run(folder: str | Path) -> tuple[VoiceEncoder, TrainConfig, dict]:
-    """Encoder, settings and checkpoint of a run, all as they were at its last step.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder holds no checkpoint.
-    """
+    """Encoder, settings and checkpoint of a run at its last step; FileNotFoundError if the folder holds none."""
     state = checkpoint.load(folder)
     if state is None:
         raise FileNotFoundError(f"{folder} holds no {checkpoint.NAME}; train first: s2f train --out {folder}")
@@ -88,14 +71,7 @@ def load_run(folder: str | Path) -> tuple[VoiceEncoder, TrainConfig, dict]:
 def publish_run(folder: str | Path, name: str = NAME, device: str = "") -> Path:
     """Publish the voice encoder of a finished run on synthetic people; gives the weights' path.
 
-    Parameters
-    ----------
-    folder : str or Path
-        Of the run.
-    name : str
-        Name in the hub.
-    device : str
-        What it was trained on; by default this CPU.
+    ``device`` is what it was trained on; by default this CPU.
 
     Raises
     ------
@@ -152,10 +128,7 @@ def publish_run(folder: str | Path, name: str = NAME, device: str = "") -> Path:
 def _origin(started: dict) -> dict:
     """The weights that a run went on from, as the hub describes them; empty for a run from the start.
 
-    Raises
-    ------
-    ValueError
-        If the hub has other weights under that name by now, so that nothing is known about those but their checksum.
+    ValueError if the hub has other weights under that name by now, so that nothing is known but their checksum.
     """
     if "name" not in started:
         return {}

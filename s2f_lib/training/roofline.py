@@ -5,8 +5,6 @@ hides. The first three convolutions run at full resolution, so the passes of ReL
 outputs weigh about as much as the products do.
 """
 
-from __future__ import annotations
-
 import math
 
 from s2f_lib.voice_encoder import N_CONV, EncoderConfig, layer_walk, macs_per_clip
@@ -62,16 +60,9 @@ def roofline(encoder: EncoderConfig, batch_size: int, flops_per_s: float, bytes_
 
 
 def allreduce_seconds(weights: int, processes: int, link_bytes_per_s: float, number: int = 4) -> float:
-    """Time of a ring all-reduce: each process sends and receives 2 (n - 1) / n times the gradients.
+    """Seconds of a ring all-reduce of `weights` gradients, `number` bytes each, over links of one speed.
 
-    Parameters
-    ----------
-    weights : int
-        How many gradients; `number` bytes each.
-    processes : int
-        GPUs, each with its own share of the batch.
-    link_bytes_per_s : float
-        Of the slowest link of the ring, in one direction.
+    Each process sends and receives 2 (n - 1) / n times the gradients.
     """
     if processes < 1:
         raise ValueError(f"processes must be at least 1, got {processes}")

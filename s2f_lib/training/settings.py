@@ -1,7 +1,5 @@
 """Settings: what every training needs, and what the voice encoder's needs beside it, with its named schedules."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal

@@ -9,8 +9,6 @@ The same loop runs on a CPU, on one GPU and on several; what differs is in the p
 clip is made, and the same command goes on where an earlier call was stopped.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import shlex
@@ -20,19 +18,20 @@ from pathlib import Path
 from s2f_lib import config as settings
 from s2f_lib import io, voice_encoder
 from s2f_lib.losses import LossConfig
-from s2f_lib.training import checkpoint, synthetic
+from s2f_lib.training import checkpoint, people_set
 from s2f_lib.training.api import layers_for, make_config, run
 from s2f_lib.training.loop import choose_device
+from s2f_lib.training.people_set import PeopleSet
 from s2f_lib.training.settings import TrainConfig
-from s2f_lib.training.synthetic import PeopleSet
 from s2f_lib.training.voice import weights_of
 
 
 def parser() -> argparse.ArgumentParser:
     """The options of ``s2f train``."""
     found = argparse.ArgumentParser(prog="s2f train", description="Train the voice encoder.")
-    found.add_argument("--preset", default="quick", help=f"{', '.join(settings.presets(TrainConfig))}, or a .json file")
-    found.add_argument("--loss", default="paper", help=f"{', '.join(LossConfig.PRESETS)}, or a .json file")
+    presets, losses = (", ".join(settings.presets(kind)) for kind in (TrainConfig, LossConfig))
+    found.add_argument("--preset", default="quick", help=f"{presets}, or a .json file")
+    found.add_argument("--loss", default="paper", help=f"{losses}, or a .json file")
     found.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="change one setting")
     found.add_argument("--seed", type=int, default=0)
     found.add_argument("--corpus", default="synthetic", help="'synthetic', or a folder made by `s2f corpus`")
@@ -63,21 +62,30 @@ def main(arguments: list[str] | None = None) -> int:
     device = None if options.device is None else str(choose_device(options.device))
     if config.init_from:
         voice_encoder.load(weights_of(config.init_from))  # refuses what is no encoder
-    sets = people_of(options)
+    sets = people_of(options) if options.corpus == "synthetic" else None
     check_folder(out, config, {} if sets is None or options.restart else sets[0].about, options.restart)
     if options.threads:
         torch.set_num_threads(options.threads)
     processes = PartialState(cpu=not torch.cuda.is_available())
     try:
         with processes.main_process_first():  # one makes the clips, the others read
-            how = {"workers": options.workers, "progress": processes.is_main_process}
-            how |= {"as_magnitudes": options.magnitudes}
-            source, validation = corpus_of(options) if sets is None else [synthetic.source(w, **how) for w in sets]
+            if sets is None:
+                from s2f_lib import corpus
+
+                opened = corpus.open(options.corpus if "://" in options.corpus else Path(options.corpus).expanduser())
+                source, validation = opened.source("train"), opened.source("validation")
+            else:
+                how = {"workers": options.workers, "progress": processes.is_main_process}
+                how |= {"as_magnitudes": options.magnitudes}
+                source, validation = (people_set.source(which, **how) for which in sets)
         layers = layers_for(source, config.loss)
         how = {"resume": not options.restart, "device": device, "command": typed}
         result = run(config, source, **layers, validation=validation, out_dir=out, progress=True, **how)
     except KeyboardInterrupt:
-        print(f"s2f train: stopped; {kept_in(out)}", file=sys.stderr)
+        state = checkpoint.load(out)
+        kept = f"{out} keeps step {state['step']}" if state else "clips that were made are kept, no step was saved yet"
+        again = "the same command goes on from there (--restart begins again)"
+        print(f"s2f train: stopped; {kept}; {again}", file=sys.stderr)
         return 130
     if not processes.is_main_process:
         return 0
@@ -88,34 +96,31 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def config_of(options: argparse.Namespace) -> TrainConfig:
-    """Settings that the command line asks for.
+    """Settings that the command line asks for; ValueError for an unknown preset, loss, field or value."""
+    changes = {}
+    for text in options.set:
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise ValueError(f"--set wants FIELD=VALUE, got {text!r}")
+        if name in ("preset", "seed"):
+            raise ValueError(f"--set {name}: it has an option of its own, --{name}")
+        try:
+            changes[name] = json.loads(value)
+        except json.JSONDecodeError:
+            changes[name] = value
+    preset, loss = (
+        str(Path(name).expanduser()) if name.endswith(".json") else name for name in (options.preset, options.loss)
+    )
+    return make_config(preset, changes.pop("loss", loss), seed=options.seed, **changes)
 
-    Raises
-    ------
-    ValueError
-        If a preset, a loss, a field or a value is unknown.
-    """
-    changes = dict(_assignment(text) for text in options.set)
-    if own := [name for name in ("preset", "seed") if name in changes]:
-        raise ValueError(f"--set {own[0]}: it has an option of its own, --{own[0]}")
-    return make_config(_file(options.preset), changes.pop("loss", _file(options.loss)), seed=options.seed, **changes)
 
-
-def people_of(options: argparse.Namespace) -> tuple[PeopleSet, PeopleSet] | None:
-    """Speakers to train on and others to look at meanwhile; None for a corpus in a folder.
-
-    Raises
-    ------
-    ValueError
-        If the speakers are kept for something else: the test, the validation, the recogniser, the decoder.
-    """
-    if options.corpus != "synthetic":
-        return None
+def people_of(options: argparse.Namespace) -> tuple[PeopleSet, PeopleSet]:
+    """Speakers to train on, and others to look at meanwhile; ValueError if they are kept for something else."""
     from s2f_lib.people import worlds
 
     worlds.get(options.world)  # refuses an unknown one
     kept = {seed: purpose for purpose, seed in settings.SEEDS.items() if purpose != "voice"}
-    kept[synthetic.VALIDATION_SEED] = "validation"
+    kept[people_set.VALIDATION_SEED] = "validation"
     if purpose := kept.get(options.population_seed):
         raise ValueError(
             f"--population-seed {options.population_seed}: these people are kept for {purpose!r}, and no voice encoder "
@@ -123,25 +128,11 @@ def people_of(options: argparse.Namespace) -> tuple[PeopleSet, PeopleSet] | None
         )
     seen = PeopleSet(options.people, options.clips, options.population_seed, options.world, options.sentences)
     held_out = min(400, max(64, options.people // 8))
-    return seen, PeopleSet(held_out, 1, synthetic.VALIDATION_SEED, options.world, "test")
-
-
-def corpus_of(options: argparse.Namespace) -> tuple:
-    """Training and validation clips of a made corpus, by the splits that are stored in it."""
-    from s2f_lib import corpus
-
-    opened = corpus.open(options.corpus if "://" in options.corpus else Path(options.corpus).expanduser())
-    return opened.source("train"), opened.source("validation")
+    return seen, PeopleSet(held_out, 1, people_set.VALIDATION_SEED, options.world, "test")
 
 
 def check_folder(out: Path, config: TrainConfig, about: dict, restart: bool) -> None:
-    """Refuse a folder that cannot be written, or that holds another run, before hours of work.
-
-    Raises
-    ------
-    OSError, ValueError
-        The message says what to do.
-    """
+    """Refuse a folder that cannot be written, or that holds another run, before hours of work."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         with io.locked(out / checkpoint.NAME, wait=False, busy="another training writes in this folder"):
@@ -152,31 +143,8 @@ def check_folder(out: Path, config: TrainConfig, about: dict, restart: bool) -> 
         checkpoint.check(state, config, state.get("data", {}) | about if about else {}, out)
 
 
-def kept_in(out: Path) -> str:
-    """What a stopped run has kept, and how it goes on."""
-    state = checkpoint.load(out)
-    step = f"{out} keeps step {state['step']}" if state else "clips that were made are kept, no step was saved yet"
-    return f"{step}; the same command goes on from there (--restart begins again)"
-
-
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
     return number
-
-
-def _file(name: str) -> str:
-    """A preset's name as it is, the name of a file with its home folder written out."""
-    return str(Path(name).expanduser()) if name.endswith(".json") else name
-
-
-def _assignment(text: str) -> tuple[str, object]:
-    """'max_steps=100' to ('max_steps', 100)."""
-    name, sign, value = text.partition("=")
-    if not sign:
-        raise ValueError(f"--set wants FIELD=VALUE, got {text!r}")
-    try:
-        return name, json.loads(value)
-    except json.JSONDecodeError:
-        return name, value

@@ -3,8 +3,6 @@
 Intervals and baselines are in `s2f_lib.evaluate`.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 
@@ -41,14 +39,7 @@ def with_direction(v_s: np.ndarray, v_f: np.ndarray) -> np.ndarray:
 def quick_scores(v_s: np.ndarray, v_f: np.ndarray) -> dict[str, float]:
     """Mean angle in degrees, and the share of clips whose own face is in the nearest tenth, in percent (chance 10).
 
-    Parameters
-    ----------
-    v_s, v_f : np.ndarray, shape (N, D)
-        A v_s of zeros is scored as the mean face.
-
-    See Also
-    --------
-    s2f_lib.metrics.similarity.angle_deg, s2f_lib.metrics.retrieval.rank
+    Both are (N, D); a v_s of zeros is scored as the mean face.
     """
     v_s, v_f = np.asarray(v_s, np.float32), np.asarray(v_f, np.float32)
     v_s = with_direction(v_s, v_f)

@@ -1,7 +1,5 @@
 """Training the voice encoder: what it brings to the loop of `s2f_lib.training.loop`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,7 +13,7 @@ from s2f_lib import config as settings
 from s2f_lib import hub, io, voice_encoder
 from s2f_lib.audio import degrade
 from s2f_lib.losses import LossConfig, VoiceLoss, gradient_magnitudes, rederive_weights
-from s2f_lib.training import data, memory, validate
+from s2f_lib.training import memory, sources, validate
 from s2f_lib.training.loop import Trainer
 from s2f_lib.training.settings import TrainConfig
 from s2f_lib.voice_encoder import VoiceEncoder
@@ -55,10 +53,7 @@ def weights_of(name: str) -> Path:
 def make_encoder(config: TrainConfig, source) -> VoiceEncoder:
     """The network at its start, with v_s as wide as the source's v_f: drawn from the run's seed, or one trained before.
 
-    Raises
-    ------
-    ValueError
-        If the encoder to start from is not of the wanted shape; the message names what differs.
+    ValueError names what differs if the encoder to start from is not of the wanted shape.
     """
     mean = source.mean_feature
     torch.manual_seed(config.seed)
@@ -82,21 +77,7 @@ def make_encoder(config: TrainConfig, source) -> VoiceEncoder:
 
 
 class VoiceTrainer(Trainer):
-    """A voice encoder, clips, the paper's loss and its frozen layers; `s2f_lib.training.run` is the short way.
-
-    Parameters
-    ----------
-    config : TrainConfig
-    source : ArraySource or another source
-        See `s2f_lib.training.data`.
-    f_dec, f_vgg : nn.Module, optional
-        Frozen layers of the loss.
-    validation : ArraySource, optional
-    command : str
-        What was typed, for the log.
-    folder, device
-        As for `Trainer`.
-    """
+    """A voice encoder, clips, the paper's loss and its frozen layers; for the parameters see `s2f_lib.training.run`."""
 
     unit, score = "clip", "angle_deg"
 
@@ -134,13 +115,13 @@ class VoiceTrainer(Trainer):
         if facts:
             self.log.add("started", 0, **facts)
 
-    def batches(self, start: int) -> Iterator[data.Batch]:
+    def batches(self, start: int) -> Iterator[sources.Batch]:
         """This process's share of the clips of each step."""
         c, a = self.config, self.accelerator
-        plan = data.Plan(c.batch_size, c.seed, a.process_index, a.num_processes, c.seconds, c.random_start)
+        plan = sources.Plan(c.batch_size, c.seed, a.process_index, a.num_processes, c.seconds, c.random_start)
         return self.source.batches(plan, start)
 
-    def losses(self, batch: data.Batch) -> tuple[Tensor, dict[str, Tensor]]:
+    def losses(self, batch: sources.Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Spectrogram, network, loss; at the given step its weights are derived anew first."""
         with torch.no_grad():
             sound = self._sound(batch)
@@ -166,7 +147,7 @@ class VoiceTrainer(Trainer):
         self.loss.config = settings.from_dict(LossConfig, state)
 
     @torch.no_grad()
-    def finish(self, batches: Iterator[data.Batch]) -> None:
+    def finish(self, batches: Iterator[sources.Batch]) -> None:
         """Average the statistics of batch normalisation over many batches, with the weights at rest.
 
         While training they follow the last ten batches or so, and what the network says changes with whichever those
@@ -197,7 +178,7 @@ class VoiceTrainer(Trainer):
         settings_then = replace(self.config, loss=self.loss.config)
         return Run(settings_then, self.encoder.eval(), self.log.lines, stopped, self.folder)
 
-    def _sound(self, batch: data.Batch) -> Tensor:
+    def _sound(self, batch: sources.Batch) -> Tensor:
         """The sound as it goes into the network: the waveform, or the spectrogram where something is changed in it."""
         names, sound = set(self.config.augment), batch["waveform"]
         if not names:
@@ -219,7 +200,7 @@ class VoiceTrainer(Trainer):
             sound = degrade.random_channel(sound, generator)
         return self._some_speechless(sound, batch) if "no_speech" in names else sound
 
-    def _some_speechless(self, sound: Tensor, batch: data.Batch) -> Tensor:
+    def _some_speechless(self, sound: Tensor, batch: sources.Batch) -> Tensor:
         """Noise alone instead of some clips' magnitudes; their targets in the batch become those of the mean face."""
         generator = self._generator(1)
         rows = torch.rand(len(sound), generator=generator, device=self.device) < SPEECHLESS
@@ -235,7 +216,7 @@ class VoiceTrainer(Trainer):
         seed = hash((self.config.seed, self.step, self.accelerator.process_index, *purpose))
         return torch.Generator(self.device).manual_seed(seed)
 
-    def _rederive(self, v_s: Tensor, batch: data.Batch) -> None:
+    def _rederive(self, v_s: Tensor, batch: sources.Batch) -> None:
         """Balance the terms by the paper's rule, on this batch, with the same weights in every process."""
         magnitudes = gradient_magnitudes(self.loss, v_s, batch)
         names = sorted(magnitudes)

@@ -12,7 +12,7 @@ import pytest
 from s2f_lib import media
 from s2f_lib.corpus import shards
 from s2f_lib.corpus.stream import ShardSource
-from s2f_lib.training.data import Plan
+from s2f_lib.training.sources import Plan
 
 
 def sample(i, speaker="a", samples=800):

@@ -9,7 +9,7 @@ import pytest
 from data_scripts import build_shards, crop_faces
 from s2f_lib import cli, corpus
 from s2f_lib.corpus import build, splits, storage
-from s2f_lib.training.data import Plan
+from s2f_lib.training.sources import Plan
 
 fsspec = pytest.importorskip("fsspec")
 

@@ -124,7 +124,7 @@ def test_only_the_asked_seconds_are_kept(made):
 
 def test_shards_hold_what_training_wants(made):
     from s2f_lib import hub
-    from s2f_lib.training.data import Plan
+    from s2f_lib.training.sources import Plan
 
     clips = corpus.open(made / "corpus")
     assert sum(1 for split in clips.splits for _ in clips.clips(split)) == len(clips) == 4

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import data, study
+from s2f_lib.evaluate import dataset, study
 from s2f_lib.faces.decoder import Decoded
 from s2f_lib.faces.recogniser import FaceFeatures
 from s2f_lib.people import population
@@ -111,8 +111,8 @@ def stand_ins(home):
     """Recogniser, encoder (a ridge regression on 56 training voices), decoder, reader."""
     recogniser, encoder = StandInRecogniser(), StandInEncoder().eval()
     train = population.sample(56, seed=SEEDS["voice"])
-    v_f = torch.from_numpy(data.face_features(recogniser, train, workers=1)[:, 0])
-    x = torch.from_numpy(data.voice_features(Spectrum(encoder), train, workers=1)[:, 0]).double()
+    v_f = torch.from_numpy(dataset.face_features(recogniser, train, workers=1)[:, 0])
+    x = torch.from_numpy(dataset.voice_features(Spectrum(encoder), train, workers=1)[:, 0]).double()
     mean = x.mean(dim=0)
     z = x - mean
     weight = torch.linalg.solve(z.T @ z + 30 * torch.eye(64), z.T @ (v_f - v_f.mean(dim=0)).double())

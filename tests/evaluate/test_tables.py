@@ -7,8 +7,7 @@ import pytest
 
 from s2f_lib import cli, io
 from s2f_lib.audio import degrade
-from s2f_lib.evaluate import command, data, study
-from s2f_lib.evaluate import rows as record_rows
+from s2f_lib.evaluate import command, dataset, study
 
 ROWS = [{"measure": "angle", "value": 1.0}]
 
@@ -36,7 +35,7 @@ def test_within_tables_compare_inside_groups_only(small_study):
 
 
 def test_the_record_has_only_finite_numbers_and_ordered_intervals(small_study, stand_ins, tmp_path):
-    rows = record_rows.run(small_study, stand_ins[1], degraded=8)
+    rows = study.rows(small_study, stand_ins[1], degraded=8)
     path = io.write_record(tmp_path / "r.json", rows=rows, command="c", n=56, seconds=1)  # refuses what is not finite
     found = io.read_record(path)
     assert len(found.rows) > 150
@@ -59,19 +58,19 @@ def test_features_come_from_the_cache_the_second_time(small_study, stand_ins, mo
         raise AssertionError("synthesised again")
 
     monkeypatch.setattr(speech, "stream", refuse)
-    again = data.voice_features(stand_ins[1], small_study.population, 1, workers=1)[:, 0]
+    again = dataset.voice_features(stand_ins[1], small_study.population, 1, workers=1)[:, 0]
     np.testing.assert_array_equal(again, small_study.material.v_s_other)
     with pytest.raises(AssertionError, match="again"):
-        data.voice_features(stand_ins[1], small_study.population, workers=1, language="de")
+        dataset.voice_features(stand_ins[1], small_study.population, workers=1, language="de")
 
 
 def test_encoding_does_not_change_the_encoder(stand_ins):
     encoder = stand_ins[1]
     encoder.train()
-    before = data.fingerprint(encoder)
-    data.encode(encoder, np.zeros((2, 96_000), np.float32))
+    before = dataset.fingerprint(encoder)
+    dataset.encode(encoder, np.zeros((2, 96_000), np.float32))
     assert encoder.training
-    assert data.fingerprint(encoder) == before
+    assert dataset.fingerprint(encoder) == before
     encoder.eval()
 
 
@@ -81,7 +80,7 @@ def test_a_wrong_pair_of_networks_is_refused(stand_ins):
             super().__init__(dim=7)
 
     with pytest.raises(ValueError, match="7 dimensions"):
-        data.prepare(stand_ins[0], Wide().eval(), 16, train_n=56, workers=1)
+        dataset.prepare(stand_ins[0], Wide().eval(), 16, train_n=56, workers=1)
 
 
 def test_short_clips_are_repeated_from_the_beginning():

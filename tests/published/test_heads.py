@@ -6,7 +6,7 @@ from scipy.stats import multivariate_normal
 from sklearn.linear_model import Ridge
 
 from s2f_lib.published import matching
-from s2f_lib.published.heads import Average, ContrastiveHead, KernelHead, LikelihoodHead, RidgeHead
+from s2f_lib.published.voice_heads import Average, ContrastiveHead, KernelHead, LikelihoodHead, RidgeHead
 
 
 def made_up(n=300, signal=1.0, seed=0):

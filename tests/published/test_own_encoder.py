@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from s2f_lib import hub, voice_encoder
+from s2f_lib.neighbours.heads import hear
 from s2f_lib.published import matching, own_encoder
 
 
@@ -31,10 +32,11 @@ def encoder(monkeypatch):
 def test_the_hidden_layer_is_what_the_last_one_gets(encoder):
     sound = 0.1 * torch.randn(2, 48_000, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        feature = own_encoder.hidden(encoder, sound)
-        torch.testing.assert_close(encoder.fc2(feature), encoder(sound))
+        feature, v_s = hear(encoder, sound)
+        torch.testing.assert_close(encoder.fc2(torch.from_numpy(feature)), encoder(sound))
+    np.testing.assert_allclose(v_s, encoder(sound).detach(), atol=1e-6)
     assert feature.min() >= 0
-    assert not encoder.fc1._forward_hooks
+    assert not encoder.fc2._forward_pre_hooks
 
 
 def test_fine_tuning_finds_a_planted_link_and_none_where_none_is(encoder):

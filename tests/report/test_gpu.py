@@ -21,8 +21,6 @@ def test_without_a_record_it_says_so_and_gives_the_arithmetic():
     least = 5_100_000 * 0.53e12 / 800e12 / 3600  # of the products alone
     said = float(text.split("less than ")[1].split(" hours")[0])
     assert least < said < 2 * least
-    assert gpu.runs(None).empty
-    assert gpu.curve(None).empty
 
 
 def test_a_record_is_told_as_it_is():
@@ -31,20 +29,6 @@ def test_a_record_is_told_as_it_is():
         "Card, 2026-12-01: 640 clips/s; 43% of the measured matrix peak; "
         "the published schedule (5.1 million clips) would take 2.2 hours"  # 5,100,000 / 640 / 3600
     )
-
-
-def test_runs_and_curves_are_selected():
-    rows = [
-        {"measure": "angle", "run": "paper", "split": "test", "value": 60.0},
-        {"measure": "angle", "run": "standard", "split": "test", "value": 63.0},
-        {"measure": "angle", "run": "paper", "split": "validation", "clips": 640, "value": 66.0},
-        {"measure": "angle", "run": "paper", "split": "validation", "clips": 64, "value": 69.0},
-        {"measure": "angle", "run": "standard", "split": "validation", "clips": 640, "value": 68.0},
-    ]
-    record = io.Record(rows)
-    assert gpu.runs(record)["angle (degrees)"].to_dict() == {"paper": 60.0, "standard": 63.0}
-    assert gpu.curve(record)["angle (degrees)"].to_dict() == {64: 69.0, 640: 66.0}
-    assert list(gpu.curve(record, "standard")["angle (degrees)"]) == [68.0]
 
 
 def test_slower_links_cost_more_and_a_measured_step_replaces_the_counted_one():
@@ -68,22 +52,21 @@ def test_the_cells_of_the_page_work_with_and_without_records(recorded, tmp_path,
         of = {"measure": "angle", "run": "paper"}
         runs = [{**of, "split": "validation", "clips": 64 * i, "value": 70.0 - i} for i in range(1, 21)]
         runs.append({**of, "split": "test", "value": 50.0})
+        runs.append({"measure": "top_percent", "run": "paper", "split": "test", "k": 10, "value": 0.2})
         for name, rows in (("gpu_training", [RATE]), ("gpu_run", runs)):
             io.write_record(name, command="python -m x", n=1, rows=rows, seconds=1, device="Card", notes="Quiet.")
     shown, names = [], {"io": io}
     names["display"] = shown.append
     cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(PAGE.read_text(encoding="utf-8"))["cells"]}
     for cell in ("cell-33", "gpu-runs"):
-        *lines, last = cells[cell].splitlines()
-        exec("\n".join(lines), names)
-        shown.append(eval(last, names))
+        exec(cells[cell].replace("gpu_report.scaling(gpu)", "display(gpu_report.scaling(gpu))"), names)
     text = capsys.readouterr().out
     if not recorded:
         assert text.count("not run yet: python -m benchmarks.gpu_") == 2
-        assert shown[-1].empty
+        assert len(shown) == 1
         return
     assert "would take 2.2 hours" in text
     assert "Quiet." in text
     assert shown[0]["256 clips a card"].iloc[0] == "8.0 to 8.0 times"
-    assert list(shown[1].index) == [64, 320, 576, 832, 1088]
-    assert shown[2].loc["paper", "angle (degrees)"] == 50.0
+    assert [clips for _, clips in shown[1].index] == [64, 320, 576, 832, 1088]
+    assert shown[2]["value"].tolist() == [50.0, 0.2]

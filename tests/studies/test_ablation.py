@@ -10,7 +10,7 @@ import pytest
 from s2f_lib import cli, config, io, training
 from s2f_lib.faces.decoder import DecoderShape, FaceDecoder
 from s2f_lib.metrics.similarity import angle_deg
-from s2f_lib.studies.ablation import design, outcome, runs, study
+from s2f_lib.studies.ablation import design, outcome, runs, sweep
 from s2f_lib.training.loop import OutOfMemory
 
 FAIR = design.load("fair_ablation")
@@ -117,18 +117,18 @@ def tiny(settings, clips, layers, monkeypatch):
 
 
 def test_a_study_runs_once_goes_on_and_is_recorded(tiny, clips, tmp_path, monkeypatch):
-    monkeypatch.setattr(study, "load", lambda name: tiny)
+    monkeypatch.setattr(sweep, "load", lambda name: tiny)
     monkeypatch.setenv("S2F_RESULTS", str(tmp_path / "results"))
     typed = ["--runs", str(tmp_path / "work")]
-    assert study.main([*typed, "--stage", "search"]) == 0
+    assert sweep.main([*typed, "--stage", "search"]) == 0
     rows = tmp_path / "results/ablation_runs/tiny"
     assert len(list(rows.glob("search-*.json"))) == 3 * 3
-    assert study.main(typed) == 0
+    assert sweep.main(typed) == 0
     assert len(list(rows.glob("main-*.json"))) == 3 * 2
     assert max(path.stat().st_size for path in rows.iterdir()) < 8_000  # small enough to be committed
     assert not any((tmp_path / "work/tiny").iterdir())  # checkpoints go when a run is over
     monkeypatch.setattr(runs, "AblationTrainer", None)  # a second call would fail if it trained
-    assert study.main(typed) == 0
+    assert sweep.main(typed) == 0
     record = io.read_record("tiny")
     asked = [q["asks"] for q in outcome.questions() if set(q["variants"]) <= set(tiny.variants)]
     assert [row["question"] for row in record.matching(measure="confirmed")] == asked
@@ -147,9 +147,9 @@ def test_a_row_of_another_design_is_refused(tiny, tmp_path):
     assert runs.run(job, tiny, tmp_path / "rows", tmp_path / "work") == row | {"made_from": runs.made_from(job, tiny)}
     other = replace(tiny, base=tiny.base | {"max_steps": 5})
     with pytest.raises(ValueError, match="made from other settings; delete it"):
-        study.read(tmp_path / "rows", other)
+        sweep.read(tmp_path / "rows", other)
     with pytest.raises(ValueError, match="variant that the design tiny lacks"):
-        study.read(tmp_path / "rows", replace(tiny, variants={}))
+        sweep.read(tmp_path / "rows", replace(tiny, variants={}))
 
 
 def test_a_run_that_diverges_is_a_row_and_one_without_memory_is_none(tiny, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from s2f_lib import io
-from s2f_lib.evaluate import baselines, data
+from s2f_lib.evaluate import baselines, dataset
 from s2f_lib.studies.ethics import audit, experiments, predictions
 
 LANGUAGES = ("en", "de", "es", "fr", "zh", "hi", "sw", "tr")
@@ -36,7 +36,7 @@ def test_the_record_has_every_experiment(stage, monkeypatch, tmp_path):
     def voice_features(encoder, population, item=0, changes=(None,), **_):
         return np.abs(rng.normal(size=(len(population), len(changes), 96))).astype(np.float32)
 
-    monkeypatch.setattr(data, "voice_features", voice_features)
+    monkeypatch.setattr(dataset, "voice_features", voice_features)
     path = io.write_record(tmp_path / "r.json", rows=audit.run(stage, encoder=None), command="c", n=112, seconds=1)
     found = io.read_record(path)
     for world in experiments.WORLDS:

@@ -26,12 +26,10 @@ def noise():
 
 def test_occlusion_finds_the_band_that_matters(noise):
     found = probing.occlusion(hears_only(64, 96), noise, bands=8, slices=3)
-    by_band = found.degrees.mean(axis=1)
+    by_band = found.mean(axis=1)
     assert by_band.argmax() == 2
     assert by_band[2] > 100 * np.delete(by_band, 2).max()
-    assert found.band_edges_hz[2] == 64 * 31.25
-    assert found.slice_edges_s[-1] == pytest.approx(5.98)
-    assert np.allclose(found.degrees[2], found.degrees[2].mean(), rtol=0.05)  # steady noise: every moment counts alike
+    assert np.allclose(found[2], found[2].mean(), rtol=0.05)  # steady noise: every moment counts alike
 
 
 def test_an_axis_reads_the_label_of_people_it_has_not_seen():

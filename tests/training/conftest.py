@@ -5,7 +5,7 @@ import pytest
 from torch import nn
 
 from s2f_lib import training
-from s2f_lib.training.data import ArraySource
+from s2f_lib.training.sources import ArraySource
 
 TINY = {"channels": [4] * 9, "hidden": 8}
 

@@ -8,8 +8,8 @@ import pytest
 
 from s2f_lib import cli, hub, training
 from s2f_lib.config import SEEDS
-from s2f_lib.training import synthetic
-from s2f_lib.training.data import ArraySource
+from s2f_lib.training import people_set
+from s2f_lib.training.sources import ArraySource
 
 
 def features_of(name, checksum="abc"):
@@ -21,7 +21,7 @@ def test_another_world_does_not_go_on_with_the_run_of_the_first(clips, tmp_path,
     def source(which, workers, progress, as_magnitudes):
         return ArraySource(clips.waveforms, clips.v_f, about=which.about)
 
-    monkeypatch.setattr(synthetic, "source", source)
+    monkeypatch.setattr(people_set, "source", source)
     small = {"encoder_changes": json.dumps({"channels": [4] * 9, "hidden": 8}), "max_steps": 1, "batch_size": 4}
     words = ["--loss", "normalized", "--out", str(tmp_path)]
     words += [word for name, value in small.items() for word in ("--set", f"{name}={value}")]
@@ -31,19 +31,19 @@ def test_another_world_does_not_go_on_with_the_run_of_the_first(clips, tmp_path,
     assert cli.main(["train", *words, "--people", "8000", "--world", "null", "--restart"]) == 0
 
 
-@pytest.mark.parametrize("seed", [SEEDS["recogniser"], SEEDS["decoder"], SEEDS["test"], synthetic.VALIDATION_SEED])
+@pytest.mark.parametrize("seed", [SEEDS["recogniser"], SEEDS["decoder"], SEEDS["test"], people_set.VALIDATION_SEED])
 def test_people_kept_for_something_else_are_not_trained_on(seed, monkeypatch, capsys):
-    monkeypatch.setattr(synthetic, "source", None)
+    monkeypatch.setattr(people_set, "source", None)
     assert cli.main(["train", "--population-seed", str(seed)]) == 2
     assert f"--population-seed {seed}: these people are kept for" in capsys.readouterr().err
 
 
 def test_a_set_of_people_says_who_they_are_and_whose_features_they_have(tmp_path, monkeypatch):
-    sound, targets = np.zeros((6, 96_000), np.int16), synthetic.FaceTargets(np.ones((6, 4), np.float16), None)
-    monkeypatch.setattr(synthetic, "voices", lambda *arguments: sound)
-    monkeypatch.setattr(synthetic, "face_targets", lambda *arguments: targets)
+    sound, targets = np.zeros((6, 96_000), np.int16), people_set.FaceTargets(np.ones((6, 4), np.float16), None)
+    monkeypatch.setattr(people_set, "voices", lambda *arguments: sound)
+    monkeypatch.setattr(people_set, "face_targets", lambda *arguments: targets)
     recogniser = types.SimpleNamespace(name="r", checksum="abc")
-    about = synthetic.source(synthetic.PeopleSet(3, 2, seed=5, world="null"), recogniser, tmp_path).about
+    about = people_set.source(people_set.PeopleSet(3, 2, seed=5, world="null"), recogniser, tmp_path).about
     assert about["recogniser"] == {"name": "r", "checksum": "abc"}
     assert (about["people"], about["clips"], about["seed"], about["world"]) == (3, 2, 5, "null")
     json.dumps(about)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from s2f_lib.training import validate
-from s2f_lib.training.data import ArraySource, Plan, prefetch
+from s2f_lib.training.sources import ArraySource, Plan, prefetch
 
 
 def take(batches, n):
@@ -91,7 +91,7 @@ def test_prefetching_stops_reading_when_nobody_listens():
 def test_a_program_that_stops_while_batches_are_prepared_ends_in_peace():
     program = """
 import torch
-from s2f_lib.training.data import prefetch
+from s2f_lib.training.sources import prefetch
 
 def batches():
     sound, window = torch.randn(64, 48_000), torch.ones(512)

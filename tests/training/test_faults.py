@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from s2f_lib import cli, io, training
-from s2f_lib.training import checkpoint, log, synthetic
+from s2f_lib.training import checkpoint, log, people_set
 from s2f_lib.training.voice import VoiceTrainer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,14 +32,14 @@ def test_a_second_training_in_the_same_folder_is_refused_and_changes_nothing(cli
     Other(settings(), clips, folder=tmp_path).fit()
     assert json.loads((tmp_path / "config.json").read_text())["seed"] == 0
     assert checkpoint.load(tmp_path)["config"]["seed"] == 0
-    steps = [line["step"] for line in log.read(tmp_path)]
+    steps = [line["step"] for line in [json.loads(text) for text in (tmp_path / log.NAME).read_text().splitlines()]]
     assert steps == sorted(steps) == [2, 4, 6]
 
 
 def speak(folder, queue):
     """In a process of its own: the sound of a small set."""
     torch.set_num_threads(1)
-    queue.put(np.array(synthetic.voices(synthetic.PeopleSet(20, 1, seed=5), folder, workers=1)).tobytes())
+    queue.put(np.array(people_set.voices(people_set.PeopleSet(20, 1, seed=5), folder, workers=1)).tobytes())
 
 
 @pytest.mark.slow
@@ -140,7 +140,7 @@ def test_a_wrong_word_is_one_line_before_anything_is_made(words, message, tmp_pa
     def never(*arguments, **options):
         raise AssertionError("clips were made")
 
-    monkeypatch.setattr(synthetic, "source", never)
+    monkeypatch.setattr(people_set, "source", never)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "README.md").write_text("no weights")
     assert cli.main(["train", *words]) == 2
@@ -158,7 +158,7 @@ def test_a_number_of_helpers_is_at_least_one(words, capsys):
 
 
 def test_a_folder_that_cannot_be_used_is_refused_before_anything_is_made(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(synthetic, "source", None)
+    monkeypatch.setattr(people_set, "source", None)
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "file").write_text("")
     assert cli.main(["train", "--out", "~/file/run"]) == 2

@@ -1,5 +1,6 @@
 """A run becomes weights of the hub, with where they come from; synthetic sets are kept and checked."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from s2f_lib import hub, io, training
-from s2f_lib.training import checkpoint, log, publish, synthetic
+from s2f_lib.training import checkpoint, log, people_set, publish
 
 TYPED = "s2f train --people 8"
 
@@ -25,7 +26,7 @@ def weights(tmp_path, monkeypatch):
 @pytest.fixture
 def people(clips):
     """The clips, as those of eight synthetic people."""
-    clips.about = synthetic.PeopleSet(8, 2).about | {"recogniser": {"name": "synthetic-vgg", "checksum": "abc"}}
+    clips.about = people_set.PeopleSet(8, 2).about | {"recogniser": {"name": "synthetic-vgg", "checksum": "abc"}}
     return clips
 
 
@@ -89,7 +90,7 @@ def test_weights_that_went_on_from_others_say_so_and_count_both(people, settings
 
 def test_what_is_published_is_the_checkpoint_and_not_the_log(people, settings, tmp_path, weights):
     training.run(settings(evaluate_every=3), people, validation=people, out_dir=tmp_path, command=TYPED)
-    lines = log.RunLog(tmp_path, log.read(tmp_path))
+    lines = log.RunLog(tmp_path, [json.loads(text) for text in (tmp_path / log.NAME).read_text().splitlines()])
     lines.add("train", 8, loss=1.0)
     lines.add("validation", 8, angle_deg=1.0, top10_percent=99.0)
     publish.publish_run(tmp_path, name="voice-test")
@@ -130,32 +131,32 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
 
 
 def test_voices_are_spoken_once_kept_and_checked(tmp_path):
-    which = synthetic.PeopleSet(people=3, clips=2, seed=5)
-    sound = synthetic.voices(which, tmp_path, workers=1)
+    which = people_set.PeopleSet(people=3, clips=2, seed=5)
+    sound = people_set.voices(which, tmp_path, workers=1)
     assert sound.shape == (6, 96_000)
     assert sound.dtype == np.int16
     assert which.speaker.tolist() == [0, 0, 1, 1, 2, 2]
     stamp = (tmp_path / "voices.npy").stat().st_mtime_ns
-    again = synthetic.voices(which, tmp_path, workers=1)
+    again = people_set.voices(which, tmp_path, workers=1)
     assert np.array_equal(again, sound)
     assert (tmp_path / "voices.npy").stat().st_mtime_ns == stamp
     with pytest.raises(io.cache.StaleCache, match="seed 5 instead of 6"):
-        synthetic.voices(replace(which, seed=6), tmp_path, workers=1)
+        people_set.voices(replace(which, seed=6), tmp_path, workers=1)
 
 
 def test_another_version_of_synthesiser_or_renderer_is_another_set(tmp_path, monkeypatch):
     from s2f_lib.people import fingerprint
 
-    which, recogniser = synthetic.PeopleSet(people=2, clips=1, seed=5), hub.load("synthetic-vgg")
-    kept = synthetic.face_targets(which, recogniser, tmp_path, workers=1)
+    which, recogniser = people_set.PeopleSet(people=2, clips=1, seed=5), hub.load("synthetic-vgg")
+    kept = people_set.face_targets(which, recogniser, tmp_path, workers=1)
     assert kept.v_f.shape == (2, 4096)
-    assert np.array_equal(synthetic.face_targets(which, recogniser, tmp_path, workers=1).logits, kept.logits)
-    synthetic.voices(which, tmp_path, workers=1)
+    assert np.array_equal(people_set.face_targets(which, recogniser, tmp_path, workers=1).logits, kept.logits)
+    people_set.voices(which, tmp_path, workers=1)
     for name in ("face_key", "voice_key"):
         monkeypatch.setattr(fingerprint, name, lambda population: ["another version"])
     for make in (
-        lambda: synthetic.face_targets(which, recogniser, tmp_path, 1),
-        lambda: synthetic.voices(which, tmp_path, 1),
+        lambda: people_set.face_targets(which, recogniser, tmp_path, 1),
+        lambda: people_set.voices(which, tmp_path, 1),
     ):
         with pytest.raises(io.cache.StaleCache, match="another version"):
             make()
@@ -164,7 +165,7 @@ def test_another_version_of_synthesiser_or_renderer_is_another_set(tmp_path, mon
 def test_an_interrupted_set_goes_on_where_it_was(tmp_path, monkeypatch):
     from s2f_lib.people import speech
 
-    which, real, begun = synthetic.PeopleSet(people=3, clips=1, seed=5), speech.stream, []
+    which, real, begun = people_set.PeopleSet(people=3, clips=1, seed=5), speech.stream, []
 
     def stream(population, *arguments, **options):
         begun.append(len(population))
@@ -173,17 +174,17 @@ def test_an_interrupted_set_goes_on_where_it_was(tmp_path, monkeypatch):
             if len(begun) == 1:
                 raise KeyboardInterrupt
 
-    whole = np.array(synthetic.voices(which, tmp_path / "whole", workers=1))
+    whole = np.array(people_set.voices(which, tmp_path / "whole", workers=1))
     monkeypatch.setattr(speech, "stream", stream)
-    monkeypatch.setattr(synthetic, "NOTE_EVERY", 1)
+    monkeypatch.setattr(people_set, "NOTE_EVERY", 1)
     with pytest.raises(KeyboardInterrupt):
-        synthetic.voices(which, tmp_path / "parts", workers=1)
-    assert np.array_equal(synthetic.voices(which, tmp_path / "parts", workers=1), whole)
+        people_set.voices(which, tmp_path / "parts", workers=1)
+    assert np.array_equal(people_set.voices(which, tmp_path / "parts", workers=1), whole)
     assert begun == [3, 2]
 
 
 def test_nobody_is_in_two_parts():
-    seeds = [synthetic.PeopleSet().seed, synthetic.VALIDATION_SEED]
+    seeds = [people_set.PeopleSet().seed, people_set.VALIDATION_SEED]
     from s2f_lib.config import SEEDS
 
     assert len({*seeds, SEEDS["test"], SEEDS["recogniser"], SEEDS["decoder"]}) == 5

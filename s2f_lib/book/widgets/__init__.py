@@ -14,17 +14,3 @@ from s2f_lib.book.widgets.laboratory import (
     voice_laboratory,
 )
 from s2f_lib.book.widgets.loss_field import loss_explorer, loss_field
-
-__all__ = [
-    "LANGUAGE_NAMES",
-    "Frame",
-    "frame_slider",
-    "frame_tabs",
-    "laboratory_frames",
-    "loss_explorer",
-    "loss_field",
-    "people_explorer",
-    "person_frame",
-    "sound_html",
-    "voice_laboratory",
-]

@@ -1,7 +1,5 @@
 """Frames drawn beforehand and a slider that switches them in the browser, with no Python behind it."""
 
-from __future__ import annotations
-
 import base64
 import html
 import io
@@ -24,27 +22,13 @@ STYLE = (
 
 @dataclass(frozen=True)
 class Frame:
-    """What one position of a slider shows.
+    """What one position of a slider shows."""
 
-    Attributes
-    ----------
-    label : str
-        The slider's value at this position, with its unit ("17.0 cm").
-    image : array (H, W, 3) or (3, H, W), bytes, or a matplotlib figure
-        A picture; bytes are a finished PNG or JPEG.
-    alt : str
-        What is to be seen, in words, for those who cannot see it.
-    caption : str
-        One line below the picture.
-    waveform : np.ndarray, shape (T,), optional
-        Sound at 16 kHz that belongs to it.
-    """
-
-    label: str
-    image: Any
-    alt: str
-    caption: str = ""
-    waveform: np.ndarray | None = None
+    label: str  # the slider's value at this position, with its unit ("17.0 cm")
+    image: Any  # array (H, W, 3) or (3, H, W), matplotlib figure, or the bytes of a PNG or JPEG
+    alt: str  # what is to be seen, in words, for those who cannot see it
+    caption: str = ""  # one line below the picture
+    waveform: np.ndarray | None = None  # (T,), sound at 16 kHz that belongs to it
 
     def __post_init__(self):
         if not self.alt.strip():
@@ -65,21 +49,9 @@ class Frame:
 
 
 def sound_html(waveform: np.ndarray, *, seconds: float = 3.0, label: str = "clip") -> str:
-    """An audio player as HTML, about 10 kB for three seconds.
+    """An audio player as HTML for the first seconds of a waveform (T,) at 16 kHz, about 10 kB for three of them.
 
-    Parameters
-    ----------
-    waveform : np.ndarray, shape (T,), float in [-1, 1]
-        Sound at 16 kHz.
-    seconds : float
-        Only the beginning is put into the page.
-    label : str
-        Read aloud by screen readers.
-
-    Raises
-    ------
-    ValueError
-        If the waveform is empty or not one-dimensional.
+    The label is read aloud by screen readers; ValueError if the waveform is empty or not one-dimensional.
     """
     import soundfile
 
@@ -100,26 +72,16 @@ def sound_html(waveform: np.ndarray, *, seconds: float = 3.0, label: str = "clip
 
 
 def frame_slider(frames: Sequence[Frame], description: str, *, start: int | None = None):
-    """A slider over frames that works in JupyterLab, Colab and the static book alike.
+    """A slider (ipywidgets.VBox) over frames that works in JupyterLab, Colab and the static book alike.
 
     Parameters
     ----------
     frames : sequence of Frame
-        In the order of the slider; labels must differ.
+        In the order of the slider; labels must differ (ValueError).
     description : str
         What the slider changes, with its unit.
     start : int, optional
         Position shown first; the middle by default.
-
-    Returns
-    -------
-    ipywidgets.VBox
-        A `SelectionSlider` whose index is linked to a `Stack` of HTML frames in the browser (`jslink`).
-
-    Raises
-    ------
-    ValueError
-        If there is no frame, or two frames have one label.
     """
     import ipywidgets
 

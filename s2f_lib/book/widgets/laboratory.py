@@ -1,7 +1,5 @@
 """Explorers of people and voices: who they are, how they sound, and which face the model makes of it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from s2f_lib.book import plotting
-from s2f_lib.book.widgets.frames import Frame, frame_choice, sound_html
+from s2f_lib.book.widgets.frames import Frame, frame_choice
 
 # cause -> (lowest, highest, step, unit); the keys are names of voice parameters or of person fields
 VOICE_CONTROLS = {
@@ -19,16 +17,8 @@ VOICE_CONTROLS = {
     "breath": (0.005, 0.2, 0.005, ""),
 }
 CAUSE_NAMES = {"f0": "pitch", "vtl": "vocal tract", "breath": "breathiness"}  # the others are called by their key
-LANGUAGE_NAMES = {
-    "en": "English",
-    "de": "German",
-    "es": "Spanish",
-    "fr": "French",
-    "zh": "Chinese",
-    "hi": "Hindi",
-    "sw": "Swahili",
-    "tr": "Turkish",
-}
+LANGUAGE_NAMES = {"en": "English", "de": "German", "es": "Spanish", "fr": "French"}
+LANGUAGE_NAMES |= {"zh": "Chinese", "hi": "Hindi", "sw": "Swahili", "tr": "Turkish"}
 
 
 def people_explorer(people: Mapping[str, Frame], filters: Mapping[str, Sequence[str]] | None = None):
@@ -40,15 +30,6 @@ def people_explorer(people: Mapping[str, Frame], filters: Mapping[str, Sequence[
         What to show of each person; see `person_frame`.
     filters : mapping of title to names, optional
         For example ``{"all": [...], "labelled female": [...]}``: a second list, chosen first.
-
-    Returns
-    -------
-    ipywidgets.VBox
-
-    Raises
-    ------
-    ValueError
-        If there is nobody, or a filter names somebody who is not there.
     """
     import ipywidgets
 
@@ -94,19 +75,9 @@ def person_frame(
 def voice_laboratory(person: Any, to_face: Callable[[np.ndarray], np.ndarray]):
     """Change one cause of a voice at a time; the voice is synthesised again and the decoded face follows.
 
-    Needs a kernel (JupyterLab, Colab); the static book shows frames of the same sliders instead.
-
-    Parameters
-    ----------
-    person : s2f_lib.people.Person
-        Whose voice is changed, through ``person.intervene``: what the change causes downstream follows.
-    to_face : callable
-        From a waveform (96,000,) to a face (H, W, 3): voice encoder, then decoder.
-
-    Returns
-    -------
-    ipywidgets.VBox
-        With an attribute ``refresh``, which a test can call.
+    Needs a kernel (JupyterLab, Colab); the static book shows frames of the same sliders instead. The change goes
+    through ``person.intervene``, so what it causes downstream follows; ``to_face`` makes a face (H, W, 3) of a waveform
+    (96,000,). The ipywidgets.VBox has an attribute ``refresh``, which a test can call.
     """
     import ipywidgets
 
@@ -115,7 +86,7 @@ def voice_laboratory(person: Any, to_face: Callable[[np.ndarray], np.ndarray]):
 
     sliders = {
         name: ipywidgets.FloatSlider(
-            value=float(np.clip(_current(person, name), low, high)),
+            value=float(np.clip(person.voice[name] if name in person.voice else getattr(person, name), low, high)),
             min=low,
             max=high,
             step=step,
@@ -180,11 +151,3 @@ def laboratory_frames(
 def _title(cause: str, unit: str) -> str:
     """A cause in words, with its unit in brackets."""
     return f"{CAUSE_NAMES.get(cause, cause)} ({unit})" if unit else CAUSE_NAMES.get(cause, cause)
-
-
-def _current(person: Any, name: str) -> float:
-    """Value of a cause as the person has it, from the voice parameters or the person's fields."""
-    return float(person.voice[name]) if name in person.voice else float(getattr(person, name))
-
-
-__all__ = ["laboratory_frames", "people_explorer", "person_frame", "sound_html", "voice_laboratory"]

@@ -1,7 +1,5 @@
 """How each term of the loss pulls on a prediction: gradients on a real batch, drawn in a plane."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,12 +20,11 @@ def loss_field(loss: Any, v_s: Any, batch: Mapping[str, Any], clip: int = 0, gri
 
     Parameters
     ----------
-    loss : s2f_lib.losses.VoiceLoss
     v_s : Tensor, shape (B, D)
     batch : dict
         ``v_f`` (B, D) and, for the distillation, ``logits`` (B, C).
     clip : int
-        Which row of the batch.
+        Which row of the batch; ValueError if its prediction and target are parallel and span no plane.
     grid : int
         Points per side.
 
@@ -36,11 +33,6 @@ def loss_field(loss: Any, v_s: Any, batch: Mapping[str, Any], clip: int = 0, gri
     dict
         ``x``, ``y`` (grid,): position in units of the distance v_s - v_f; per term ``<term>`` (grid, grid, 2): minus
         the gradient along both axes; ``<term>_value`` (grid, grid). At (0, 0) stands v_f, at (1, 0) v_s.
-
-    Raises
-    ------
-    ValueError
-        If prediction and target are the same or parallel: they span no plane.
     """
     import torch
 
@@ -65,15 +57,7 @@ def loss_field(loss: Any, v_s: Any, batch: Mapping[str, Any], clip: int = 0, gri
 
 
 def loss_explorer(field: Mapping[str, np.ndarray], weights: Mapping[str, float]):
-    """A slider over the terms of the loss and their weighted sum; each frame shows level lines and pull.
-
-    Parameters
-    ----------
-    field : dict
-        From `loss_field`.
-    weights : mapping of term to weight
-        For the last frame, the sum; for example ``LossConfig().weights()``.
-    """
+    """A slider over the terms of `loss_field` and their sum by `weights`; each frame shows level lines and pull."""
     terms = [name for name in field if f"{name}_value" in field]
     absent = sorted(set(weights) - set(terms))
     if absent:

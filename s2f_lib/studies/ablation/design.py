@@ -5,8 +5,6 @@ In the *search* every variant gets its learning rate, warm-up and start, with ru
 In the *main* stage the chosen settings run with other seeds, and are scored on test people that nothing was chosen on.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -109,10 +107,7 @@ class Design:
     def best(self, variant: str, rows: Sequence[dict]) -> Choice:
         """The settings with the smallest mean angle on validation people, ties to the higher rate.
 
-        Raises
-        ------
-        ValueError
-            If every setting of the search has a run that failed.
+        ValueError if every setting of the search has a run that failed.
         """
         found = self.searched(variant, rows)
         if not found:
@@ -151,13 +146,7 @@ class Design:
 
 
 def load(name: str | Path) -> Design:
-    """A design by its name, or from a JSON file.
-
-    Raises
-    ------
-    ValueError
-        If there is none of that name, or a variant's settings are none that a training knows.
-    """
+    """A design by its name, or from a JSON file; ValueError for unknown names and settings."""
     path = Path(name) if str(name).endswith(".json") else config.PRESETS / "ablation" / f"{name}.json"
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.json")))

@@ -6,8 +6,6 @@ two variants, and what is said for which answer, stands in ``presets/ablation_qu
 runs.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -25,14 +23,8 @@ ANSWERS = {1.0: "yes", 0.0: "no", 0.5: "undecided"}
 class Variant:
     """The runs of one variant, and what follows from them.
 
-    Parameters
-    ----------
-    design : Design
-    name : str
-    found : sequence of dict
-        Rows of `runs.run`, of both stages; those of other variants do not count.
-    starts : mapping
-        Angle of an answer that hears nothing, by people ("validation", "test") and what a variant aims at.
+    ``found`` are rows of `runs.run`, of both stages and any variant; ``starts`` are angles of an answer that hears
+    nothing, by people ("validation", "test") and what a variant aims at.
     """
 
     def __init__(self, design: Design, name: str, found: Sequence[dict], starts: Mapping[tuple[str, str], float]):
@@ -208,13 +200,7 @@ def questions() -> list[dict]:
 
 
 def rows(design: Design, found: Sequence[dict], starts: Mapping[tuple[str, str], float]) -> list[dict]:
-    """Rows of the record: the starts, every variant's search, main runs and curve, and the answers.
-
-    Parameters
-    ----------
-    design, found, starts
-        See `Variant`.
-    """
+    """Rows of the record: the starts, every variant's search, main runs and curve, and the answers; see `Variant`."""
     variants = {name: Variant(design, name, found, starts) for name in design.variants}
     out = [
         {"measure": "angle", "value": value, "experiment": "start", "people": people, "aim": aim}

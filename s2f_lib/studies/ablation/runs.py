@@ -5,8 +5,6 @@ on several machines. A run that was broken off goes on from its checkpoint, whic
 when the run is over.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 import shutil
@@ -24,7 +22,7 @@ from torch import nn
 from s2f_lib import config, hub, io, metrics, voice_encoder
 from s2f_lib.faces import decode, to_pictures, to_tensor
 from s2f_lib.studies.ablation.design import Choice, Design, Job, Variant
-from s2f_lib.training import ArraySource, TrainConfig, TrainingError, frozen_layers, synthetic, validate
+from s2f_lib.training import ArraySource, TrainConfig, TrainingError, frozen_layers, people_set, validate
 from s2f_lib.training.loop import OutOfMemory
 from s2f_lib.training.voice import VoiceTrainer
 
@@ -53,20 +51,8 @@ class AblationTrainer(VoiceTrainer):
 def run(job: Job, design: Design, rows: Path, work: Path) -> dict:
     """Train and score one run, or read the row it left; a run that diverges is a result too.
 
-    Parameters
-    ----------
-    job, design
-    rows : Path
-        Folder of the rows, one file for each finished run.
-    work : Path
-        Folder of checkpoints.
-
-    Raises
-    ------
-    ValueError
-        If the row was made from other settings, people or features.
-    OutOfMemory
-        If memory runs out: the machine failed, not the variant, and nothing is recorded.
+    ``rows`` is the folder of the rows, one file for each finished run, ``work`` that of checkpoints. If memory runs
+    out, the machine failed and not the variant: OutOfMemory, and nothing is recorded.
     """
     path = rows / f"{job.name}.json"
     if found := finished(path, design):
@@ -114,13 +100,7 @@ def made_from(job: Job, design: Design) -> dict:
 
 
 def finished(path: Path, design: Design) -> dict | None:
-    """The row of a run that is over; None where there is none.
-
-    Raises
-    ------
-    ValueError
-        If it was made from something else than what the design asks for now.
-    """
+    """The row of a run that is over, or None; ValueError if it was made from something else than is asked for now."""
     if not path.exists():
         return None
     row = json.loads(path.read_text(encoding="utf-8"))
@@ -165,7 +145,7 @@ def summary(lines: list[dict]) -> dict:
 
 
 @torch.no_grad()
-def score(trainer: AblationTrainer, people: synthetic.PeopleSet) -> list[dict]:
+def score(trainer: AblationTrainer, people: people_set.PeopleSet) -> list[dict]:
     """Angle and retrieval for each test length, and sex and age as read off the decoded face, as rows of a record."""
     source, table = clips(people, input=trainer.encoder.config.input), people.population().table()
     v_f, out = validate.targets(source).astype(np.float32), []
@@ -189,24 +169,18 @@ def drawn_labels(v_s: np.ndarray, people, decoder, reader) -> tuple[float, float
 
 
 @cache
-def clips(people: synthetic.PeopleSet, target: str = "v_f", input: str = "magnitude") -> ArraySource:
+def clips(people: people_set.PeopleSet, target: str = "v_f", input: str = "magnitude") -> ArraySource:
     """Sound (or its magnitudes) and face features of a set of people, once per process."""
     recogniser = hub.load(RECOGNISER)
     if target == "before_relu":
         recogniser = copy.copy(recogniser)
         recogniser.after_relu, recogniser.checksum = False, f"{recogniser.checksum}-{target}"
-    return synthetic.source(people, recogniser, as_magnitudes=input == "magnitude")
+    return people_set.source(people, recogniser, as_magnitudes=input == "magnitude")
 
 
 @cache
-def layers(behind: str, people: synthetic.PeopleSet) -> dict[str, nn.Module]:
-    """The frozen layers of the loss, the first of them as the variant wants it; once per process.
-
-    Raises
-    ------
-    ValueError
-        If there is no such map.
-    """
+def layers(behind: str, people: people_set.PeopleSet) -> dict[str, nn.Module]:
+    """The frozen layers of the loss, the first of them as the variant wants it; once per process."""
     found = frozen_layers(RECOGNISER)
     if behind == "f_dec":
         return found

@@ -3,8 +3,6 @@
 All of them take about 15 minutes on 2 cores, most of it synthesis, which is cached.
 """
 
-from __future__ import annotations
-
 import argparse
 import time
 from pathlib import Path
@@ -12,7 +10,7 @@ from pathlib import Path
 from s2f_lib import hub, io
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import data
+from s2f_lib.evaluate import dataset
 from s2f_lib.io import row
 from s2f_lib.metrics import labels, retrieval, similarity
 from s2f_lib.studies.ethics import experiments, predictions
@@ -36,7 +34,7 @@ def run(context: Context, encoder) -> list[dict]:
             found = experiments.language_switch(context, world, by=predictor)
             rows += [row("effect", value, **of, attribute=name) for name, value in found.items()]
     rows += _rare(context)
-    v_s = data.voice_features(
+    v_s = dataset.voice_features(
         encoder,
         context.test("physiology"),
         changes=(None, degrade.first_seconds(3.0)),
@@ -86,7 +84,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     started = time.time()
     networks = [hub.load(name) for name in ("synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic")]
-    encoder = data.load_encoder(options.weights)
+    encoder = dataset.load_encoder(options.weights)
     io.refuse_uncommitted(Path(options.out))
     context = Context(*networks, options.train_people, options.people, options.workers, not options.quiet)
     rows = run(context, encoder)

@@ -4,19 +4,13 @@ All of it is about *labels and pixels of computer-made faces*. "Follows" means: 
 same attribute of their true canonical face, sex and age taken out, so that a listener who hears only those gets 0.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from s2f_lib import metrics
 from s2f_lib.evaluate import appearance
 from s2f_lib.metrics import checks
 from s2f_lib.metrics.inference import Interval
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 ATTRIBUTES = ("skin", "hair", "nose", "jaw", "age")
 MEASURED = {"nose": "nose width", "jaw": "jaw width"}  # measures of s2f_lib.metrics.face_measures
@@ -25,12 +19,8 @@ MEASURED = {"nose": "nose width", "jaw": "jaw width"}  # measures of s2f_lib.met
 def attributes(pictures: np.ndarray, landmarks: np.ndarray, labels: pd.DataFrame) -> pd.DataFrame:
     """Attributes of canonical faces: ``skin``, ``hair`` (lightness), ``nose``, ``jaw`` (widths), ``age``, ``male``.
 
-    Parameters
-    ----------
-    pictures : np.ndarray, shape (N, S, S, 3), uint8
-    landmarks : np.ndarray, shape (N, 68, 2), in [0, 1] of the picture
-    labels : pandas.DataFrame
-        ``age`` and ``male`` (0 to 1), as assigned or as read off the faces.
+    Pictures are uint8 (N, S, S, 3), landmarks (N, 68, 2) in [0, 1] of the picture; ``age`` and ``male`` (0 to 1) of
+    ``labels`` are as assigned or as read off the faces.
     """
     measures = metrics.face_measures.craniofacial(landmarks)
     columns = appearance.skin_and_hair(pictures) | {name: measures[long] for name, long in MEASURED.items()}
@@ -40,9 +30,7 @@ def attributes(pictures: np.ndarray, landmarks: np.ndarray, labels: pd.DataFrame
 def attribute_correlations(drawn: pd.DataFrame, true: pd.DataFrame, times: int = 300) -> dict[str, Interval]:
     """How each attribute of the drawn faces follows the true one.
 
-    Returns
-    -------
-    dict of Interval: correlations of ``skin``, ``hair``, ``nose``, ``jaw`` (sex and age taken out) and ``age`` (sex
+    Correlations of ``skin``, ``hair``, ``nose``, ``jaw`` (sex and age taken out) and ``age`` (sex
     taken out), and for ``sex`` the share of faces read as assigned. A face that does not change at all gives r = 0.
     """
     if len(drawn) != len(true):
@@ -71,22 +59,16 @@ def partial_r(x: np.ndarray, y: np.ndarray, take_out: np.ndarray, times: int = 3
     design = np.column_stack([np.ones(len(x)), take_out])
     x, y = (v - design @ np.linalg.lstsq(design, v, rcond=None)[0] for v in (x, y))
     pick = np.array(metrics.inference.draws(len(x), times=times, seed=seed))
-    a, b = x[pick], y[pick]
-    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
+    a, b = (v[pick] - v[pick].mean(axis=1, keepdims=True) for v in (x, y))
     drawn = (a * b).sum(axis=1) / np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
     low, high = np.percentile(drawn, [2.5, 97.5])
     return Interval(value, float(min(low, value)), float(max(high, value)), len(x))
 
 
 def effect(before: np.ndarray, after: np.ndarray, group_gap: float, times: int = 1000, seed: int = 0) -> Interval:
-    """How far an attribute moves when one cause changes, as a share of the difference between two groups.
+    """How far an attribute (N,) of the same people's faces moves when one cause changes, as a share of `group_gap`.
 
-    Parameters
-    ----------
-    before, after : np.ndarray, shape (N,)
-        The attribute of the same people's faces before and after.
-    group_gap : float
-        The true mean difference of the two groups; 1 in the result means "as different as the groups are".
+    That is the true mean difference of two groups; 1 in the result means "as different as the groups are".
     """
     before = checks.column(before, "before").astype(float)
     after = checks.column(after, "after", len(before)).astype(float)
@@ -96,16 +78,9 @@ def effect(before: np.ndarray, after: np.ndarray, group_gap: float, times: int =
 
 
 def subsample(groups: np.ndarray, group: str, share: float, repair: bool = False) -> np.ndarray:
-    """Rows of a corpus in which one group has only ``share`` of the people.
+    """Rows of a corpus (groups: (N,)) in which one group has only ``share`` of the people; others stay as they are.
 
-    Parameters
-    ----------
-    groups : np.ndarray, shape (N,)
-    group : str
-    share : float
-        0 removes the group; others stay as they are.
-    repair : bool
-        Repeat the rows that are left until the group has its old weight: balanced sampling.
+    ``repair`` repeats the rows that are left until the group has its old weight: balanced sampling.
     """
     groups = checks.column(groups, "groups")
     inside, others = np.flatnonzero(groups == group), np.flatnonzero(groups != group)

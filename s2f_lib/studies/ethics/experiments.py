@@ -6,27 +6,21 @@ by group and the identity numbers are those of the shipped voice encoder.
 `s2f_lib.studies.ethics.audit` records them all.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from s2f_lib import metrics
+from s2f_lib import metrics, people
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
-from s2f_lib.evaluate import appearance, baselines, data
+from s2f_lib.evaluate import appearance, baselines, dataset
 from s2f_lib.io import row
 from s2f_lib.metrics.inference import Interval
+from s2f_lib.people import Population
 from s2f_lib.studies.ethics import effects
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from s2f_lib.people import Population
 
 WORLDS = ("physiology", "confounded", "confounded_only", "null")
 SWITCH = ("en", "sw")  # home languages of groups A and D
@@ -50,19 +44,15 @@ class Context:
 
     def train(self, world: str) -> Population:
         """People to learn from."""
-        from s2f_lib import people
-
         return people.sample(self.train_n, world, SEEDS["voice"])
 
     def test(self, world: str) -> Population:
         """Other people, other sentences."""
-        from s2f_lib import people
-
         return people.sample(self.test_n, world, SEEDS["test"])
 
     def _features(self, population: Population) -> np.ndarray:
         options = {"workers": self.workers, "progress": self.progress}
-        return data.face_features(self.recogniser, population, (0,), **options)[:, 0]
+        return dataset.face_features(self.recogniser, population, (0,), **options)[:, 0]
 
     @cached_property
     def train_v_f(self) -> np.ndarray:
@@ -77,8 +67,8 @@ class Context:
     @cached_property
     def canonical(self) -> tuple[np.ndarray, np.ndarray]:
         """True canonical faces of the test people at the decoder's size, and their landmarks in [0, 1]."""
-        size = data.decode(self.decoder, self.test_v_f[:1])[0].shape[1]
-        return data.canonical_faces(self.test("physiology"), size, self.workers)
+        size = dataset.decode(self.decoder, self.test_v_f[:1])[0].shape[1]
+        return dataset.canonical_faces(self.test("physiology"), size, self.workers)
 
     @cached_property
     def truth(self) -> pd.DataFrame:
@@ -89,7 +79,7 @@ class Context:
 
     def draw(self, v: np.ndarray) -> pd.DataFrame:
         """Attributes of the faces that the decoder draws for features (N, D)."""
-        pictures, landmarks = data.decode(self.decoder, v)
+        pictures, landmarks = dataset.decode(self.decoder, v)
         return effects.attributes(pictures, landmarks, appearance.read(self.classifier, pictures))
 
     def oracle(self, world: str) -> baselines.Oracle:
@@ -158,8 +148,6 @@ def rare_group(context: Context) -> pd.DataFrame:
     Rows: those corpora. Columns: mean error of skin lightness and angle to the true feature, for the group and for
     the others.
     """
-    import pandas as pd
-
     table, people = (who("confounded").table() for who in (context.train, context.test))
     groups = table["group"].to_numpy(str)
     corpora = {

@@ -4,11 +4,10 @@ The sentences in ``studies/data/predictions.json`` were written before anything 
 shows a result; the record says which came true.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from s2f_lib.io import Record
@@ -76,12 +75,8 @@ def _style(found: Record) -> bool:
     return learnt["low"] > 0.5 and learnt["value"] > other["value"] + 0.1
 
 
-def _skin(found: Record) -> bool:
-    return _r(found, "skin", "confounded")["low"] > 0 and _near_zero(_r(found, "skin", "physiology"))
-
-
-def _hair(found: Record) -> bool:
-    return _r(found, "hair", "confounded")["low"] > 0 and _near_zero(_r(found, "hair", "physiology"))
+def _culture(attribute: str, found: Record) -> bool:
+    return _r(found, attribute, "confounded")["low"] > 0 and _near_zero(_r(found, attribute, "physiology"))
 
 
 def _jaw(found: Record) -> bool:
@@ -94,8 +89,8 @@ def _identity(found: Record) -> bool:
 
 
 TESTS = {
-    "skin is culture": _skin,
-    "hair is culture": _hair,
+    "skin is culture": partial(_culture, "skin"),
+    "hair is culture": partial(_culture, "hair"),
     "age and sex are physiology": _ages_and_sexes,
     "null is null": _null,
     "jaw is weak": _jaw,

@@ -1,7 +1,5 @@
 """Training clips of synthetic people: made once, kept as int16 beside the face features of their pictures."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from s2f_lib import audio, config, io
-from s2f_lib.training.data import ArraySource
+from s2f_lib.training.sources import ArraySource
 
 VALIDATION_SEED = config.SEEDS["voice"] + 1  # looked at while training; the people of the test seed never are
 SAMPLES = round(audio.SAMPLE_RATE * audio.CLIP_SECONDS)
@@ -74,7 +72,6 @@ def source(
 
     Parameters
     ----------
-    which : PeopleSet
     recogniser : str or object
         Name in the hub, or a recogniser itself.
     folder : Path, optional
@@ -82,8 +79,6 @@ def source(
         renderer. 192 kB a clip, and 10-20 kB of features.
     workers : int
         Processes that speak and render. About 40 clips and 60 pictures a second on two free cores.
-    progress : bool
-        Show a bar when it takes longer than a few seconds.
     as_magnitudes : bool
         Give compressed magnitudes instead of sound, kept as well: 307 kB more a clip, and training needs no FFT.
 
@@ -104,10 +99,7 @@ def source(
 def voices(which: PeopleSet, folder: Path | None = None, workers: int = 2, progress: bool = True) -> np.ndarray:
     """The sound of a set as a read-only memory map, (people * clips, 96_000) int16; a broken-off call goes on.
 
-    Raises
-    ------
-    io.cache.StaleCache
-        If `folder` holds another set, or one of another version of the synthesiser.
+    io.cache.StaleCache if `folder` holds another set, or one of another version of the synthesiser.
     """
     from s2f_lib.people import speech
 
@@ -115,7 +107,7 @@ def voices(which: PeopleSet, folder: Path | None = None, workers: int = 2, progr
 
     def fill(done: int) -> Iterator[tuple[np.ndarray]]:
         parts = speech.stream(population[done:], which.clips, workers, sentences=which.sentences)
-        yield from ((part,) for part in _shown(parts, which.people, done, f"{which.name}: voices", progress))
+        yield from ((part,) for part in show(parts, which.people, f"{which.name}: voices", progress, done))
 
     place = Path(folder) if folder else io.cache.location(f"voices/{which.name}", made_from, suffix="")
     rows = {"voices": (np.int16, (which.clips, SAMPLES))}
@@ -137,7 +129,7 @@ def magnitudes(which: PeopleSet, folder: Path | None = None, workers: int = 2, p
 
     def fill(done: int) -> Iterator[tuple[np.ndarray]]:
         parts = (audio.compressed_magnitude(sound[i : i + 32])[:, 0].numpy() for i in range(done, len(sound), 32))
-        yield from ((part,) for part in _shown(parts, len(sound), done, f"{which.name}: magnitudes", progress, "clip"))
+        yield from ((part,) for part in show(parts, len(sound), f"{which.name}: magnitudes", progress, done, "clip"))
 
     name = f"voices/{which.name}-magnitudes"
     place = Path(folder) / "magnitudes" if folder else io.cache.location(name, made_from, suffix="")
@@ -150,10 +142,7 @@ def face_targets(
 ) -> FaceTargets:
     """v_f and classes of the wild pictures that go with the clips, in their order; kept per recogniser.
 
-    Raises
-    ------
-    io.cache.StaleCache
-        If `folder` holds features of another recogniser or set, or of pictures of another version of the renderer.
+    io.cache.StaleCache if `folder` holds features of another recogniser or set, or another version of the renderer.
     """
     from s2f_lib import people
     from s2f_lib.faces.recogniser import extract
@@ -167,7 +156,7 @@ def face_targets(
 
     def fill(done: int) -> Iterator[tuple[np.ndarray, ...]]:
         parts = people.iterate_pictures(population[done:], range(which.clips), size, workers=workers)
-        for part in _shown(parts, which.people, done, f"{which.name}: faces", progress):
+        for part in show(parts, which.people, f"{which.name}: faces", progress, done):
             yield tuple(values for values in extract(recogniser, part) if values is not None)
 
     kind = f"features-{recogniser.name}"
@@ -176,10 +165,8 @@ def face_targets(
     return FaceTargets(**{name: values.reshape(-1, values.shape[-1]) for name, values in found.items()})
 
 
-def _shown(
-    parts: Iterator[np.ndarray], total: int, done: int, what: str, progress: bool, unit: str = "person"
-) -> Iterator[np.ndarray]:
-    """The same parts, with a bar that counts people."""
+def show(parts: Iterator, total: int, what: str, progress: bool, done: int = 0, unit: str = "person") -> Iterator:
+    """The same parts, with a bar that counts people where it takes longer than a few seconds."""
     from tqdm.auto import tqdm
 
     with tqdm(total=total, initial=done, unit=unit, desc=what, disable=not progress, delay=PATIENCE) as bar:

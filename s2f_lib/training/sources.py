@@ -132,11 +132,6 @@ class ArraySource:
         batch["clip"] = torch.from_numpy(rows.astype(np.int64))
         return batch
 
-    def subset(self, rows: np.ndarray) -> ArraySource:
-        """A source of these clips only; sound stays where it is when the rows are a slice."""
-        parts = (self.waveforms, self.v_f, self.logits, self.speaker)
-        return ArraySource(*(None if part is None else part[rows] for part in parts))
-
 
 def prefetch(batches: Iterator[Batch], ahead: int = 4, pin: bool = False) -> Iterator[Batch]:
     """Prepare the next batches in a thread while the network works on this one; an error comes out here."""

@@ -163,12 +163,7 @@ class LikelihoodHead(_Linear):
 class KernelHead(LikelihoodHead):
     """A likelihood head on curved features of the voice: an RBF kernel to some of the training voices (Nystroem).
 
-    Parameters
-    ----------
-    alpha, shrink : float
-        As in `LikelihoodHead`.
-    width : float
-        Of the kernel, in units of the median distance between training voices.
+    ``width`` is that of the kernel, in units of the median distance between training voices.
     """
 
     LANDMARKS = 300  # training voices that every voice is compared with, at most
@@ -205,12 +200,8 @@ class ContrastiveHead(_Linear):
     It starts from ridge regression (the voice's map is the regression, the face's map changes nothing) and goes from
     there by gradient descent on the symmetric InfoNCE loss over all pairs at once, as CLIP does over batches.
 
-    Parameters
-    ----------
-    alpha : float
-        Ridge penalty of the start.
-    steps : int
-        Of Adam; few, because a few hundred pairs are soon known by heart.
+    ``alpha`` is the ridge penalty of the start; steps of Adam are few, because a few hundred pairs are soon known by
+    heart.
     """
 
     def __init__(self, alpha: float = 3000.0, steps: int = 40):

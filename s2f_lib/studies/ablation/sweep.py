@@ -1,7 +1,5 @@
 """The command ``s2f study ablation``: an ablation by its design, in two stages, over days if need be."""
 
-from __future__ import annotations
-
 import argparse
 from collections.abc import Sequence
 from pathlib import Path

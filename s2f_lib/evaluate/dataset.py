@@ -4,24 +4,19 @@ Everything here is expensive and repeatable, so it is kept in the cache of array
 all that it was made from: networks, seeds, numbers, the version of renderer and synthesiser.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
-from s2f_lib import hub, io, voice_encoder
+from s2f_lib import hub, io, people, voice_encoder
 from s2f_lib.audio import degrade
 from s2f_lib.config import SEEDS
+from s2f_lib.people import Population
 from s2f_lib.people.fingerprint import face_key, voice_key
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from s2f_lib.people import Population
+from s2f_lib.training.people_set import show
 
 
 def load_encoder(name: str) -> voice_encoder.VoiceEncoder:
@@ -66,20 +61,11 @@ def prepare(
 
     Parameters
     ----------
-    recogniser : s2f_lib.faces recogniser
-    encoder : s2f_lib.voice_encoder.VoiceEncoder
-        With the recogniser's feature dimension.
     n, seed, world
         Test people: they share nobody, and their clips no sentence, with training.
     train_n : int
         People of ``SEEDS["voice"]`` on whom the baselines (mean feature, demographics, oracle) are fitted.
-    workers : int
-        Processes for rendering and synthesis.
-    progress : bool
-        Show bars.
     """
-    from s2f_lib import people
-
     test = people.sample(n, world, seed)
     train = people.sample(train_n, world, SEEDS["voice"])
     v_f = face_features(recogniser, test, items=(0, 1), workers=workers, progress=progress)
@@ -112,7 +98,7 @@ def face_features(
     progress: bool = False,
 ) -> np.ndarray:
     """v_f of pictures of everybody, shape (people, items, D), float32."""
-    from s2f_lib import faces, people
+    from s2f_lib import faces
 
     def compute() -> np.ndarray:
         size = recogniser.image_size
@@ -126,7 +112,6 @@ def face_features(
 
 def canonical_faces(population: Population, size: int, workers: int = 2) -> tuple[np.ndarray, np.ndarray]:
     """True canonical pictures, uint8 (people, size, size, 3), and landmarks in [0, 1], (people, 68, 2)."""
-    from s2f_lib import people
 
     def render() -> dict[str, np.ndarray]:
         made = people.render_many(population, None, size, "canonical", workers=workers, return_landmarks=True)
@@ -201,13 +186,3 @@ def fingerprint(network) -> str:
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-def show(chunks, total: int, what: str, progress: bool):
-    """Pass chunks on, with a progress bar over people when wanted."""
-    from tqdm.auto import tqdm
-
-    with tqdm(total=total, unit="person", desc=what, disable=not progress) as bar:
-        for chunk in chunks:
-            yield chunk
-            bar.update(len(chunk))
