@@ -13,6 +13,7 @@ status 130; a traceback means a bug. See `guarded`.
 
 import argparse
 import importlib
+import io
 import json
 import os
 import sys
@@ -78,6 +79,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
 COMMANDS = {name: entry for commands in TASKS.values() for name, entry in commands.items()}
 MENDABLE = (OSError, ImportError, MemoryError, EOFError, UnicodeError, json.JSONDecodeError, zipfile.BadZipFile)
 OURS = ("s2f_lib", "data_scripts", "tools", "benchmarks", "concurrent", "joblib", "distributed")  # and what they relay
+MAX_PEOPLE = 10_000  # of one table
 KEPT = "what is complete is kept; the same command goes on from there"
 
 
@@ -145,6 +147,9 @@ def overview(group: str = "") -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit status (0 done, 1 the work failed, 2 wrong use, 130 stopped)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show ends no command
+            stream.reconfigure(errors="backslashreplace")
     words = list(sys.argv[1:] if arguments is None else arguments)
     name = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in COMMANDS), None)
     if name:
@@ -158,8 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"s2f-lib {__version__}")
         return 0
     if not asked:
-        print(overview(group))
-        return 0 if words[bool(group) :] else 2
+        return guarded(lambda: print(overview(group))) or (0 if words[bool(group) :] else 2)
     near = get_close_matches(" ".join(words[: 1 + bool(group)]), COMMANDS, 1)
     hint = f"; did you mean s2f {near[0]}?" if near else f"; see s2f {group} --help".replace("  ", " ")
     print(f"s2f: there is no command {' '.join(words[: 1 + bool(group)])!r}{hint}", file=sys.stderr)
@@ -191,6 +195,9 @@ def face(arguments: Sequence[str]) -> int:
     from s2f_lib.book import plotting
     from s2f_lib.published import portrait, speaker_encoder
 
+    for name, kind in ((options.encoder, "voice encoder"), (options.decoder, "face decoder")):
+        if name is not None and hub.describe(name)["kind"] != kind:
+            raise ValueError(f"{name} is a {hub.describe(name)['kind']}, wanted is a {kind}; see s2f weights list")
     speech = audio.load_speech(options.voice, options.start)
     if options.encoder is None and not portrait.missing():
         name, decoder = "the head trained here on real pairs", portrait.DECODER
@@ -220,15 +227,17 @@ def people(arguments: Sequence[str]) -> int:
     parser.add_argument("--size", type=int, default=128, help="pixels per face")
     parser.add_argument("-o", "--out", type=Path, help="picture to write; without it only the table is printed")
     options = parser.parse_args(arguments)
-    from s2f_lib import io
     from s2f_lib import people as room
+    from s2f_lib.io import atomic_path
 
+    if options.number > MAX_PEOPLE:
+        raise ValueError(f"{options.number} people are too many for one table, which holds at most {MAX_PEOPLE}")
     population = room.sample(options.number, options.world, seed=options.seed)
     table = population.table()
     columns = [c for c in ("id", "sex", "age", "group", "language", "height_cm") if c in table]
     print(table[columns].to_string(index=False, float_format="%.0f"))
     if options.out:
-        with io.atomic_path(options.out) as partial:
+        with atomic_path(options.out) as partial:
             _sheet(room, population, options).savefig(partial)
         print(f"{options.out}: computer-made faces; they identify nobody")
     return 0

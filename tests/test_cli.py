@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -44,7 +46,7 @@ def networks(monkeypatch):
 def recording(tmp_path):
     soundfile = pytest.importorskip("soundfile")
     path = tmp_path / "voice.wav"
-    soundfile.write(path, np.sin(np.arange(44_100) / 30), 44_100)
+    soundfile.write(path, np.sin(np.arange(44_100) ** 1.1 / 90) * np.hanning(44_100), 44_100)
     return path
 
 
@@ -65,6 +67,9 @@ def test_a_voice_becomes_a_marked_face(networks, recording, tmp_path, capsys):
         (["face", "nothing.wav"], "there is no sound file nothing.wav"),
         (["people", "0"], "s2f people: "),
         (["people", "4", "--world", "moon"], "moon"),
+        (["people", "1000000000"], "10000"),
+        (["face", __file__, "--encoder", "decoder-dlib"], "decoder-dlib is a face decoder, wanted is a voice encoder"),
+        (["face", __file__, "--decoder", "dlib"], "dlib is a face recogniser, wanted is a face decoder"),
     ],
 )
 def test_a_mistake_is_one_line_and_status_2(arguments, message, capsys):
@@ -107,6 +112,27 @@ def test_a_full_disk_leaves_no_half_sheet(tmp_path, monkeypatch, capsys):
     assert cli.main(["people", "1", "--size", "64", "-o", str(tmp_path / "people.png")]) == 2
     assert "the disk is full; free some space" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
+@pytest.mark.parametrize("words", [["--help"], ["weights", "list"]])
+def test_a_full_disk_behind_the_output_is_no_bug(words):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-u", "-m", "s2f_lib", *words], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_name_that_the_terminal_cannot_show_ends_no_command(tmp_path):
+    words = ["people", "1", "--size", "64", "-o", "é日.png"]
+    ascii_only = os.environ | {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(Path(cli.__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-m", "s2f_lib", *words], cwd=tmp_path, env=ascii_only, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "é日.png").exists()
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)

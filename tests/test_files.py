@@ -74,6 +74,13 @@ def test_a_file_in_place_of_a_folder_says_so(tmp_path):
         pass
 
 
+def test_a_folder_in_place_of_a_file_is_named(tmp_path):
+    (tmp_path / "x").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"it is a folder.*/x'$"), io.atomic_write(tmp_path / "x"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
 def test_cache_folder_follows_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("S2F_HOME", str(tmp_path / "here"))
     assert io.cache_dir() == tmp_path / "here"

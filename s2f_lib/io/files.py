@@ -180,6 +180,7 @@ def explain(error: OSError, path: Path) -> OSError:
         errno.EACCES: "no permission to write here; choose another folder",
         errno.EROFS: "this file system is read-only; choose another folder",
         errno.EEXIST: "a part of this path is a file, not a folder; choose another name",
+        errno.EISDIR: "it is a folder; choose another name",
         errno.ENOTDIR: "a part of this path is a file, not a folder; choose another name",
     }
     if error.errno not in reasons:
