@@ -22,7 +22,7 @@ def safe_name(text: str, what: str = "name") -> str:
     Ids come from lists and archives that others made. One with "/", "..", a NUL byte or foreign letters never reaches
     the disk.
 
-    Raises ValueError with the name, shortened.
+    Raises ValueError, whose message has the name, shortened.
 
     Examples
     --------

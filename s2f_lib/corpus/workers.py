@@ -7,11 +7,12 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
+
+from s2f_lib.people.parallel import end_with
 
 AHEAD = 4  # tasks per worker of Dask that wait in a queue; bounds the memory
 ATTEMPTS = 3  # of a Dask task whose worker died
@@ -102,7 +103,7 @@ def _in_processes(function: Callable, tasks: Iterable, jobs: int, isolated: floa
 
 
 def _process() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(1, initializer=_end_with, initargs=(os.getpid(),))
+    return ProcessPoolExecutor(1, initializer=end_with, initargs=(os.getpid(),))
 
 
 def _call(function: Callable, seconds: float | None, task: Any) -> Any:
@@ -116,20 +117,6 @@ def _call(function: Callable, seconds: float | None, task: Any) -> Any:
         return function(task)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _end_with(parent: int) -> None:
-    """In a worker: one thread, and the end when the parent is gone."""
-    os.environ["OMP_NUM_THREADS"] = "1"
-    if "torch" in sys.modules:  # its threads did not come along
-        sys.modules["torch"].set_num_threads(1)
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def _on_dask(

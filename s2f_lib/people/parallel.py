@@ -2,6 +2,9 @@
 
 import multiprocessing
 import os
+import sys
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,7 +21,8 @@ def in_order(function: Callable, population: Sequence, size: int, workers: int) 
     if workers <= 1:
         yield from map(function, parts)
         return
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_one_thread)
+    spawn = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, spawn, initializer=end_with, initargs=(os.getpid(),))
     waiting = deque()
     try:
         for part in parts:
@@ -31,6 +35,16 @@ def in_order(function: Callable, population: Sequence, size: int, workers: int) 
         pool.shutdown(cancel_futures=True)
 
 
-def _one_thread() -> None:
+def end_with(parent: int) -> None:
+    """In a worker: one thread, and the end when the parent is gone, even a killed one."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
+    if "torch" in sys.modules:  # its threads did not come along
+        sys.modules["torch"].set_num_threads(1)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
