@@ -109,7 +109,7 @@ def main() -> None:
         folder = Path(temporary, "page")
         folder.mkdir()
         rows = numbers(weights, Path(temporary)) + in_chromium(weights, folder)
-    read = web._header(weights)["page"]["axes"]
+    read = web.header(weights)["page"]["axes"]
     n = read["sex"]["synthetic"]["n"]
     rows.append({"measure": "sex_right", "corpus": "synthetic", "value": read["sex"]["synthetic"]["share"], "n": n})
     rows.append({"measure": "age_mae", "corpus": "synthetic", "value": read["age"]["synthetic"]["error"], "n": n})

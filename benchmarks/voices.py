@@ -6,9 +6,10 @@ Corpora: "own" (our synthesiser, sentences of the test set), "espeak" (espeak-ng
 neural synthesiser that learned from people, see `benchmarks.kokoro`) and "published" (the clips that the authors
 published, where the reader has fetched them; only aggregates are written).
 Sex and age are read by the frozen classifier on the face drawn from the voice, as `s2f face` draws it. The truth is
-the assigned sex and age of a synthetic person, and for the published clips what the packaged classifier says of the
-*photograph*, which is a label and no fact. The published clips were never trained on. Whoever chooses between encoders
-does so on the half "choose" (speakers whose checksum is even) and reports the half "report".
+the assigned sex and age of a synthetic person (whose own face is looked for as well), and for the published clips what
+the packaged classifier says of the *photograph*, which is a label and no fact. The published clips were never trained
+on. Whoever chooses between encoders does so on the half "choose" (speakers whose checksum is even) and reports the half
+"report".
 
 Beside them stand a threshold on the median pitch, the best one on the same clips and so a generous baseline; a linear
 classifier on a packaged speaker feature, fitted on synthetic clips; on the published clips the authors' own pictures,
@@ -32,7 +33,7 @@ from s2f_lib import audio, config, hub, io, people
 from s2f_lib.audio import degrade
 from s2f_lib.evaluate import appearance, dataset
 from s2f_lib.io import row
-from s2f_lib.metrics import inference, similarity, verification
+from s2f_lib.metrics import inference, retrieval, similarity, verification
 from s2f_lib.people import speech
 from s2f_lib.published import layout, pictures
 from s2f_lib.published.voices import voice_feature
@@ -52,6 +53,7 @@ class Voices:
     age: np.ndarray | None
     speaker: np.ndarray
     half: np.ndarray | None = None  # (N,) of `HALVES`, for the published clips
+    v_f: np.ndarray | None = None  # (N, D) of a wild picture, where the people are synthetic
 
 
 def synthetic(count: int, speak=speech.speak) -> Voices:
@@ -59,7 +61,8 @@ def synthetic(count: int, speak=speech.speak) -> Voices:
     population = people.sample(2 * count, seed=config.SEEDS["test"])
     population = population[np.flatnonzero(population.language != "zh")[:count]]
     clips = np.array([speak(person, sentences="test", channel=True) for person in population])
-    return Voices(clips, population.sex == "female", np.asarray(population.age), np.arange(count))
+    v_f = dataset.face_features(hub.load("synthetic-vgg"), population)[:, 0]
+    return Voices(clips, population.sex == "female", np.asarray(population.age), np.arange(count), v_f=v_f)
 
 
 def of_kokoro(folder: Path) -> Voices:
@@ -152,7 +155,7 @@ def in_halves(corpus: str, who: dict[str, str], voices: Voices, *read: np.ndarra
     rows = scores({"corpus": corpus, **who}, voices, *read)
     for half in HALVES if voices.half is not None else ():
         there = voices.half == half
-        part = Voices(*(column[there] for column in vars(voices).values()))
+        part = Voices(*(None if column is None else column[there] for column in vars(voices).values()))
         rows += scores({"corpus": f"{corpus}, half to {half}", **who}, part, *(values[there] for values in read))
     return rows
 
@@ -165,9 +168,13 @@ def measure(corpora: dict[str, Voices], authors: tuple[np.ndarray, np.ndarray] |
     for name in names:
         encoder = hub.load(name)
         for corpus, voices in corpora.items():
-            read = appearance.read(reader, dataset.decode(decoder, dataset.encode(encoder, voices.waveform))[0])
+            v_s = dataset.encode(encoder, voices.waveform)
+            read = appearance.read(reader, dataset.decode(decoder, v_s)[0])
             female, age = 1 - read["male"].to_numpy(), read["age"].to_numpy()
             rows += in_halves(corpus, {"encoder": name}, voices, female, age)
+            if voices.v_f is not None:
+                found = inference.mean_interval(retrieval.rank(v_s, voices.v_f).hit_percent(10))
+                rows.append(row("top_percent", found, corpus=corpus, encoder=name, k=10, n=len(v_s)))
             print(*rows[-6:], sep="\n", flush=True)
         rows += beside_the_speaker(name, encoder, corpora["own"].waveform[:100])
     classifier = speaker_classifier()

@@ -377,12 +377,3 @@ def test_what_the_model_card_says_of_silence_is_what_was_measured():
     assert "farther from the truth than the average does" in card
     assert mp3 > 1.2 * speech
     assert truth > deaf
-
-
-def test_what_the_model_card_says_of_another_synthesiser_is_what_was_measured():
-    card = " ".join((ROOT / "book" / "model_card.md").read_text(encoding="utf-8").split())
-    found = io.read_record("second_engine")
-    assert "sex is read right in two cases of three only" in card
-    assert 0.62 < found.value("sex_right", engine="espeak-ng") < 0.72
-    assert "of age nothing is left" in card
-    assert found.value("age_r", engine="espeak-ng") < 0.15

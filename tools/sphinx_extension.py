@@ -13,6 +13,7 @@ left out, and the search gets a script with the texts.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from functools import partial
@@ -20,7 +21,7 @@ from pathlib import Path
 
 from docutils import nodes
 
-from s2f_lib import rooms
+from s2f_lib import io, rooms
 from s2f_lib.book import web, web_page
 from s2f_lib.report import documents, tables
 from s2f_lib.report.documents import ROOT
@@ -221,12 +222,27 @@ def sections(page: str) -> str:
     return re.sub(r"\s+", " ", str(soup)).replace(" </", "</").strip()
 
 
+def check_networks(path: str | Path, encoder: str = web.ENCODER, decoder: str = web.DECODER) -> None:
+    """Refuse a script that was damaged, or made from other weights than the hub's of these names: io.ChecksumError."""
+    header, again = web.header(Path(path)), f"make it again: s2f weights export-web -o {path}"
+    if (
+        header.get("format") != web.FORMAT
+        or hashlib.sha256(header["packed"].encode()).hexdigest() != header["packed_sha256"]
+    ):
+        raise io.ChecksumError(f"{path} is damaged or of another format; {again}")
+    for name, wanted in web.sources(encoder, decoder).items():
+        if header["sources"].get(name) != wanted:
+            raise io.ChecksumError(
+                f"{path} was made from {name} {header['sources'].get(name)}, here is {wanted}; {again}"
+            )
+
+
 def add_networks(app, config):
     """Put the scripts of the page "Try it" among the static files, with the networks in it, made where they are not."""
     if not Path(app.confdir, "book/try_it.md").exists():
         return
     networks = web.export_web()
-    web.check(networks)  # what does not fit the weights that are here is not published
+    check_networks(networks)  # what does not fit the weights that are here is not published
     config.html_static_path += [str(web_page.STATIC), str(networks.parent)]
 
 

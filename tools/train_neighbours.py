@@ -181,7 +181,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--people", type=int, default=2000, help="to learn from (default %(default)s)")
     p.add_argument("--test-people", type=int, default=1000, help="default %(default)s")
     p.add_argument("--head-steps", type=int, default=600, help="of 128 pairs, for each head (default %(default)s)")
-    p.add_argument("--gan-steps", type=int, default=4000, help="of 32 faces (default %(default)s)")
+    p.add_argument("--gan-steps", type=int, default=2000, help="of 32 faces (default %(default)s)")
     p.add_argument("--dlib", type=int, default=300, help="test people whose faces dlib looks at (default %(default)s)")
     p.add_argument("--workers", type=int, default=2, help="processes that render and speak (default %(default)s)")
     p.add_argument("--quiet", action="store_true", help="no progress bars")

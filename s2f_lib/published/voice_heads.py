@@ -8,28 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from s2f_lib.metrics.similarity import unit
 
 
-class Head(Protocol):
-    """What cross-validation asks of a head."""
-
-    def fit(self, voice: np.ndarray, face: np.ndarray) -> Head:
-        """Learn from pairs: voice (N, V) and face (N, F), row by row of one clip."""
-
-    def predict(self, voice: np.ndarray) -> np.ndarray:
-        """Voice (Q, V) to the expected face feature (Q, F)."""
-
-    def score(self, voice: np.ndarray, faces: np.ndarray) -> np.ndarray:
-        """Voice (Q, V) against faces (N, F): scores (Q, N), higher for a likelier pair."""
-
-
-class _Linear:
-    """Ridge regression on scaled voice features; the shared core of the linear heads."""
+class Head:
+    """Ridge regression on scaled voice features; the shared core of the heads."""
 
     def __init__(self, alpha: float, scaling: str):
         if not alpha > 0:
@@ -38,8 +24,8 @@ class _Linear:
             raise ValueError(f"scaling should be 'each' or 'one', got {scaling!r}")
         self.alpha, self.scaling = alpha, scaling
 
-    def _fit(self, voice: np.ndarray, face: np.ndarray) -> None:
-        """Fit, and keep the leave-one-out predictions of the centred training faces, shape (N, F)."""
+    def fit(self, voice: np.ndarray, face: np.ndarray) -> Head:
+        """Learn from pairs (N, V), (N, F); keep the leave-one-out predictions of the centred faces, (N, F)."""
         voice, face = np.asarray(voice, float), np.asarray(face, float)
         if len(voice) != len(face) or len(voice) < 10:
             raise ValueError(f"need as many voices as faces and at least 10 pairs, got {len(voice)} and {len(face)}")
@@ -52,6 +38,7 @@ class _Linear:
         self.weight = smoother @ y
         leverage = (x * smoother.T).sum(axis=1, keepdims=True)
         self.left_out = (x @ self.weight - leverage * y) / (1 - leverage)
+        return self
 
     def _standardised(self, voice: np.ndarray) -> np.ndarray:
         return (np.asarray(voice, float) - self.voice_mean) / self.voice_scale
@@ -69,7 +56,7 @@ class _Linear:
         return self._score_offset(self._offset(voice), np.asarray(faces, float))
 
 
-class RidgeHead(_Linear):
+class RidgeHead(Head):
     """Ridge regression to the face feature; faces are scored by cosine, the mean face taken out of both sides.
 
     Without taking the mean out, all cosines are near one and the direction that all faces share decides the ranking.
@@ -78,17 +65,12 @@ class RidgeHead(_Linear):
     def __init__(self, alpha: float = 1000.0, scaling: str = "each"):
         super().__init__(alpha, scaling)
 
-    def fit(self, voice: np.ndarray, face: np.ndarray) -> RidgeHead:
-        """Learn from pairs (N, V), (N, F)."""
-        self._fit(voice, face)
-        return self
-
     def _score_offset(self, offset: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Cosine of predicted and given face, (Q, N)."""
         return unit(offset) @ unit(faces - self.face_mean).T
 
 
-class LikelihoodHead(_Linear):
+class LikelihoodHead(Head):
     """Ridge regression, then the likelihood ratio of a face under this voice and under no voice.
 
     Both are Gaussians: around the predicted face with the covariance of what the voice leaves open, and around the
@@ -124,7 +106,7 @@ class LikelihoodHead(_Linear):
 
     def fit(self, voice: np.ndarray, face: np.ndarray) -> LikelihoodHead:
         """Learn from pairs (N, V), (N, F)."""
-        self._fit(voice, face)
+        super().fit(voice, face)
         y = np.asarray(face, float) - self.face_mean
         self.gain = float((self.left_out * y).sum() / (self.left_out**2).sum())
         residual = y - self.gain * self.left_out
@@ -194,7 +176,7 @@ class KernelHead(LikelihoodHead):
         return super().score(self.curved.transform(np.asarray(voice, float)), faces)
 
 
-class ContrastiveHead(_Linear):
+class ContrastiveHead(Head):
     """Two linear maps into one space, in which the voice of a clip is to find its own face among all others.
 
     It starts from ridge regression (the voice's map is the regression, the face's map changes nothing) and goes from
@@ -214,7 +196,7 @@ class ContrastiveHead(_Linear):
 
         from s2f_lib.losses import info_nce
 
-        self._fit(voice, face)
+        super().fit(voice, face)
         x = torch.from_numpy(self._standardised(voice)).float()
         y = torch.from_numpy(np.asarray(face, float) - self.face_mean).float()
         maps = [torch.from_numpy(self.weight).float().requires_grad_(), torch.eye(y.shape[1]).requires_grad_()]

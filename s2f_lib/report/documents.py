@@ -31,11 +31,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "changes": scorecard.changes,
     "evaluation": partial(tables.record_table, "evaluation_synthetic"),
     "published": partial(tables.record_table, "published_avspeech"),
-    **{
-        made.__name__: made
-        for made in (tables.rules, tables.contest, tables.study, tables.findings, tables.errors, tables.worlds)
-    },
-    "weights": tables.weights,
+    **{made.__name__: made for made in (tables.rules, tables.contest, tables.study, tables.findings)},
+    **{made.__name__: made for made in (tables.voices, tables.errors, tables.worlds, tables.weights)},
 }
 
 

@@ -26,6 +26,7 @@ _COLUMNS = json.loads(Path(__file__).with_name("data").joinpath("columns.json").
 CONTESTANTS: dict[str, str] = _COLUMNS["contestants"]  # of results/published_ridge.json
 CONTEST: dict[str, dict] = _COLUMNS["contest"]  # its columns
 STUDY: dict[str, list] = _COLUMNS["study"]  # of results/loss_ablation.json: measure, conditions, format
+LISTENERS: dict[str, dict] = _COLUMNS["listeners"]  # of results/voices.json
 WORLDS = ("physiology", "confounded", "confounded_only", "null")
 
 
@@ -225,6 +226,24 @@ def findings() -> str:
     found = io.read_record("loss_ablation")
     said = outcome.findings(found) if found else []
     return "\n".join(f"- {sentence}" for sentence in said) or absent("loss_ablation", "s2f study ablation")
+
+
+def voices() -> str:
+    """Who understands whose voices: the lines of ``results/voices.json`` by listener, as a Markdown table."""
+    found = io.read_record("voices")
+    if found is None:
+        return absent("voices")
+
+    def cell(line: Line, who: dict) -> str:
+        row = next(iter(found.matching(measure=line.measure, **line.where, **who)), None)
+        if row is None:
+            return "–"
+        return line.text(row["value"]) + (f" ({_interval(line, row)})" if "low" in row else "")
+
+    rows = [[line.words, *(cell(line, who) for who in LISTENERS.values())] for line in lines()["voices"]]
+    constant = shown(found.value("sex_right", corpus="published", baseline="constant"), "share")
+    below = f"Always the commoner label: {constant} of the published clips. {source(found)} {found.notes}"
+    return markdown(("measure (95 % interval)", *LISTENERS), rows, below)
 
 
 def errors() -> str:

@@ -5,12 +5,11 @@ import shlex
 import numpy as np
 import pytest
 
-from benchmarks import face_pipeline, second_engine, synthetic_people, voice_encoder, voice_scaling
+from benchmarks import face_pipeline, synthetic_people, voice_encoder, voice_scaling
 from s2f_lib import io, people
 
 PROGRAMS = {
     "face_pipeline": face_pipeline,
-    "second_engine": second_engine,
     "synthetic_people": synthetic_people,
     "voice_encoder": voice_encoder,
     "voice_scaling": voice_scaling,

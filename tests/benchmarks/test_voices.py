@@ -36,19 +36,29 @@ def test_rows_count_right_labels_by_label():
 
 def test_what_the_model_card_says_of_real_voices_is_what_was_measured():
     record = io.read_record("voices")
-    plain, variant = ({"encoder": name} for name in ("voice-encoder-synthetic", "speaker-feature-synthetic"))
+    names = ("voice-encoder-synthetic", "voice-encoder-strangers", "speaker-feature-synthetic")
+    plain, strangers, variant = ({"encoder": name} for name in names)
     for corpus in ("published", "published, half to report"):
-        share = {name: record.value("sex_right", corpus=corpus, **who) for name, who in (("p", plain), ("v", variant))}
+        p, s, v = (record.value("sex_right", corpus=corpus, **who) for who in (plain, strangers, variant))
         pitch, authors = (
             record.value("sex_right", corpus=corpus, baseline=name)
             for name in ("threshold on pitch", "the authors' pictures")
         )
-        assert share["p"] <= pitch + 0.01
-        assert pitch + 0.03 < share["v"] < authors
-    assert record.value("age_r", corpus="published", **plain) < 0.2
-    assert record.value("age_r", corpus="own", **variant) < record.value("age_r", corpus="own", **plain)
+        assert p <= pitch + 0.01
+        assert p < s < v < authors
+        assert record.interval("sex_right", corpus=corpus, **strangers)[0] < pitch < v
+    espeak, own = ({"corpus": name} for name in ("espeak", "own"))
+    assert 0.6 < record.value("sex_right", **espeak, **plain) < 0.72
+    gap = record.value("sex_right", **own, **strangers) - record.value("sex_right", **espeak, **strangers)
+    assert 0 <= gap < 0.06
+    for measure, most in (("age_r", 0.12), ("top_percent", 0.05)):
+        assert 0 < record.value(measure, **own, **plain) - record.value(measure, **own, **strangers) < most
+    assert record.value("age_r", **own, **variant) < record.value("age_r", **own, **strangers)
+    assert all(record.value("age_r", corpus="published", **who) < 0.2 for who in (plain, strangers, variant))
     levels = [record.value("clip_angle", level_db=level, **plain) for level in (-20, -40, -60)]
     assert levels == sorted(levels)
-    assert record.value("clip_angle", change="mp3", **plain) > record.value(
-        "angle_from_average", sound="speech", **plain
-    )
+    speech = record.value("angle_from_average", sound="speech", **plain)
+    assert record.value("clip_angle", change="mp3", **plain) > speech
+    for who in (strangers, variant):
+        assert record.value("clip_angle", level_db=-60, **who) < 3
+        assert record.value("angle_from_average", sound="white noise", **who) < 0.5 * speech

@@ -5,7 +5,7 @@ import pytest
 from s2f_lib import hub, io
 from s2f_lib.report import scorecard, staleness, tables
 
-RECORD = io.Record([], name="second_engine", date="2026-05-05T10:00:00Z", command="python -m again")
+RECORD = io.Record([], name="voice_encoder", date="2026-05-05T10:00:00Z", command="python -m again")
 EARLIER, LATER = "2026-05-05T09:59:59Z", "2026-05-05T10:00:01Z"
 
 
@@ -33,9 +33,9 @@ def test_every_record_that_depends_on_weights_is_there_and_so_are_the_weights(na
 
 def test_only_a_record_older_than_its_weights_warns(weights_of):
     weights_of(EARLIER)
-    assert staleness.caution("second_engine") == ""
+    assert staleness.caution("voice_encoder") == ""
     weights_of(LATER)
-    warning = staleness.caution("second_engine")
+    warning = staleness.caution("voice_encoder")
     for part in ("2026-05-05", "`voice-encoder-synthetic`", "python -m again"):
         assert part in warning
     assert staleness.caution("corpus") == ""  # depends on no weights
@@ -53,10 +53,10 @@ def test_an_attribute_classifier_trained_again_makes_old_what_it_read(weights_of
 
 def test_no_record_no_warning(monkeypatch):
     monkeypatch.setattr(io, "read_record", lambda name: None)
-    assert staleness.caution("second_engine") == ""
+    assert staleness.caution("voice_encoder") == ""
 
 
 def test_tables_carry_the_warning(monkeypatch):
     monkeypatch.setattr(hub, "describe", lambda name: {"date": "2999-01-01"})
-    assert tables.record_table("second_engine").startswith("**Measured with earlier weights.**")
+    assert tables.record_table("voice_encoder").startswith("**Measured with earlier weights.**")
     assert scorecard.markdown().count("trained again later") == 3  # evaluation, ethics, losses; not the pictures
