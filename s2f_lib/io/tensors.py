@@ -46,7 +46,9 @@ def read_tensors(path: str | Path) -> tuple[dict, dict]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118 - not a dict
         shape = next((json.loads(metadata[key]) for key in SHAPE_KEYS if key in metadata), None)
-    except (SafetensorError, json.JSONDecodeError) as error:
+    except FileNotFoundError:
+        raise
+    except (SafetensorError, json.JSONDecodeError, OSError) as error:  # OSError: of a folder, without its name
         raise WeightFileError(f"{path} is no weight file, or a damaged one ({error}); get or make it again") from error
     if not isinstance(shape, dict):
         raise WeightFileError(f"{path} does not say the shape of its network; it was not written by s2f_lib")

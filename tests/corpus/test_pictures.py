@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from s2f_lib import audio
+from s2f_lib import audio, media
 from s2f_lib.corpus import crops, shards, steps
 
 Image = pytest.importorskip("PIL.Image")
@@ -24,7 +24,10 @@ def test_sixteen_bits_of_grey_are_scaled():
     np.testing.assert_allclose(read[0, :, 0], ramp[0] / 257, atol=1)
 
 
-@pytest.mark.parametrize(("orientation", "corner"), [(3, (-1, -1)), (6, (0, -1)), (8, (-1, 0))])
+@pytest.mark.parametrize(
+    ("orientation", "corner"),
+    [(2, (0, -1)), (3, (-1, -1)), (4, (-1, 0)), (5, (0, 0)), (6, (0, -1)), (7, (-1, -1)), (8, (-1, 0)), (99, (0, 0))],
+)
 def test_a_turned_picture_comes_upright(orientation, corner):
     """The bright corner is stored at the upper left; the EXIF note says where it belongs."""
     pixels = np.zeros((48, 64, 3), np.uint8)
@@ -32,7 +35,7 @@ def test_a_turned_picture_comes_upright(orientation, corner):
     exif = Image.Exif()
     exif[0x0112] = orientation
     read = shards.decode("jpg", stored(Image.fromarray(pixels), "JPEG", exif=exif, quality=95))
-    assert read.shape == ((48, 64, 3) if orientation == 3 else (64, 48, 3))
+    assert read.shape == ((64, 48, 3) if 5 <= orientation <= 8 else (48, 64, 3))
     assert read[corner].min() > 230
 
 
@@ -40,6 +43,22 @@ def test_a_turned_picture_comes_upright(orientation, corner):
 def test_every_mode_is_rgb(mode):
     kind = "JPEG" if mode == "CMYK" else "PNG"
     assert shards.decode("png", stored(Image.new(mode, (20, 30)), kind)).shape == (30, 20, 3)
+
+
+def test_the_first_picture_of_an_animation_is_taken():
+    red, blue = (Image.new("RGB", (20, 30), colour) for colour in ("red", "blue"))
+    for kind in ("PNG", "MPO"):
+        read = media.read_picture(stored(red, kind, save_all=True, append_images=[blue]))
+        assert read.shape == (30, 20, 3)
+        assert np.abs(read - np.array([255.0, 0, 0])).max() < 3
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "GIF", "BMP", "TIFF", "PNG", "JPEG"])
+def test_other_and_cut_pictures_are_refused(kind):
+    noise = np.random.default_rng(0).integers(0, 255, (200, 200, 3), dtype=np.uint8)
+    data = stored(Image.fromarray(noise), kind)
+    with pytest.raises(media.MediaError, match="damaged"):
+        media.read_picture(data[: len(data) // 2] if kind in ("PNG", "JPEG") else data)
 
 
 @pytest.fixture

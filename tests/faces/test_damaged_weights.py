@@ -150,6 +150,11 @@ def test_damaged_files_of_our_own(fuzz, tmp_path, layers):
     io.write_tensors(tmp_path / "whole.safetensors", tensors, {"widths": [1, 1, 2, 2, 2]})
     whole = (tmp_path / "whole.safetensors").read_bytes()
     fuzz(whole, ".safetensors", io.read_tensors, io.WeightFileError, count=200)
+    (tmp_path / "folder.safetensors").mkdir()
+    with pytest.raises(io.WeightFileError, match="folder.safetensors is no weight file"):
+        io.read_tensors(tmp_path / "folder.safetensors")
+    with pytest.raises(FileNotFoundError):
+        io.read_tensors(tmp_path / "none.safetensors")
 
 
 def test_the_layers_that_are_damaged_here_are_those_of_the_network(layers):
