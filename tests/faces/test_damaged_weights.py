@@ -151,7 +151,7 @@ def test_damaged_files_of_our_own(fuzz, tmp_path, layers):
     whole = (tmp_path / "whole.safetensors").read_bytes()
     fuzz(whole, ".safetensors", io.read_tensors, io.WeightFileError, count=200)
     (tmp_path / "folder.safetensors").mkdir()
-    with pytest.raises(io.WeightFileError, match="folder.safetensors is no weight file"):
+    with pytest.raises(io.WeightFileError, match=r"folder\.safetensors is no weight file"):
         io.read_tensors(tmp_path / "folder.safetensors")
     with pytest.raises(FileNotFoundError):
         io.read_tensors(tmp_path / "none.safetensors")
