@@ -46,11 +46,13 @@ def test_what_the_model_card_says_of_real_voices_is_what_was_measured():
         )
         assert p <= pitch + 0.01
         assert p < s < v < authors
-        assert record.interval("sex_right", corpus=corpus, **strangers)[0] < pitch < v
+        ahead = record.interval("sex_right", corpus=corpus, **strangers)[0] > pitch
+        assert ahead == (corpus == "published")  # on all clips beyond chance, on half of them not
+        assert pitch + 0.03 < v
     espeak, own = ({"corpus": name} for name in ("espeak", "own"))
     assert 0.6 < record.value("sex_right", **espeak, **plain) < 0.72
     gap = record.value("sex_right", **own, **strangers) - record.value("sex_right", **espeak, **strangers)
-    assert 0 <= gap < 0.06
+    assert 0 < gap < 0.06
     for measure, most in (("age_r", 0.12), ("top_percent", 0.05)):
         assert 0 < record.value(measure, **own, **plain) - record.value(measure, **own, **strangers) < most
     assert record.value("age_r", **own, **variant) < record.value("age_r", **own, **strangers)
