@@ -11,7 +11,7 @@ MEASURED_WITH: dict[str, tuple[str, ...]] = {
     "loss_ablation": (*CHAIN[:2], READER),
     "published_ridge": CHAIN[2:],
     "voice_scaling": CHAIN,
-    **dict.fromkeys(("voice_encoder", "evaluation_synthetic", "ethics"), (*CHAIN, READER)),
+    **dict.fromkeys(("voice_encoder", "evaluation_synthetic", "ethics", "neighbours"), (*CHAIN, READER)),
 }
 
 
