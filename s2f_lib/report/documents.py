@@ -6,8 +6,8 @@ A file of the book or the README says where a table belongs::
     <!-- /results -->
 
 and ``s2f report`` fills it: the name is one of `TABLES`, or that of a record. A test fails when a block differs from
-its record. The list of pages (``pages``) and the modules of a page of the reference (``api_...``) follow from files that
-are no results, and are filled only while the book is built.
+its record. The list of pages (``pages``) and the modules of a page of the reference (``api_...``) follow from files
+that are no results, and are filled only while the book is built.
 """
 
 import argparse
