@@ -248,7 +248,7 @@ def test_nothing_of_a_real_person_can_be_in_the_repository():
 def test_the_repository_stays_small():
     sizes = {path: path.stat().st_size / 1e6 for path in tracked()}
     weights = sum(size for path, size in sizes.items() if path.suffix == ".safetensors")
-    assert weights <= 45, f"shipped weights are {weights:.1f} MB"
+    assert weights <= 48, f"shipped weights are {weights:.1f} MB"
     assets = sum(size for path, size in sizes.items() if path.is_relative_to(ROOT / "s2f_lib/people/data"))
     assert assets <= 12, f"assets of the synthetic people are {assets:.1f} MB"
     shipped = {p for p in sizes if p.suffix == ".safetensors" or p.is_relative_to(ROOT / "s2f_lib/people/data")}

@@ -63,10 +63,11 @@ def main(arguments: list[str] | None = None) -> int:
     if config.init_from:
         voice_encoder.load(weights_of(config.init_from))  # refuses what is no encoder
     sets = people_of(options) if options.corpus == "synthetic" else None
-    check_folder(out, config, {} if sets is None or options.restart else sets[0].about, options.restart)
     if options.threads:
         torch.set_num_threads(options.threads)
     processes = PartialState(cpu=not torch.cuda.is_available())
+    if processes.is_main_process:  # the others would find its lock, and take it for another training
+        check_folder(out, config, {} if sets is None or options.restart else sets[0].about, options.restart)
     try:
         with processes.main_process_first():  # one makes the clips, the others read
             if sets is None:

@@ -61,7 +61,7 @@ def test_a_loss_variant_has_only_the_terms_it_names():
 
 
 def test_what_there_is_not_is_refused_before_anything_runs(capsys):
-    with pytest.raises(ValueError, match="there is fair_ablation, loss_ablation"):
+    with pytest.raises(ValueError, match="there is fair_ablation, long_ablation, loss_ablation"):
         design.load("pitch")
     assert cli.main(["study", "ablation", "--only", "pitch"]) == 2
     assert "no variant named pitch; there are full, " in capsys.readouterr().err
