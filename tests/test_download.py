@@ -362,7 +362,7 @@ def test_a_complete_part_is_not_fetched_again(server, fetch, tmp_path):
     assert leftovers(tmp_path) == ["weights.bin"]
 
 
-@pytest.mark.filterwarnings("ignore:.*waiting until it is done")
+@pytest.mark.filterwarnings("ignore:waiting for")
 def test_of_two_downloads_of_one_file_one_waits(server, fetch):
     def slowly(handler):
         time.sleep(0.5)

@@ -125,6 +125,8 @@ def invert_spectrogram(spectrogram: np.ndarray | Tensor) -> Tensor:
 
 def _as_batch(waveform: np.ndarray | Tensor, seconds: float | None) -> Tensor:
     """Check waveforms and give them as float32 of shape (B, samples)."""
+    if isinstance(waveform, np.ndarray) and not waveform.flags.writeable:
+        waveform = waveform.copy()  # torch complains of what it cannot write to, although nobody does
     sound = torch.as_tensor(waveform)
     if sound.ndim == 1:
         sound = sound[None]

@@ -22,9 +22,10 @@ _stopping = threading.Event()
 def passive_threads(number: int | None = None) -> None:
     """Have kernels started from here use threads that sleep while they wait, and at most `number` of them each.
 
-    What the user has set stays.
+    What the user has set stays. Two pages that need the same clips wait for each other without a word in either.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:waiting for")
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     if number:
         os.environ.setdefault("OMP_NUM_THREADS", str(number))

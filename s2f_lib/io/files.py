@@ -118,7 +118,7 @@ def locked(path: str | Path, *, wait: bool = True, busy: str = "another process 
                 if not wait:
                     file.close()
                     raise BusyError(errno.EBUSY, f"{busy}; wait for it, or choose another name", str(path)) from None
-                warnings.warn(f"{path}: {busy}; waiting until it is done", stacklevel=3)
+                warnings.warn(f"waiting for {path}: {busy}", stacklevel=3)
                 fcntl.flock(file, fcntl.LOCK_EX)
             except OSError as error:
                 if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP):
