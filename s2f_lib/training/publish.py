@@ -38,11 +38,11 @@ def publish(
     if folder is None:
         refuse_uncommitted()
     hub.check_entry({"name": name} | facts, name)
-    path = (folder or hub.WEIGHTS) / f"{name}.safetensors"
+    made = {"commit": io.current_commit(), "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+    path = (folder or hub.WEIGHTS) / f"{name}.safetensors"  # may be a file of the clone: it has changes from here on
     io.write_tensors(path, tensors, shape, key=key)
     path.chmod(0o644)
     file = {"file": path.name, "sha256": io.sha256(path), "size_mb": round(path.stat().st_size / 1e6, 2)}
-    made = {"commit": io.current_commit(), "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
     hub.write_entry(path.with_suffix(".json"), {"name": name} | file | made | facts)
     return path
 
