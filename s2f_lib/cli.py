@@ -68,12 +68,11 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "corpus build_shards": ("pack what training reads", "data_scripts.build_shards:main"),
         "corpus corpus_report": ("what became of the clips", "data_scripts.corpus_report:main"),
     },
-    "Weights and records": {
+    "Weights": {
         "weights list": ("what the library can load by name", "s2f_lib.cli:list_weights"),
         "weights fetch": ("fetch the real VGG-Face, or convert your copy", "data_scripts.fetch_vgg_face:main"),
         "weights export-web": ("write the networks as one script for a page", "s2f_lib.book.web:main"),
         "weights publish": ("make weights of a finished run loadable by name", "s2f_lib.training.publish:main"),
-        "report": ("judge the claims and fill the documents' tables", "s2f_lib.report.documents:main"),
     },
 }
 COMMANDS = {name: entry for commands in TASKS.values() for name, entry in commands.items()}

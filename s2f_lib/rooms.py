@@ -33,9 +33,8 @@ ROOMS = (
     Room(("evaluate",), "evaluate", "every measure of the paper, with the baselines it left out"),
     Room(("studies",), "studies", "ablation of the loss, ethics, probing, growth with the data"),
     Room(("neighbours",), "studies", "contrastive embeddings beside it, and a benchmark that others can enter"),
-    Room(("book",), "book", "its look, its explorers, and how its pages are run"),
+    Room(("book",), "book", "its look, its explorers, its tables out of the records, and how its pages are run"),
     Room(("published",), "book", "the authors' own examples, measured again"),
-    Room(("report",), "book", "claims, scorecard and tables, out of the records"),
     Room(("cli",), "book", "the command line"),
 )
 

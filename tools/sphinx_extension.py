@@ -22,9 +22,9 @@ from pathlib import Path
 from docutils import nodes
 
 from s2f_lib import io, rooms
-from s2f_lib.book import web, web_page
-from s2f_lib.report import documents, tables
-from s2f_lib.report.documents import ROOT
+from s2f_lib.book import tables, web, web_page
+from tools.report import documents
+from tools.report.documents import ROOT
 
 ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
 BOX = re.compile(r"^> \*\*(This page)\*\*\n((?:>.*(?:\n|\Z))+)", re.MULTILINE)
@@ -60,7 +60,7 @@ BUILT = {"pages": pages_table, **{f"api_{room.page}": partial(api_block, room.pa
 
 
 def read_page(app, docname, source):
-    """Fill the tables of a page (see `s2f_lib.report.documents`) as it is read, or dress a notebook (`dressed`)."""
+    """Fill the tables of a page (see `tools.report.documents`) as it is read, or dress a notebook (`dressed`)."""
     if app.env.doc2path(docname).endswith(".ipynb"):
         source[0] = json.dumps(dressed(json.loads(source[0])))
     else:

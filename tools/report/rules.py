@@ -2,7 +2,7 @@
 
 Beside our numbers stand those of a *null*, an encoder or an answer that knows nothing about the face, and those of the
 *oracle*. A rule that the null passes as well as we do decides nothing: its verdict is "void". What each rule says in
-words stands in `s2f_lib.report.claims`.
+words stands in `tools.report.claims`.
 """
 
 from collections.abc import Callable
