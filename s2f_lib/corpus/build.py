@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from s2f_lib import io
 from s2f_lib.corpus import manifest, splits, storage, workers
 from s2f_lib.corpus.manifest import Row
 from s2f_lib.corpus.shards import decode, write_shard
@@ -103,7 +104,7 @@ def _plan(rows: Iterable[Row], size: int) -> Iterator[tuple[str, list[Row]]]:
 def _recogniser(features: str | Path | None) -> dict:
     """{"recogniser": {"name", "checksum"}} as `extract_features` notes it; {} where nothing is noted."""
     note = None if features is None else Path(features) / "step.json"
-    settings = json.loads(note.read_text(encoding="utf-8"))["settings"] if note and note.exists() else {}
+    settings = io.read_json(note).get("settings", {}) if note and note.exists() else {}
     known = "recogniser" in settings
     return {"recogniser": {"name": settings["recogniser"], "checksum": settings["checksum"]}} if known else {}
 
