@@ -12,7 +12,7 @@ from s2f_lib.io import row
 from s2f_lib.metrics import checks, inference
 
 SEXES = ("female", "male")
-GROUPS = ("A", "B", "C", "D")
+GROUPS = ("A", "B", "C", "D")  # the invented groups of the synthetic people
 DECADES = (10, 20, 30, 40, 50, 60, 70, 80)
 
 

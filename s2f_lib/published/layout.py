@@ -8,7 +8,7 @@ import argparse
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +88,13 @@ class Part:
         if self.incomplete:
             line += "; left out: " + ", ".join(f"{n} without {what}" for what, n in sorted(self.incomplete.items()))
         return line
+
+    def measured(self, what: str, recipe: str, files: Iterable[Path], measure: Callable, progress: bool) -> list[dict]:
+        """What ``measure`` says of a file of each clip, in their order; kept by checksum under the recipe's name."""
+        from tqdm import tqdm
+
+        bar = tqdm(files, f"{self.name} {what}", len(self), unit="clip", disable=not progress)
+        return [io.cache.of_file(f"published/{recipe}", file, measure) for file in bar]
 
 
 def locate(data: str | Path | None = None) -> Path | None:

@@ -122,7 +122,7 @@ def average_face(
     """
     import torch
 
-    from s2f_lib import hub
+    from s2f_lib import faces, hub
     from s2f_lib.published.voices import voice_feature
 
     fitted, real = load(head)
@@ -131,7 +131,7 @@ def average_face(
     features = np.concatenate([carried_over(predicted, real, synthetic, alpha) for alpha in exaggerations])
     with torch.no_grad():
         images = hub.load(DECODER)(torch.from_numpy(features.astype(np.float32))).image
-    return (images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    return faces.to_pictures(images)
 
 
 def missing(head: str | Path | None = None) -> str:
