@@ -123,7 +123,7 @@ def locate(data: str | Path | None = None) -> Path | None:
 
 
 def part_folder(folder: str | Path, part: str) -> Path | None:
-    """The folder of one part in either layout; None when it is not there."""
+    """The folder of one part in either layout; None when it is not there. ValueError for an unknown part."""
     if part not in PARTS:
         raise ValueError(f"there is no part {part!r}; the published examples have {', '.join(PARTS)}")
     for candidate in (Path(folder) / part, Path(folder) / PARTS[part].upstream):
@@ -171,7 +171,7 @@ def _files(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
 
 
 def located(options: argparse.Namespace) -> Path:
-    """The folder of the examples that a command's options name; says what of the part is there."""
+    """The folder that a command's options name (else FileNotFoundError); says what of the part is there."""
     folder = locate(options.data)
     if folder is None:
         raise FileNotFoundError("no published examples here; fetch them with: s2f published fetch")

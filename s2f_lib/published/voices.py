@@ -78,7 +78,7 @@ def voices(part: Part, progress: bool = True) -> Voices:
 
 @functools.cache
 def _encoder():
-    """The package and its network, loaded once."""
+    """The package and its network, loaded once. ImportError if it is not installed; the message says how to get it."""
     try:
         import resemblyzer
     except ImportError as error:

@@ -37,7 +37,7 @@ class Run:
         return tuple(np.array(rows, dtype=float).reshape(-1, 2).T)
 
     def final(self, name: str = "angle_deg", kind: str = "validation") -> float:
-        """The last logged value of a number."""
+        """The last logged value of a number. KeyError if it was never logged."""
         values = self.curve(name, kind)[1]
         if not len(values):
             raise KeyError(f"the run logged no {name!r} of kind {kind!r}")
