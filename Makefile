@@ -1,7 +1,6 @@
 # Two commands: `make test` and `make book`. Both make what they need first: a virtual environment with the exact pins.
-# Needs Python >= 3.11 and make; no compiler, no system library. Another place for the environment: make book VENV=/some/path;
-# JOBS is the number of
-# pages, or of tests, that run at once. Paths may hold spaces.
+# Needs Python >= 3.11 and make; no compiler, no system library. Another place for the environment: make book VENV=/some/path.
+# JOBS is the number of pages, or of tests, that run at once. Paths may hold spaces.
 
 VENV ?= .venv
 JOBS ?= 2
