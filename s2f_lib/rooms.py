@@ -5,12 +5,9 @@ The overview in the package's docstring, the pages of the reference and the test
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["ROOMS", "Room", "modules", "overview"]
-
-PACKAGE = Path(__file__).resolve().parent
+__all__ = ["ROOMS", "Room", "overview"]
 
 
 class Room(NamedTuple):
@@ -37,19 +34,6 @@ ROOMS = (
     Room(("published",), "book", "the authors' own examples, measured again"),
     Room(("cli",), "book", "the command line"),
 )
-
-
-def modules(page: str) -> list[str]:
-    """Full names of the public modules on a page of the reference, packages before what is in them."""
-    found = []
-    for name in (name for room in ROOMS if room.page == page for name in room.names):
-        file = PACKAGE / f"{name}.py"
-        paths = [file] if file.exists() else sorted((PACKAGE / name).rglob("*.py"))
-        for path in sorted(paths, key=lambda path: (path.parent, path.name != "__init__.py", path.name)):
-            parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-            if not any(part.startswith("_") and part != "__init__" for part in parts):
-                found.append(".".join(part for part in parts if part != "__init__"))
-    return found
 
 
 def overview() -> str:

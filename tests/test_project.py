@@ -21,7 +21,7 @@ import yaml
 from packaging.requirements import Requirement
 
 import s2f_lib
-from s2f_lib import cli, io, rooms
+from s2f_lib import cli, io
 from s2f_lib.io.measures import MEASURES
 from s2f_lib.rooms import ROOMS
 from tools import sphinx_extension
@@ -207,7 +207,7 @@ def test_the_map_of_the_rooms_is_complete():
     there = {path.relative_to(ROOT / "s2f_lib").with_suffix("").parts[0] for path in LIBRARY}
     assert there - {"__init__", "__main__"} <= named
     assert "`people`: synthetic people" in s2f_lib.__doc__
-    shown = {name for room in ROOMS for name in rooms.modules(room.page)}
+    shown = {name for room in ROOMS for name in sphinx_extension.modules(room.page)}
     assert {"s2f_lib.io.records", "s2f_lib.book.tables", "s2f_lib.people"} <= shown
 
 

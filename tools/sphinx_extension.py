@@ -45,10 +45,23 @@ def pages_table() -> str:
     return tables.markdown(("page", "question", "runs on"), rows, "").strip() if rows else "*No page yet.*"
 
 
+def modules(page: str) -> list[str]:
+    """Full names of the public modules on a page of the reference, packages before what is in them."""
+    found = []
+    for name in (name for room in rooms.ROOMS if room.page == page for name in room.names):
+        file = ROOT / "s2f_lib" / f"{name}.py"
+        paths = [file] if file.exists() else sorted((ROOT / "s2f_lib" / name).rglob("*.py"))
+        for path in sorted(paths, key=lambda path: (path.parent, path.name != "__init__.py", path.name)):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            if not any(part.startswith("_") and part != "__init__" for part in parts):
+                found.append(".".join(part for part in parts if part != "__init__"))
+    return found
+
+
 def api_block(page: str) -> str:
     """Directives that draw one page of the reference from the docstrings of its modules."""
     directives = []
-    for name in rooms.modules(page):
+    for name in modules(page):
         is_package = (ROOT / name.replace(".", "/")).is_dir()  # its members are shown where they are defined
         option = "\n   :no-members:" if is_package else ""
         title = name.removeprefix("s2f_lib.")

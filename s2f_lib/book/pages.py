@@ -190,7 +190,7 @@ def _read_record(path: Path) -> dict:
 
 
 def table(folder: str | Path):
-    """One row per run found below a folder: the parameters that differ, status, seconds and the kept numbers."""
+    """One row per run below a folder (PageError if none): parameters that differ, status, seconds, kept numbers."""
     import pandas as pd
 
     records = [_read_record(path) for path in sorted(Path(folder).expanduser().rglob("[0-9][0-9]_*.json"))]

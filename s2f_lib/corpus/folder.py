@@ -64,7 +64,10 @@ class Corpus:
         return told | {"clips": sum(shard["clips"] for shard in chosen), "content": content}
 
     def clips(self, split: str = "train", endings: tuple[str, ...] | None = None) -> Iterator[dict]:
-        """Clips of a split, one after the other: {"clip_id", "wav": int16, "jpg": uint8, "json": ..., ...}."""
+        """Clips of a split, one after the other: {"clip_id", "wav": int16, "jpg": uint8, "json": ..., ...}.
+
+        ShardError for a damaged shard.
+        """
         from s2f_lib.corpus import shards
 
         for shard in self._shards(split):

@@ -41,7 +41,7 @@ def paired(v_s: object, v_f: object) -> tuple[np.ndarray, np.ndarray]:
 
 
 def column(x: object, name: str, n: int | None = None, least: int = 1) -> np.ndarray:
-    """A 1-D array of ``n`` entries (any kind), at least ``least`` of them, numbers finite."""
+    """A 1-D array of ``n`` entries (any kind), at least ``least``, numbers finite; else ValueError says why."""
     x = np.asarray(x)
     if x.ndim != 1:
         raise ValueError(f"{name} should be one value per clip, got shape {x.shape}")

@@ -180,7 +180,10 @@ def clips(people: people_set.PeopleSet, target: str = "v_f", input: str = "magni
 
 @cache
 def layers(behind: str, people: people_set.PeopleSet) -> dict[str, nn.Module]:
-    """The frozen layers of the loss, the first of them as the variant wants it; once per process."""
+    """The frozen layers of the loss, the first of them as the variant wants it; once per process.
+
+    ValueError for a layer of another name.
+    """
     found = frozen_layers(RECOGNISER)
     if behind == "f_dec":
         return found
