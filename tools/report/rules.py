@@ -401,8 +401,9 @@ def hacker_news(r: Records) -> Judged:
     (ours, grade), (null, null_grade) = found("physiology", "style"), found("null", "physiology")
     tract = body("tract length", "physiology")["value"]
     text = f"read by the ridge baseline, sex and age taken out: the tract itself r {tract:.2f}; {ours}"
-    best = [body(attribute, "physiology", "oracle")["value"] for attribute in ("lower face", "jaw score")]
-    return Judged(text, grade, null, null_grade, f"lower face r {best[0]:.2f}, jaw r {best[1]:.2f}")
+    names = ("lower face", "jaw score")
+    best = _or_later(lambda: ", ".join(f"{name} r {body(name, 'physiology', 'oracle')['value']:.2f}" for name in names))
+    return Judged(text, grade, null, null_grade, best)
 
 
 def avspeech(r: Records) -> Judged:
