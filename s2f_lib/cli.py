@@ -96,8 +96,8 @@ def guarded(run: Callable[[], int | None], program: str = "s2f") -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except SystemExit as stop:
-        if not isinstance(stop.code, str):
-            raise
+        if not isinstance(stop.code, str):  # argparse has said what it had to say
+            return stop.code or 0
         print(f"{program}: {one_line(stop)}", file=sys.stderr)
         return 2
     except Exception as error:

@@ -68,10 +68,7 @@ def save(settings: Any, path: str | Path) -> Path:
 def load(cls: type[Settings], path: str | Path) -> Settings:
     """Read settings that `save` wrote; ValueError if the file does not hold settings of this class."""
     path = Path(path)
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a JSON settings file: {error}") from error
+    values = io.read_json(path)
     try:
         return from_dict(cls, values)
     except ValueError as error:

@@ -5,6 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from s2f_lib import io
 from s2f_lib.corpus import storage
 
 SPLITS = ("train", "validation", "test")
@@ -57,9 +58,9 @@ def load(path: storage.PathLike) -> dict[str, list[str]]:
     path = storage.resolve(path)
     if not path.exists():
         raise FileNotFoundError(f"no splits at {path}; make them with s2f corpus make_splits")
-    speakers_of = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(speakers_of, dict) or set(speakers_of) != set(SPLITS):
-        raise ValueError(f"{path} must hold exactly the splits {', '.join(SPLITS)}")
+    speakers_of = io.read_json(path)
+    if set(speakers_of) != set(SPLITS) or not all(isinstance(members, list) for members in speakers_of.values()):
+        raise ValueError(f"{path} must hold exactly the splits {', '.join(SPLITS)}, each a list of speakers")
     _disjoint(speakers_of)
     return speakers_of
 

@@ -301,10 +301,10 @@ def _fetch(job: _Job) -> None:
 def _known(job: _Job) -> dict:
     """What the note beside a part says, if the part may be continued; else nothing, and the part is not used."""
     try:
-        known = json.loads(job.note.read_text(encoding="utf-8"))
+        known = files.read_json(job.note)
     except (FileNotFoundError, ValueError):
         return {}
-    usable = isinstance(known, dict) and known.get("url") == job.url and (known.get("version") or job.proven)
+    usable = known.get("url") == job.url and (known.get("version") or job.proven)
     return known if usable else {}
 
 

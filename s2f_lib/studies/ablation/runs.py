@@ -103,7 +103,7 @@ def finished(path: Path, design: Design) -> dict | None:
     """The row of a run that is over, or None; ValueError if it was made from something else than is asked for now."""
     if not path.exists():
         return None
-    row = json.loads(path.read_text(encoding="utf-8"))
+    row = io.read_json(path)
     if row["variant"] not in design.variants:
         raise ValueError(f"{path} is of a variant that the design {design.name} lacks; delete it")
     now = made_from(Job(row["variant"], row["stage"], Choice(**row["choice"]), row["seed"]), design)
