@@ -6,7 +6,7 @@ Pages and the record call the same functions, so they cannot disagree about how 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +24,7 @@ KINDS = ("reference", "F2F", "S2F")
 Rows = Iterator[dict[str, Any]]
 VOICE = {"predictor": "voice", "seconds": 6}
 NAMES = {"voice": VOICE, "voice, 6 s": VOICE, "voice, 3 s": {"predictor": "voice", "seconds": 3}}
-RANKED = ("voice", "voice, 3 s", "sex alone", "sex and decade", "demographics", "oracle")
+RANKED = ("voice", "voice, 3 s", "sex alone", "sex and decade", "demographics", "null encoder", "oracle")
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,17 @@ class Evaluation:
             "voice, 3 s": m.v_s_short,
             "mean feature": metrics.similarity.mean_feature(m.train_v_f, len(m)),
             "random pair": m.v_f[metrics.similarity.mismatched(len(m))],
+            "null encoder": m.v_s[metrics.similarity.mismatched(len(m))],  # the encoder's answers, to other people
             **{name: model.fit(m.train_people, m.train_v_f).predict(m.people) for name, model in models.items()},
             "another picture": m.v_f_other,
         }
+
+    def answered_by(self, predictor: str) -> "Evaluation":
+        """The same people, with a prediction in the place of the voice's: its faces are the S2F faces."""
+        other = replace(self, material=replace(self.material, v_s=self.predictions[predictor]))
+        drawn = dataset.decode(self.decoder, other.material.v_s)
+        vars(other)["faces"] = self.faces | {"S2F": drawn}  # what the cached property would have made again
+        return other
 
     @cached_property
     def groups(self) -> dict[str, np.ndarray]:
@@ -204,11 +212,10 @@ def purity_table(evaluation: Evaluation, untrained: np.ndarray | None = None, ti
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def consistency(evaluation: Evaluation) -> dict[str, metrics.inference.Interval]:
-    """Angle between v_s of two clips of one person (other sentences, other room), and of two people."""
-    m = evaluation.material
-    same = metrics.similarity.angle_deg(m.v_s, m.v_s_other)
-    other = metrics.similarity.angle_deg(m.v_s, m.v_s_other[metrics.similarity.mismatched(len(m))])
+def consistency(v_s: np.ndarray, v_s_other: np.ndarray) -> dict[str, metrics.inference.Interval]:
+    """Angle between v_s of two clips of one person (other sentences, other room), and of two people; both (N, D)."""
+    same = metrics.similarity.angle_deg(v_s, v_s_other)
+    other = metrics.similarity.angle_deg(v_s, v_s_other[metrics.similarity.mismatched(len(v_s))])
     return {"same person": metrics.inference.mean_interval(same), "two people": metrics.inference.mean_interval(other)}
 
 
@@ -274,15 +281,21 @@ def evidence(evaluation: Evaluation, within: str | None = None) -> dict[str, flo
     }
 
 
-def rows(evaluation: Evaluation, encoder, untrained: np.ndarray | None = None, degraded: int = 150) -> list[dict]:
-    """Every row of the record; ``degraded`` people get degraded clips."""
+def rows(evaluation: Evaluation, encoder, untrained: tuple | None = None, degraded: int = 150) -> list[dict]:
+    """Every row of the record.
+
+    ``untrained`` holds what an untrained encoder gives for the two clips of everybody, each (N, D); ``degraded`` people
+    get degraded clips.
+    """
     return [
         *similarity_rows(evaluation),
         *retrieval_rows(evaluation),
         *label_rows(evaluation),
         *craniofacial_rows(evaluation),
-        *map_rows(evaluation, untrained),
-        *consistency_rows(evaluation),
+        *answer_rows(evaluation),
+        *map_rows(evaluation, None if untrained is None else untrained[0]),
+        *consistency_rows(evaluation.material.v_s, evaluation.material.v_s_other, evaluation),
+        *(() if untrained is None else consistency_rows(*untrained, evaluation, predictor="untrained")),
         *corruption_rows(evaluation, encoder, degraded),
         *(
             row(name, value, experiment="evidence", within=within)
@@ -299,21 +312,25 @@ def similarity_rows(evaluation: Evaluation) -> Rows:
         ends = {"low": found["low"], "high": found["high"]}
         yield row("angle", found["angle_deg"], **of, **NAMES.get(name, {"predictor": name})) | ends
     v_f, found = evaluation.material.v_f, evaluation.predictions
-    for name in ("voice, 3 s", "sex alone"):
-        gain = metrics.similarity.angle_deg(found[name], v_f) - metrics.similarity.angle_deg(found["voice"], v_f)
-        gain = metrics.inference.mean_interval(gain)
-        yield row("angle_gain", gain, **of, **VOICE, against=name)
+    short = {"null encoder, 3 s": found["voice, 3 s"][metrics.similarity.mismatched(len(evaluation))]}
+    angles = {name: metrics.similarity.angle_deg(guess, v_f) for name, guess in (found | short).items()}
+    pairs = (("voice", "voice, 3 s"), ("voice", "sex alone"), ("null encoder", "null encoder, 3 s"))
+    for name, against in pairs:
+        gain = metrics.inference.mean_interval(angles[against] - angles[name])
+        yield row("angle_gain", gain, **of, **NAMES.get(name, {"predictor": name}), against=against)
 
 
 def retrieval_rows(evaluation: Evaluation) -> Rows:
     """Retrieval by every predictor, among everybody and among people who share something; other distances; gains."""
     of = {"experiment": "retrieval", "metric": "cosine"}
-    for within in (None, "sex", "sex and decade"):
+    for within in (None, "sex", "sex and decade", "sex, decade and group"):
         for name in RANKED:
             ranks = retrieval_ranks(evaluation, name, groups=evaluation.groups.get(within))
             ranks = ranks.where(ranks.size >= 5)  # a lineup needs a few faces
-            yield from metrics.retrieval.rows(ranks, **of, **NAMES.get(name, {"predictor": name}), within=within)
-        yield from metrics.retrieval.chance_rows(ranks, **of, predictor="chance", within=within)
+            if len(ranks) > 1:
+                yield from metrics.retrieval.rows(ranks, **of, **NAMES.get(name, {"predictor": name}), within=within)
+        if len(ranks) > 1:
+            yield from metrics.retrieval.chance_rows(ranks, **of, predictor="chance", within=within)
     for metric in ("l2", "l1"):
         ranks = retrieval_ranks(evaluation, metric=metric)
         yield from metrics.retrieval.rows(ranks, experiment="retrieval", metric=metric, **VOICE)
@@ -356,6 +373,15 @@ def craniofacial_rows(evaluation: Evaluation) -> Rows:
         yield row("largest_random_r", float(table["random"].abs().max()), **of)
 
 
+def answer_rows(evaluation: Evaluation) -> Rows:
+    """Labels and face measures again, of the faces that the null encoder and the oracle would have drawn."""
+    for predictor in ("null encoder", "oracle"):
+        other = evaluation.answered_by(predictor)
+        for found in (*label_rows(other), *craniofacial_rows(other)):
+            if "S2F" in found.get("pair", ""):
+                yield found | {"pair": found["pair"].replace("S2F", predictor)}
+
+
 def map_rows(evaluation: Evaluation, untrained: np.ndarray | None) -> Rows:
     """Do neighbours share labels? Of v_f, v_s and an untrained encoder, against shuffled labels."""
     for (space, label), found in purity_table(evaluation, untrained).iterrows():
@@ -365,18 +391,18 @@ def map_rows(evaluation: Evaluation, untrained: np.ndarray | None) -> Rows:
         yield row("p", found["p"], **of)
 
 
-def consistency_rows(evaluation: Evaluation) -> Rows:
-    """Angles between the predictions of two clips: of one person, of two people, of two of one sex and decade."""
-    of = {"experiment": "consistency"}
-    for pair, value in consistency(evaluation).items():
+def consistency_rows(v_s: np.ndarray, v_s_other: np.ndarray, evaluation: Evaluation, **of) -> Rows:
+    """Angles between the predictions (N, D) for two clips: of one person, of two, of two of one sex and decade."""
+    of |= {"experiment": "consistency"}
+    for pair, value in consistency(v_s, v_s_other).items():
         yield row("clip_angle", value, **of, pair=pair)
-    m, cell = evaluation.material, evaluation.groups["sex and decade"]
+    cell = evaluation.groups["sex and decade"]
     order = np.lexsort((np.arange(len(cell)), cell))
     other = np.empty(len(cell), int)  # the next person of the same cell, the first after the last
     for members in np.split(order, np.flatnonzero(cell[order][1:] != cell[order][:-1]) + 1):
         other[members] = np.roll(members, -1)
     some = other != np.arange(len(cell))  # somebody alone in a cell has nobody to be compared with
-    angle = metrics.inference.mean_interval(metrics.similarity.angle_deg(m.v_s[some], m.v_s_other[other[some]]))
+    angle = metrics.inference.mean_interval(metrics.similarity.angle_deg(v_s[some], v_s_other[other[some]]))
     yield row("clip_angle", angle, **of, pair="two people", within="sex and decade") | {"n": int(some.sum())}
 
 
