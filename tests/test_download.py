@@ -5,6 +5,7 @@ import gzip
 import hashlib
 import http.server
 import json
+import sys
 import threading
 import time
 
@@ -304,6 +305,9 @@ def a_redirection_without_end(handler):
         answer(206, DATA[:100], Content_Range="bytes 0-99"),
         answer(206, DATA[:100]),
         answer(204, b""),
+        answer(body=b""),
+        answer(Content_Length="5"),
+        answer(520, b""),
         answer(429, b"", Retry_After="\xb2"),
         answer(302, b"", Location="http://[::1/x"),
         answer(302, b"", Location="http://127.0.0.1:9/x"),
@@ -373,6 +377,20 @@ def test_a_right_checksum_is_right_however_the_file_begins(server, tmp_path):
 def test_odd_headers_do_no_harm(server, fetch, act):
     server.plan = [act] * 3
     assert fetch(sha256=None).read_bytes() == DATA
+
+
+def test_a_body_without_end_is_left(server, fetch, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["s2f_lib.io.download"], "MAX_UNTOLD", 1_000_000)
+
+    def endless(handler):
+        handler.reply(200, b"", {}, length=None)
+        for _ in range(2000):
+            handler.wfile.write(DATA)
+
+    server.plan = [endless]
+    with pytest.raises(io.DownloadError, match="more than the 1000000 bytes"):
+        fetch(sha256=None)
+    assert leftovers(tmp_path) == []
 
 
 OLD = bytes(len(DATA))

@@ -20,7 +20,8 @@ from s2f_lib.io import files
 
 CHUNK = 1 << 16  # bytes per read
 LEAST = 1 << 10  # bytes that an attempt must bring to count as progress
-RETRY_STATUS = {408, 425, 429, 500, 502, 503, 504}
+RETRY_STATUS = {408, 425, 429, *range(500, 600)} - {501, 505}
+MAX_UNTOLD = 4 << 30  # bytes of a file whose length is not told
 USER_AGENT = "s2f-lib (research notebook book)"
 BEGINNINGS = {  # how files begin, by their endings; an error message that comes in place of a file does not
     "zip npz": rb"PK",
@@ -277,6 +278,8 @@ def _fetch(job: _Job) -> None:
         request = urllib.request.Request(job.url, headers=headers)
         with urllib.request.build_opener(_Redirects, connections).open(request, timeout=job.timeout) as answer:
             connections.check()
+            if len(set(answer.headers.get_all("Content-Length", ()))) > 1:
+                raise DownloadError(f"{job.url}: the server announced two lengths for one file; try another address")
             head = read_head(job.url, answer.status, answer.headers, have)
             about = {"version": head.version, "total": head.total}
             if head.first:  # what the new answer does not say is as before
@@ -323,10 +326,11 @@ def _copy(answer, job: _Job, have: int, total: int | None, connections: _Connect
             file.write(piece)
             have += len(piece)
             connections.bytes += len(piece)
-            if total is not None and have > total:
+            if have > (MAX_UNTOLD if total is None else total):
                 file.close()
                 job.forget()
-                raise DownloadError(f"{job.url}: more than the {total} bytes that were announced; stopped and deleted")
+                told = "announced" if total is not None else "expected of a file without a length"
+                raise DownloadError(f"{job.url}: more than the {total or MAX_UNTOLD} bytes {told}; stopped and deleted")
     if total is not None and have == total:
         return
     connections.check()
@@ -353,10 +357,11 @@ def _finish(part: Path, path: Path, url: str, sha256: str | None) -> None:
         head = file.read(512)
         os.fsync(file.fileno())
     beginning = BEGINNING.get(path.suffix.lower().lstrip("."), ANY)
-    if sha256 is None and not re.match(beginning, head, re.DOTALL):
+    if sha256 is None and not (head and re.match(beginning, head, re.DOTALL)):
         part.unlink()
         page = b"<html" in head.lower() or b"<!doctype" in head.lower()
-        raise DownloadError(_not_the_file(url, "an HTML page" if page else f"{head[:40]!r} ..."))
+        sent = "an HTML page" if page else f"{head[:40]!r} ..." if head else "nothing"
+        raise DownloadError(_not_the_file(url, sent))
     _verified(part, url, sha256, path)
     os.replace(part, path)
 
