@@ -66,6 +66,14 @@ def streamed_wav(size):
     return write
 
 
+def streamed_w64(path):
+    soundfile.write(path, tone(), RATE, format="W64")
+    data = bytearray(path.read_bytes())
+    place = data.index(b"data\xf3")
+    data[16:24] = data[place + 16 : place + 24] = bytes(8)
+    path.write_bytes(data)
+
+
 def streamed_au(path):
     soundfile.write(path, tone(), RATE)
     data = bytearray(path.read_bytes())
@@ -94,9 +102,10 @@ def live_webm(path):
         ("x.wav", streamed_wav(0xFFFFFFFF)),
         ("x.wav", streamed_wav(0x7FFFFFFF)),
         ("x.au", streamed_au),
+        ("x.w64", streamed_w64),
         ("x.webm", live_webm),
     ],
-    ids=["flac", "wav 0", "wav 2^32-1", "wav 2^31-1", "au", "webm"],
+    ids=["flac", "wav 0", "wav 2^32-1", "wav 2^31-1", "au", "w64", "webm"],
 )
 def test_the_length_need_not_be_told(tmp_path, name, write):
     write(tmp_path / name)
@@ -215,11 +224,28 @@ def test_a_gap_is_silent_and_what_comes_twice_is_kept(tmp_path):
     assert len(audio.load(tmp_path / "x.ts")) == pytest.approx(6 * RATE, abs=2000)
 
 
-def test_samples_of_an_unusual_type_have_their_reason(tmp_path):
-    body = b"WAVE" + form(1, 64) + chunk(b"data", bytes(8 * RATE))
-    (tmp_path / "x.wav").write_bytes(chunk(b"RIFF", body))
-    with pytest.raises(audio.AudioError, match="samples of the type s64"):
-        audio.load(tmp_path / "x.wav")
+def test_samples_of_64_bits(tmp_path):
+    sound = (tone() * 2**62).astype("<i8")
+    (tmp_path / "x.wav").write_bytes(chunk(b"RIFF", b"WAVE" + form(1, 64) + chunk(b"data", sound.tobytes())))
+    np.testing.assert_allclose(audio.load(tmp_path / "x.wav"), tone() / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "layout"),
+    [
+        ("x.m4a", "aac", "7.1"),
+        ("x.mka", "flac", "7.1"),
+        ("x.opus", "libopus", "7.1"),
+        ("x.wv", "wavpack", "hexadecagonal"),
+    ],
+)
+def test_eight_channels_and_more(tmp_path, name, codec, layout):
+    """PyAV's own arrays read beyond their planes, and the process ends."""
+    count = av.AudioLayout(layout).nb_channels
+    encode(tmp_path / name, codec, np.stack([tone(2.0, 48_000)] * count), 48_000, layout)
+    waveform = audio.load(tmp_path / name)
+    assert len(waveform) == pytest.approx(2 * RATE, abs=400)
+    assert pitch(waveform) == pytest.approx(440, abs=2)
 
 
 def chunk(name, content):

@@ -62,10 +62,11 @@ def blocks(video: str | Path, start: float = 0.0) -> Iterator[tuple[int, np.ndar
     with open_container(video) as container:
         stream = first_stream(container, "audio", video)
         rate, position = check_rate(stream.codec_context.sample_rate, video), 0  # samples given since `start`
+        packers: dict = {}
         for time, frame in decode(container, stream, start):
             if frame.sample_rate != rate:
                 raise MediaError(f"{video} changes its sample rate from {rate} to {frame.sample_rate} Hz in between")
-            samples = _channels(frame)
+            samples = _channels(frame, packers)
             first = position if time is None else round((time - start) * rate)
             if first - position > MAX_DURATION * rate:
                 raise MediaError(f"{video} has a gap of {(first - position) / rate:.0f} s in its sound; damaged?")
@@ -105,12 +106,20 @@ def _timed(container, stream, origin: float) -> Iterator[tuple[float | None, obj
         yield None if frame.time is None else frame.time - origin, frame
 
 
-def _channels(frame) -> np.ndarray:
-    """Samples of a decoded piece of sound, (channels, samples) float32 in [-1, 1]; the axis is known, not guessed."""
-    try:
-        samples = frame.to_ndarray()
-    except ValueError as error:
-        raise MediaError(f"samples of the type {frame.format.name} are not read") from error
+def _channels(frame, packers: dict) -> np.ndarray:
+    """Samples of a decoded piece of sound, (channels, samples) float32 in [-1, 1]; the axis is known, not guessed.
+
+    PyAV has no arrays of 64-bit integers, and reads beyond the planes of eight and more channels; such frames are
+    brought to another form before, by one of `packers`.
+    """
+    import av
+
+    count = frame.layout.nb_channels
+    if frame.format.name.startswith("s64") or (frame.format.is_planar and count >= 8):
+        kind = frame.format.name, frame.layout.name, frame.sample_rate
+        packers[kind] = packers.get(kind) or av.AudioResampler(format="flt")
+        (frame,) = packers[kind].resample(frame)
+    samples = frame.to_ndarray()
     if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
+        samples = samples.reshape(-1, count).T
     return scaled(samples).astype(np.float32)

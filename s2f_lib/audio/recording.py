@@ -133,11 +133,12 @@ def _by_soundfile(path: Path, start: float) -> Iterator[tuple[int, np.ndarray]]:
 
 def _misread(opened: BinaryIO) -> bool:
     """Whether libsndfile would be wrong: of joined MPEG and Ogg it reads the first, floats in W64 as integers."""
-    head = opened.read(4)
-    if head == b"OggS":
+    head = opened.read(90)
+    if head[:4] == b"OggS":
         with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return data.rfind(b"OggS\0\2") > 0  # a second beginning
-    return head == b"riff" or head[:3] == b"ID3" or head[:3] >= b"\xff\xe0"
+    floats = head[:4] == b"riff" and head[64:66] == b"\xfe\xff" and head[88:90] == b"\3\0"
+    return floats or head[:3] == b"ID3" or head[:3] >= b"\xff\xe0"
 
 
 def write(path: str | Path, waveform: np.ndarray | Tensor) -> Path:
