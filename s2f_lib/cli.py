@@ -226,9 +226,14 @@ def people(arguments: Sequence[str]) -> int:
     parser.add_argument("--size", type=int, default=128, help="pixels per face")
     parser.add_argument("-o", "--out", type=Path, help="picture to write; without it only the table is printed")
     options = parser.parse_args(arguments)
+    from matplotlib.backend_bases import FigureCanvasBase
+
     from s2f_lib import people as room
     from s2f_lib.io import atomic_path
 
+    kinds = FigureCanvasBase.get_supported_filetypes()
+    if options.out and options.out.suffix.lower()[1:] not in kinds:
+        raise ValueError(f"{options.out} is no picture that can be written; its ending is one of {', '.join(kinds)}")
     if options.number > MAX_PEOPLE:
         raise ValueError(f"{options.number} people are too many for one table, which holds at most {MAX_PEOPLE}")
     population = room.sample(options.number, options.world, seed=options.seed)

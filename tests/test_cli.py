@@ -68,6 +68,8 @@ def test_a_voice_becomes_a_marked_face(networks, recording, tmp_path, capsys):
         (["people", "0"], "s2f people: "),
         (["people", "4", "--world", "moon"], "moon"),
         (["people", "1000000000"], "10000"),
+        (["people", "3", "-o", "people.xyz"], "people.xyz is no picture that can be written"),
+        (["people", "3", "-o", "people"], "its ending is one of"),
         (["face", __file__, "--encoder", "decoder-dlib"], "decoder-dlib is a face decoder, wanted is a voice encoder"),
         (["face", __file__, "--decoder", "dlib"], "dlib is a face recogniser, wanted is a face decoder"),
     ],

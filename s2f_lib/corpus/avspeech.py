@@ -236,6 +236,10 @@ def _cut(sources: list[RemoteFile], start: float, end: float) -> tuple[bytes, fl
         with av.open(memory, "w", format="matroska", container_options={"fflags": "+bitexact"}) as out:
             for source in sources:
                 source.seek(0)
+                head = source.read(64).lstrip()
+                if head.startswith((b"<", b"{")):
+                    raise Lost("host error", f"a message in place of the video: {head[:40]!r}")
+                source.seek(0)
                 with av.open(source, options={"format_whitelist": FORMATS}, metadata_errors="ignore") as container:
                     begins.append(_copy(container, out, start, end, both=len(sources) == 1))
     except av.error.FFmpegError as error:

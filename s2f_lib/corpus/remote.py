@@ -15,6 +15,7 @@ from s2f_lib.io import DownloadError, Interrupted, read_head
 
 BLOCK = 1 << 18  # bytes that are kept together
 KEPT = 128  # blocks
+PIECE = 1 << 10  # bytes of one read, which waits for all of them, however they drip
 CHUNK = 8 << 20  # bytes of one request; some hosts slow down those who ask for more
 MAX_FETCHED = 1 << 29  # bytes fetched for the clips of one video
 MAX_DURATION = 900.0  # s for the clips of one video, however steadily the bytes drip
@@ -73,22 +74,23 @@ class RemoteFile:
         """A block of the file; none behind its end."""
         from yt_dlp.networking.exceptions import RequestError
 
-        data, first = b"", number * BLOCK
+        data, first = bytearray(), number * BLOCK
         while len(data) < BLOCK and (self.size is None or first + len(data) < self.size):
             try:
                 if self._answer is None or self._next != first + len(data):
                     self._ask(first + len(data))
-                piece = self._answer.read(BLOCK - len(data))
+                piece = self._answer.read(min(PIECE, BLOCK - len(data)))
             except (RequestError, OSError) as error:
                 self.close()
                 raise _lost(error) from error
             if not piece:
                 self._at_end()
-            data, self._next = data + piece, self._next + len(piece)
+            data += piece
+            self._next += len(piece)
             self._fetched += len(piece)
             if self._fetched > MAX_FETCHED or time.monotonic() - self._began > MAX_DURATION:
                 raise Lost("host stalls", f"{self._fetched >> 20} MB in {time.monotonic() - self._began:.0f} s")
-        return data
+        return bytes(data)
 
     def _at_end(self) -> None:
         """An answer has no more bytes: as announced, or cut."""

@@ -1,5 +1,6 @@
 """From a list of ids to shards, offline: every clip is accounted for, and a hostile list does no harm."""
 
+import io
 import json
 
 import numpy as np
@@ -238,6 +239,13 @@ def test_reasons_are_short_words(message, reason):
 
 
 # --- the steps
+
+
+@pytest.mark.parametrize("body", [b'{"error": "quota"}', b'\n<?xml version="1.0"?><Error/>'])
+def test_a_message_in_place_of_a_stream_is_no_damage(body):
+    with pytest.raises(steps.Lost) as lost:
+        avspeech._cut([io.BytesIO(body)], 1.0, 4.0)
+    assert (lost.value.reason, lost.value.status) == ("host error", "waiting")
 
 
 def slow_work(task):
