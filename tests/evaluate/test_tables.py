@@ -34,14 +34,14 @@ def test_within_tables_compare_inside_groups_only(small_study):
     assert table.loc[("same sex", "voice"), "faces"] == 28
 
 
-def test_the_record_has_only_finite_numbers_and_ordered_intervals(small_study, stand_ins, tmp_path):
-    rows = study.rows(small_study, stand_ins[1], degraded=8)
+def test_the_record_has_only_finite_numbers_and_ordered_intervals(small_study, tmp_path):
+    rows = study.rows(small_study)
     path = io.write_record(tmp_path / "r.json", rows=rows, command="c", n=56, seconds=1)  # refuses what is not finite
     found = io.read_record(path)
     assert len(found.rows) > 150
     assert all(row["low"] <= row["value"] <= row["high"] for row in found.rows if "low" in row)
     voice = {"experiment": "retrieval", "metric": "cosine", "predictor": "voice", "seconds": 6}
-    ranks = study.retrieval_ranks(small_study)
+    ranks = small_study.ranks["voice"]
     assert found.value("top_percent", k=10, within=None, **voice) == pytest.approx(ranks.top_percent(10))
     assert found.value("median_rank", within=None, **voice) == pytest.approx(ranks.median())
     assert found.value("match", k=2, within=None, experiment="retrieval", predictor="chance") == 0.5
@@ -59,7 +59,7 @@ def test_features_come_from_the_cache_the_second_time(small_study, stand_ins, mo
 
     monkeypatch.setattr(speech, "stream", refuse)
     again = dataset.voice_features(stand_ins[1], small_study.population, 1, workers=1)[:, 0]
-    np.testing.assert_array_equal(again, small_study.material.v_s_other)
+    np.testing.assert_array_equal(again, small_study.v_s_other)
     with pytest.raises(AssertionError, match="again"):
         dataset.voice_features(stand_ins[1], small_study.population, workers=1, language="de")
 
@@ -80,7 +80,7 @@ def test_a_wrong_pair_of_networks_is_refused(stand_ins):
             super().__init__(dim=7)
 
     with pytest.raises(ValueError, match="7 dimensions"):
-        dataset.prepare(stand_ins[0], Wide().eval(), 16, train_n=56, workers=1)
+        study.evaluation(stand_ins[0], Wide().eval(), *stand_ins[2:], 16, train_n=56, workers=1)
 
 
 def test_short_clips_are_repeated_from_the_beginning():
