@@ -87,8 +87,12 @@ class TrainConfig(LoopConfig):
             raise ValueError(
                 f"no such augmentation: {', '.join(sorted(unknown))}; there are {', '.join(AUGMENTATIONS)}"
             )
-        network = voice_encoder.preset(self.encoder, **self.encoder_changes)  # refuses an unknown preset or field
+        network = self.network()  # refuses an unknown preset or field
         if {"channel", "no_speech"} & set(self.augment) and network.input != "magnitude":
             raise ValueError(
                 "the augmentations channel and no_speech work on magnitudes; set the encoder's input to it"
             )
+
+    def network(self, **changes) -> voice_encoder.EncoderConfig:
+        """Shape of the encoder; its own ``encoder_changes`` count more than these."""
+        return voice_encoder.preset(self.encoder, **(changes | self.encoder_changes))
