@@ -92,9 +92,8 @@ class Design:
         chosen["start_from_mean"] = job.choice.start_from_mean
         return config.from_dict(TrainConfig, self.base | changes | loss | chosen)
 
-    def made_from(self, name: str, settings: TrainConfig) -> dict:
-        """What the numbers of a run of a variant depend on."""
-        variant = self.variants[name]
+    def made_from(self, variant: Variant, settings: TrainConfig) -> dict:
+        """What the numbers of a run depend on."""
         people = {name: asdict(getattr(self, name)) for name in ("train", "validation", "test")}
         aim = {"behind": variant.behind, "target": variant.target}
         frozen = {name: hub.describe(name)["sha256"] for name in (RECOGNISER, DECODER, ATTRIBUTES)}

@@ -55,12 +55,15 @@ def run(job: Job, design: Design, rows: Path, work: Path) -> dict:
     ``rows`` is the folder of the rows, one file for each finished run, ``work`` that of checkpoints. If memory runs
     out, the machine failed and not the variant: OutOfMemory, and nothing is recorded.
     """
-    path, settings = rows / f"{job.name}.json", design.settings(job)
-    made_from = design.made_from(job.variant, settings)
+    path = rows / f"{job.name}.json"
     if found := finished(path, design):
         return found
     torch.set_num_threads(1)
-    trainer, failed = make_trainer(design.variants[job.variant], settings, design, work / job.name), ""
+    variant = design.variants[job.variant]
+    settings = design.settings(job)
+    made_from = design.made_from(variant, settings)
+    trainer = make_trainer(variant, settings, design, work / job.name)
+    failed = ""
     try:
         trainer.fit(True, False)
     except OutOfMemory:
@@ -99,7 +102,7 @@ def finished(path: Path, design: Design) -> dict | None:
     if row["variant"] not in design.variants:
         raise ValueError(f"{path} is of a variant that the design {design.name} lacks; delete it")
     job = Job(row["variant"], row["stage"], Choice(**row["choice"]), row["seed"])
-    now = json.loads(json.dumps(design.made_from(job.variant, design.settings(job))))
+    now = json.loads(json.dumps(design.made_from(design.variants[job.variant], design.settings(job))))
     if differing := [key for key in now if row["made_from"].get(key) != now[key]]:
         raise ValueError(f"{path} was made from other {', '.join(differing)}; delete it to run it again")
     return row
