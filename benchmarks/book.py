@@ -1,6 +1,6 @@
 """How long the README's commands take from a fresh clone, and what the built site is like: results/book.json.
 
-    python -m benchmarks.book && s2f report
+    python -m benchmarks.book && python -m tools.report
     VENV=/some/path python -m benchmarks.book --folder /some/clone    # an environment that is there; keeps the clone
 
 What it does, one after the other:

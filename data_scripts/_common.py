@@ -104,8 +104,11 @@ def positive(text: str) -> int:
 
 
 def check_space(folder: storage.Location, wanted: float) -> None:
-    """Raise OSError if the disk has less free space than will be needed; an address is not asked."""
-    if not isinstance(folder, Path):
+    """Raise OSError if the disk has less free space than will be needed.
+
+    An address is not asked, nor a folder that an earlier call has begun to fill: nobody knows how much is missing.
+    """
+    if not isinstance(folder, Path) or (folder.is_dir() and any(folder.iterdir())):
         return
     existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     free = shutil.disk_usage(existing).free

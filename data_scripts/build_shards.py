@@ -21,7 +21,7 @@ CLIP_BYTES = 150_000
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     options = _parser().parse_args(arguments)
-    rows = manifest.read((options.features or options.source) / "manifest.csv")
+    rows = manifest.Table((options.features or options.source) / "manifest.csv")
     good = sum(row["status"] == "ok" for row in rows)
     print(f"{good} clips, about {_common.megabytes(good * CLIP_BYTES)}")
     if options.dry_run:

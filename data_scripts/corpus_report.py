@@ -9,23 +9,24 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import islice
 
 from data_scripts import _common
 from s2f_lib import io
 from s2f_lib.corpus import manifest, report
 
+LABELS = ("sex", "country", "language", "group")
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     options = _common.parser("corpus_report", __doc__).parse_args(arguments)
-    rows = manifest.read(options.source / "manifest.csv")[: options.limit]
-    funnel = report.funnel(rows)
+    rows = manifest.Table(options.source / "manifest.csv")
+    funnel = report.funnel(islice(rows, options.limit))
     text = "# What became of the clips\n\n" + _table(funnel)
-    by_label = {}
-    for label in ("sex", "country", "language", "group"):
-        if any(row.get(label) for row in rows):
-            by_label[label] = _survival(rows, label)
-            text += f"\n## By {label}, as labelled by the publishers\n\n" + _table(by_label[label])
+    by_label = _survival(islice(rows, options.limit))
+    for label, table in by_label.items():
+        text += f"\n## By {label}, as labelled by the publishers\n\n" + _table(table)
     print(text)
     if options.dry_run:
         return 0
@@ -37,17 +38,18 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _survival(rows, label: str):
-    """Table (pandas.DataFrame): listed, left and share of clips by a label, where labels exist."""
+def _survival(rows) -> dict:
+    """Tables (pandas.DataFrame) of the labels that there are: listed, left and share of clips by each value."""
     import pandas as pd
 
-    counts: dict[str, list[int]] = {}
+    counts: dict[str, dict[str, list[int]]] = {label: {} for label in LABELS}
     for row in rows:
-        listed = counts.setdefault(row.get(label) or "no label", [0, 0])
-        listed[0] += 1
-        listed[1] += row["status"] == "ok"
-    table = pd.DataFrame(counts, index=["listed", "left"]).T
-    return table.assign(share=table["left"] / table["listed"])
+        for label in LABELS:
+            listed = counts[label].setdefault(row.get(label) or "no label", [0, 0])
+            listed[0] += 1
+            listed[1] += row["status"] == "ok"
+    tables = {label: pd.DataFrame(found, index=["listed", "left"]).T for label, found in counts.items()}
+    return {k: t.assign(share=t["left"] / t["listed"]) for k, t in tables.items() if set(t.index) - {"no label"}}
 
 
 def _table(table) -> str:

@@ -19,7 +19,7 @@ from s2f_lib.corpus import crops, manifest, steps
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     options = _parser().parse_args(arguments)
-    rows = manifest.read(options.source / "manifest.csv")
+    rows = manifest.Table(options.source / "manifest.csv")
     root = options.root or options.source
     if not root.is_dir():
         raise ValueError(f"{root} is no folder; --root names the one below which the files of the manifest lie")

@@ -18,7 +18,7 @@ from s2f_lib.corpus import crops, features, manifest, steps
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     options = _parser().parse_args(arguments)
-    rows = manifest.read(options.source / "manifest.csv")
+    rows = manifest.Table(options.source / "manifest.csv")
     if options.dry_run:
         print(manifest.summary_line("would extract features of", rows))
         return 0

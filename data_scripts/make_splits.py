@@ -7,6 +7,7 @@ The same manifest and seed give the same file on every machine.
 
 from __future__ import annotations
 
+import itertools
 import sys
 
 from data_scripts import _common
@@ -16,9 +17,10 @@ from s2f_lib.corpus import manifest, splits
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; gives the exit status."""
     options = _parser().parse_args(arguments)
-    rows = [row for row in manifest.read(options.source / "manifest.csv") if row["status"] == "ok"]
-    speakers_of = splits.make(rows[: options.limit], tuple(options.fractions), options.seed)
-    splits.check(speakers_of, rows[: options.limit])
+    table = manifest.Table(options.source / "manifest.csv")
+    twice = (itertools.islice((row for row in table if row["status"] == "ok"), options.limit) for _ in range(2))
+    speakers_of = splits.make(next(twice), tuple(options.fractions), options.seed)
+    splits.check(speakers_of, next(twice))
     told = ", ".join(f"{len(members)} {name}" for name, members in speakers_of.items())
     if options.dry_run:
         print(f"would share out {told} speakers")

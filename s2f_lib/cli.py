@@ -55,8 +55,7 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
     "The paper's published examples": {
         "published fetch": ("fetch them (network)", "data_scripts.fetch_published_examples:main"),
         "published measure": ("measure them and write the records", "s2f_lib.published.measure:main"),
-        "published train": ("fit the voice head that `draw` needs", "s2f_lib.published.portrait:train_main"),
-        "published draw": ("an average face of people who sound alike", "s2f_lib.published.portrait:draw_main"),
+        "published train": ("fit the voice head that `s2f face` then uses", "s2f_lib.published.portrait:train_main"),
     },
     "Make a corpus of real data, step by step": {
         "corpus download_avspeech": ("fetch the clips that still exist", "data_scripts.download_avspeech:main"),
@@ -68,12 +67,10 @@ TASKS: dict[str, dict[str, tuple[str, str]]] = {
         "corpus build_shards": ("pack what training reads", "data_scripts.build_shards:main"),
         "corpus corpus_report": ("what became of the clips", "data_scripts.corpus_report:main"),
     },
-    "Weights and records": {
+    "Weights": {
         "weights list": ("what the library can load by name", "s2f_lib.cli:list_weights"),
         "weights fetch": ("fetch the real VGG-Face, or convert your copy", "data_scripts.fetch_vgg_face:main"),
         "weights export-web": ("write the networks as one script for a page", "s2f_lib.book.web:main"),
-        "weights publish": ("make weights of a finished run loadable by name", "s2f_lib.training.publish:main"),
-        "report": ("judge the claims and fill the documents' tables", "s2f_lib.report.documents:main"),
     },
 }
 COMMANDS = {name: entry for commands in TASKS.values() for name, entry in commands.items()}
@@ -99,8 +96,8 @@ def guarded(run: Callable[[], int | None], program: str = "s2f") -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except SystemExit as stop:
-        if not isinstance(stop.code, str):
-            raise
+        if not isinstance(stop.code, str):  # argparse has said what it had to say
+            return stop.code or 0
         print(f"{program}: {one_line(stop)}", file=sys.stderr)
         return 2
     except Exception as error:
@@ -180,9 +177,11 @@ def face(arguments: Sequence[str]) -> int:
     parser.add_argument("voice", type=Path, help="sound file; the loudest six seconds of its speech are used")
     parser.add_argument("--start", type=float, help="second at which the six seconds begin")
     parser.add_argument("-o", "--out", type=Path, default=Path("face.png"), help="picture to write (%(default)s)")
-    parser.add_argument(
+    by = parser.add_mutually_exclusive_group()
+    by.add_argument(
         "--encoder", help="name of the hub (default: the one here that hears real voices best, see results/voices.json)"
     )
+    by.add_argument("--head", type=Path, help="made by `s2f published train` (default: the one in the cache, if any)")
     parser.add_argument("--decoder", default="decoder-synthetic-vgg", help="name of the hub (default %(default)s)")
     options = parser.parse_args(arguments)
     if not options.voice.is_file():
@@ -199,9 +198,9 @@ def face(arguments: Sequence[str]) -> int:
         if name is not None and hub.describe(name)["kind"] != kind:
             raise ValueError(f"{name} is a {hub.describe(name)['kind']}, wanted is a {kind}; see s2f weights list")
     speech = audio.load_speech(options.voice, options.start)
-    if options.encoder is None and not portrait.missing():
+    if options.head or (options.encoder is None and not portrait.missing()):
         name, decoder = "the head trained here on real pairs", portrait.DECODER
-        picture = portrait.average_face(speech.waveform, exaggerations=(portrait.EXAGGERATION,))[0]
+        picture = portrait.average_face(speech.waveform, options.head, (portrait.EXAGGERATION,))[0]
         reliable = "How its faces compare with photographs, on speakers it was not fitted on, is told on page 6."
     else:
         name, decoder = options.encoder or speaker_encoder.best_for_strangers(), options.decoder

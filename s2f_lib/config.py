@@ -34,7 +34,7 @@ SEEDS = MappingProxyType({"recogniser": 1000, "decoder": 2000, "voice": 3000, "d
 
 
 def to_dict(settings: Any) -> dict:
-    """Turn a settings dataclass into plain JSON types; nested dataclasses become nested dicts, tuples lists."""
+    """Turn a settings dataclass (else TypeError) into JSON types: nested ones into nested dicts, tuples into lists."""
     if not dataclasses.is_dataclass(settings) or isinstance(settings, type):
         raise TypeError(f"expected a dataclass object holding settings, got {settings!r}")
     return json.loads(json.dumps(dataclasses.asdict(settings)))
@@ -68,10 +68,7 @@ def save(settings: Any, path: str | Path) -> Path:
 def load(cls: type[Settings], path: str | Path) -> Settings:
     """Read settings that `save` wrote; ValueError if the file does not hold settings of this class."""
     path = Path(path)
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a JSON settings file: {error}") from error
+    values = io.read_json(path)
     try:
         return from_dict(cls, values)
     except ValueError as error:
@@ -83,7 +80,8 @@ def preset(cls: type[Settings], name: str | Path, **changes: Any) -> Settings:
 
     Presets of a dataclass are its attribute ``PRESETS`` (name -> {field: value}) and the files
     ``s2f_lib/presets/<cls.PRESET_FOLDER>/<name>.json``, each holding only what differs from the defaults. "default" is
-    always known; `name` may also be the path of a ``.json`` file (a leading ``~`` is the home folder).
+    always known; `name` may also be the path of a ``.json`` file (a leading ``~`` is the home folder). ValueError for
+    an unknown name (the message lists the known ones) or field.
     """
     known = presets(cls)
     if str(name) in known:

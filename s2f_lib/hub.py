@@ -63,7 +63,7 @@ def find(name: str) -> Path | None:
 
 
 def describe(name: str) -> dict:
-    """The entry of one name, as stored."""
+    """The entry of one name, as stored. KeyError if there is none; the message lists the known ones."""
     entries = _entries()
     if name not in entries:
         raise KeyError(f"no weights named {name!r}; there are {', '.join(sorted(entries)) or 'none'}")

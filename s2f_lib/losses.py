@@ -180,7 +180,7 @@ def rederive_weights(magnitudes: dict[str, float], config: LossConfig) -> LossCo
     The published 0.025 and 200 balance the *authors'* decoder and recogniser (at iteration 1000). Other layers have
     other scales, so for them the rule has to be applied again, to the `gradient_magnitudes` of a network that has
     trained for a while. Terms of weight zero stay out. The decoder term keeps its weight, as in the paper; without it
-    the first term that takes part does.
+    the first term that takes part does. ValueError if a term has no gradient.
     """
     weights = config.weights()
     reference = next((term for term in ("decoder", "l2", "l1") if term in weights), next(iter(weights)))

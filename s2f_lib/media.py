@@ -24,27 +24,23 @@ class VideoInfo:
 
     seconds: float | None  # None if the container does not say
     width: int | None  # pixels as stored, before rotation; None without a picture
-    height: int | None
-    frame_rate: float | None  # pictures per second
-    sample_rate: int | None  # Hz; None without sound
 
 
 def probe(video: str | Path) -> VideoInfo:
-    """Length, size and rates of a video, without decoding it."""
+    """Length and width of a video, without decoding it."""
     with open_container(video) as container:
         picture = next((stream for stream in container.streams.video if stream.codec_context), None)
-        sound = next((stream for stream in container.streams.audio if stream.codec_context), None)
         return VideoInfo(
             seconds=container.duration / 1e6 if container.duration else None,
             width=picture.codec_context.width if picture else None,
-            height=picture.codec_context.height if picture else None,
-            frame_rate=float(picture.average_rate) if picture and picture.average_rate else None,
-            sample_rate=sound.codec_context.sample_rate if sound else None,
         )
 
 
 def read_frames(video: str | Path, times: Sequence[float]) -> list[np.ndarray]:
-    """Read the pictures shown at the given times (s), in that order; each upright RGB, (height, width, 3) uint8."""
+    """Read the pictures shown at the given times (s), in that order; each upright RGB, (height, width, 3) uint8.
+
+    MediaError for a time outside the video, or one that cannot be decoded.
+    """
     wanted = sorted(set(times))
     if not wanted or wanted[0] < 0:
         raise MediaError(f"expected times >= 0 s, got {list(times)}")

@@ -5,12 +5,9 @@ The overview in the package's docstring, the pages of the reference and the test
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["ROOMS", "Room", "modules", "overview"]
-
-PACKAGE = Path(__file__).resolve().parent
+__all__ = ["ROOMS", "Room", "overview"]
 
 
 class Room(NamedTuple):
@@ -33,24 +30,10 @@ ROOMS = (
     Room(("evaluate",), "evaluate", "every measure of the paper, with the baselines it left out"),
     Room(("studies",), "studies", "ablation of the loss, ethics, probing, growth with the data"),
     Room(("neighbours",), "studies", "contrastive embeddings beside it, and a benchmark that others can enter"),
-    Room(("book",), "book", "its look, its explorers, and how its pages are run"),
+    Room(("book",), "book", "its look, its explorers, its tables out of the records, and how its pages are run"),
     Room(("published",), "book", "the authors' own examples, measured again"),
-    Room(("report",), "book", "claims, scorecard and tables, out of the records"),
     Room(("cli",), "book", "the command line"),
 )
-
-
-def modules(page: str) -> list[str]:
-    """Full names of the public modules on a page of the reference, packages before what is in them."""
-    found = []
-    for name in (name for room in ROOMS if room.page == page for name in room.names):
-        file = PACKAGE / f"{name}.py"
-        paths = [file] if file.exists() else sorted((PACKAGE / name).rglob("*.py"))
-        for path in sorted(paths, key=lambda path: (path.parent, path.name != "__init__.py", path.name)):
-            parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-            if not any(part.startswith("_") and part != "__init__" for part in parts):
-                found.append(".".join(part for part in parts if part != "__init__"))
-    return found
 
 
 def overview() -> str:

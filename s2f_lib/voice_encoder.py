@@ -161,6 +161,8 @@ class VoiceEncoder(nn.Module):
     def forward(self, sound: Tensor) -> Tensor:
         """Predict the face feature of each clip.
 
+        ValueError for sound of another shape, or too short for the network.
+
         Parameters
         ----------
         sound : Tensor

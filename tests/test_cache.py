@@ -271,7 +271,7 @@ def test_a_lock_dies_with_its_holder(tmp_path):
 def test_a_lock_is_not_held_on_by_a_child_that_outlives_its_holder(tmp_path):
     code = (
         f"import os, time; from s2f_lib import io\nwith io.locked({str(tmp_path / 'x')!r}):\n"
-        "    child = os.fork()\n    if child: print('in', flush=True)\n    time.sleep(5); os._exit(0)"
+        "    child = os.fork()\n    if not child: print('in', flush=True)\n    time.sleep(5); os._exit(0)"
     )
     holder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"in\n"

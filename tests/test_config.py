@@ -115,7 +115,7 @@ def test_presets_of_a_folder_hold_only_the_difference(tmp_path, monkeypatch):
 
 def test_a_broken_file_is_named(tmp_path):
     (tmp_path / "c.json").write_text("{")
-    with pytest.raises(ValueError, match=r"c\.json is not a JSON settings file"):
+    with pytest.raises(ValueError, match=r"c\.json is damaged"):
         config.load(Run, tmp_path / "c.json")
 
 

@@ -265,9 +265,38 @@ def a_byte_now_and_then(handler):
         time.sleep(0.1)
 
 
+def dripping(*pieces):
+    """A behaviour: pieces of an answer, one byte at a time for longer than anybody waits."""
+
+    def act(handler):
+        for piece in pieces:
+            for k in range(len(piece)):
+                handler.wfile.write(piece[k : k + 1])
+                time.sleep(0.02)
+
+    return act
+
+
+def a_head_that_is_cut(handler):
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nServer: no")
+
+
+def a_redirection_without_end(handler):
+    handler.reply(302, b"", {"Location": "/weights.bin"}, length=None)
+    for _ in range(200):
+        handler.wfile.write(bytes(100))
+        time.sleep(0.02)
+
+
 @pytest.mark.parametrize(
     "act",
     [
+        dripping(b"HTTP/1.1 200 OK\r\nServer: " + b"x" * 200),
+        dripping(b"HTTP/1.1 100 Continue\r\n\r\n" * 10),
+        dripping(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"5\r\nright\r\n4;" + b"x" * 200),
+        dripping(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"0\r\n", b"a: b\r\n" * 30),
+        a_head_that_is_cut,
+        a_redirection_without_end,
         ten_bytes_a_request,
         the_beginning_or_416,
         a_byte_now_and_then,
@@ -290,6 +319,52 @@ def test_an_answer_without_the_file_ends_in_a_download_error(server, fetch, tmp_
         fetch(sha256=None, retries=2, timeout=0.4)
     assert "weights.bin" not in leftovers(tmp_path)
     assert len(server.requests) <= 6
+
+
+ERRORS = {
+    "json": b'{"error": "quota exceeded"}',
+    "xml": b'\n<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>',
+    "text": b"rate limit exceeded",
+    "pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0",
+}
+FILES = {
+    "a.pth": b"PK\x03\x04",
+    "a.pt": b"\x80\x02}q",
+    "a.safetensors": b'\x40\0\0\0\0\0\0\0{"a":',
+    "a.h5": b"\x89HDF\r\n",
+    "a.mat": b"MATLAB 5.0 MAT-file",
+    "a.npz": b"PK\x03\x04",
+    "a.tar.gz": b"\x1f\x8b\x08",
+    "a.PNG": b"\x89PNG\r\n",
+    "a.jpeg": b"\xff\xd8\xff\xe0",
+    "a.wav": b"RIFF\xff\xff\xff\xffWAVE",
+    "a.m4a": b"\0\0\0\x20ftypM4A ",
+    "a.webm": b"\x1a\x45\xdf\xa3",
+    "a.csv": b"AAAAAAAAAAA,0.0,3.0,0.5,0.5\n",
+    "a.txt": b"rate limit exceeded",
+    "a.json": b'{"error": 0.1}',
+    "a": b"any bytes",
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_without_a_checksum_a_file_is_what_begins_like_one(server, tmp_path, name):
+    body = FILES[name]
+    server.plan = [answer(body=body), *(answer(body=error) for error in ERRORS.values())]
+    assert io.download(server.url, tmp_path / name).read_bytes() == body
+    taken = {"a.json": {"json", "text", "pointer"}, "a.csv": {"text", "pointer"}, "a.txt": {"text", "pointer"}}
+    for kind in ERRORS:
+        target = tmp_path / kind / name
+        if kind in taken.get(name, {"text"} if name == "a" else ()):
+            io.download(server.url, target)
+            continue
+        with pytest.raises(io.DownloadError, match="in place of the file"):
+            io.download(server.url, target)
+        assert leftovers(target.parent) == []
+
+
+def test_a_right_checksum_is_right_however_the_file_begins(server, tmp_path):
+    assert io.download(server.url, tmp_path / "a.pth", DIGEST).read_bytes() == DATA
 
 
 @pytest.mark.parametrize(

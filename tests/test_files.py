@@ -94,3 +94,12 @@ def test_cache_folder_follows_the_environment(tmp_path, monkeypatch):
 def test_sha256_of_known_bytes(tmp_path):
     (tmp_path / "x").write_bytes(b"abc")
     assert io.sha256(tmp_path / "x") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b'"a"', b"\xff\xfe{", bytes(50), b"[" * 200_000], ids=lambda c: str(c[:4])
+)
+def test_a_damaged_json_file_is_named(tmp_path, content):
+    (tmp_path / "x.json").write_bytes(content)
+    with pytest.raises(ValueError, match=r"x\.json is damaged"):
+        io.read_json(tmp_path / "x.json")

@@ -21,11 +21,11 @@ import yaml
 from packaging.requirements import Requirement
 
 import s2f_lib
-from s2f_lib import cli, io, rooms
+from s2f_lib import cli, io
 from s2f_lib.io.measures import MEASURES
-from s2f_lib.report import documents
 from s2f_lib.rooms import ROOMS
 from tools import sphinx_extension
+from tools.report import documents
 from tools.sphinx_extension import commands_as_code
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -192,6 +192,11 @@ def test_a_room_imports_only_itself_and_rooms_before_it(path):
     assert wrong == set()
 
 
+def test_every_module_has_a_name_of_its_own():
+    names = [module_of(path).rpartition(".")[2] for path in LIBRARY]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
 def test_no_file_imports_itself_through_others():
     known = {module_of(path) for path in LIBRARY}
     imports = {module_of(path): imported_modules(path, known) for path in LIBRARY}
@@ -207,8 +212,8 @@ def test_the_map_of_the_rooms_is_complete():
     there = {path.relative_to(ROOT / "s2f_lib").with_suffix("").parts[0] for path in LIBRARY}
     assert there - {"__init__", "__main__"} <= named
     assert "`people`: synthetic people" in s2f_lib.__doc__
-    shown = {name for room in ROOMS for name in rooms.modules(room.page)}
-    assert {"s2f_lib.io.records", "s2f_lib.report.claims", "s2f_lib.people"} <= shown
+    shown = {name for room in ROOMS for name in sphinx_extension.modules(room.page)}
+    assert {"s2f_lib.io.records", "s2f_lib.book.tables", "s2f_lib.people"} <= shown
 
 
 def test_training_needs_nothing_beyond_torch_numpy_scipy():
@@ -292,7 +297,7 @@ def command_exists(words: list[str]) -> bool:
 @pytest.mark.parametrize("path", documents.files(), ids=lambda p: str(p.relative_to(ROOT)))
 def test_tables_in_the_text_are_those_of_the_records(path):
     text = path.read_text(encoding="utf-8")
-    assert documents.refreshed(text) == text, "run s2f report"
+    assert documents.refreshed(text) == text, "run python -m tools.report"
 
 
 def test_tables_of_the_build_are_not_kept_in_git():

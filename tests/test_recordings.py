@@ -143,6 +143,7 @@ def test_codecs_of_telephones_are_read_from_any_second(tmp_path, kind):
         ("x.tta", "tta", 44_100),
         ("x.ac3", "ac3", 48_000),
         ("x.eac3", "eac3", 48_000),
+        ("x.w64", "pcm_f32le", 16_000),  # libsndfile takes its floats for integers
         ("x.mp2", "mp2", 48_000),
         ("x.ts", "aac", 44_100),
         ("x.mkv", "opus", 48_000),
@@ -181,6 +182,44 @@ def test_formats_of_recorders_and_programs(tmp_path, form, subtype, rate):
     assert len(waveform) == 48_000
     assert pitch(waveform) == pytest.approx(440, abs=0.5)
     assert np.abs(waveform[4000:-4000]).max() == pytest.approx(0.3, abs=0.03)
+
+
+@pytest.mark.parametrize("drift", [-10, 10, 700], ids=["a fast clock", "a slow clock", "a jump"])
+def test_clocks_that_are_wrong_take_no_sample_away(tmp_path, drift):
+    """CAF and the streams of DVDs give times that their samples do not keep."""
+    sound = (tone(5.0) * 32_767).astype(np.int16)
+    with av.open(str(tmp_path / "x.mkv"), "w") as out:
+        stream = out.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        for k, first in enumerate(range(0, len(sound), 1000)):
+            frame = av.AudioFrame.from_ndarray(sound[None, first : first + 1000], format="s16", layout="mono")
+            frame.sample_rate, frame.pts = RATE, first + drift * (k if abs(drift) == 10 else k > 5)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    np.testing.assert_allclose(audio.load(tmp_path / "x.mkv"), sound / 32_768, atol=1e-7)
+
+
+def test_a_gap_is_silent_and_what_comes_twice_is_kept(tmp_path):
+    for name in "ab":
+        encode(tmp_path / f"{name}.ts", "mp2", tone(3.0, 48_000), 48_000)
+    with av.open(str(tmp_path / "gap.mkv"), "w") as out:
+        stream = out.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        for second in (0, 1, 3):
+            frame = av.AudioFrame.from_ndarray(np.full((1, RATE), 9000, np.int16), format="s16", layout="mono")
+            frame.sample_rate, frame.pts = RATE, second * RATE
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    silent = audio.load(tmp_path / "gap.mkv") == 0
+    assert (len(silent), silent.sum()) == (4 * RATE, RATE)
+    assert silent[2 * RATE : 3 * RATE].all()
+    (tmp_path / "x.ts").write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
+    assert len(audio.load(tmp_path / "x.ts")) == pytest.approx(6 * RATE, abs=2000)
+
+
+def test_samples_of_an_unusual_type_have_their_reason(tmp_path):
+    body = b"WAVE" + form(1, 64) + chunk(b"data", bytes(8 * RATE))
+    (tmp_path / "x.wav").write_bytes(chunk(b"RIFF", body))
+    with pytest.raises(audio.AudioError, match="samples of the type s64"):
+        audio.load(tmp_path / "x.wav")
 
 
 def chunk(name, content):
@@ -227,6 +266,14 @@ def test_joined_mp3_files_are_read_to_the_end(tmp_path, capfd):
     with pytest.raises(audio.AudioError, match="cannot be read"):
         audio.load(tmp_path / "x.mp3")
     assert capfd.readouterr() == ("", ""), "the reader's own remarks"
+
+
+@pytest.mark.parametrize("kind", ["VORBIS", "OPUS"])
+def test_joined_ogg_files_are_read_to_the_end(tmp_path, kind):
+    soundfile.write(tmp_path / "x.ogg", tone(3.0, 48_000), 48_000, format="OGG", subtype=kind)
+    once = (tmp_path / "x.ogg").read_bytes()
+    (tmp_path / "x.ogg").write_bytes(once + once)
+    assert len(audio.load(tmp_path / "x.ogg")) == pytest.approx(6 * RATE, abs=1500)
 
 
 @pytest.mark.parametrize("name", ["x.mp3", "x.m4a", "x.mkv", "x.ogg", "x.flac", "x.wav"])

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from s2f_lib import config, hub, io
-from s2f_lib.training import checkpoint, publish
+from s2f_lib.training import checkpoint
 from s2f_lib.training.loop import Trainer, choose_device
 from s2f_lib.training.settings import LoopConfig
 from s2f_lib.training.sources import Batch, rows_of_step
+from tools import publish
 
 __all__ = ["FaceTrainer", "chosen", "command_line", "command_of", "install", "to_device"]
 

@@ -22,9 +22,9 @@ from pathlib import Path
 from docutils import nodes
 
 from s2f_lib import io, rooms
-from s2f_lib.book import web, web_page
-from s2f_lib.report import documents, tables
-from s2f_lib.report.documents import ROOT
+from s2f_lib.book import tables, web, web_page
+from tools.report import documents
+from tools.report.documents import ROOT
 
 ANCHOR = re.compile(r'<a id="([\w-]+)"></a>')
 BOX = re.compile(r"^> \*\*(This page)\*\*\n((?:>.*(?:\n|\Z))+)", re.MULTILINE)
@@ -45,10 +45,23 @@ def pages_table() -> str:
     return tables.markdown(("page", "question", "runs on"), rows, "").strip() if rows else "*No page yet.*"
 
 
+def modules(page: str) -> list[str]:
+    """Full names of the public modules on a page of the reference, packages before what is in them."""
+    found = []
+    for name in (name for room in rooms.ROOMS if room.page == page for name in room.names):
+        file = ROOT / "s2f_lib" / f"{name}.py"
+        paths = [file] if file.exists() else sorted((ROOT / "s2f_lib" / name).rglob("*.py"))
+        for path in sorted(paths, key=lambda path: (path.parent, path.name != "__init__.py", path.name)):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            if not any(part.startswith("_") and part != "__init__" for part in parts):
+                found.append(".".join(part for part in parts if part != "__init__"))
+    return found
+
+
 def api_block(page: str) -> str:
     """Directives that draw one page of the reference from the docstrings of its modules."""
     directives = []
-    for name in rooms.modules(page):
+    for name in modules(page):
         is_package = (ROOT / name.replace(".", "/")).is_dir()  # its members are shown where they are defined
         option = "\n   :no-members:" if is_package else ""
         title = name.removeprefix("s2f_lib.")
@@ -60,7 +73,7 @@ BUILT = {"pages": pages_table, **{f"api_{room.page}": partial(api_block, room.pa
 
 
 def read_page(app, docname, source):
-    """Fill the tables of a page (see `s2f_lib.report.documents`) as it is read, or dress a notebook (`dressed`)."""
+    """Fill the tables of a page (see `tools.report.documents`) as it is read, or dress a notebook (`dressed`)."""
     if app.env.doc2path(docname).endswith(".ipynb"):
         source[0] = json.dumps(dressed(json.loads(source[0])))
     else:

@@ -17,7 +17,7 @@ import torch
 from s2f_lib import io
 from s2f_lib.published import speaker_encoder
 from s2f_lib.training import PeopleSet, people_set, validate
-from s2f_lib.training.publish import publish, refuse_uncommitted
+from tools.publish import publish, refuse_uncommitted
 
 RECOGNISER = "synthetic-vgg"
 PENALTIES = (100.0, 300.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0)

@@ -4,6 +4,7 @@ PyAV brings its own decoders; no system ffmpeg is needed. Only the wanted second
 """
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,8 @@ FORMATS = (
 )
 MAX_DURATION = 3600.0  # s, read into memory at once
 RUN_IN = 0.25  # s; the first sound that a lossy decoder gives after a seek is not yet right
-JITTER = 0.003  # s; Matroska rounds times to milliseconds, and such a gap is none
+JITTER = 0.003  # s; Matroska rounds times to milliseconds
+GAP = 0.1  # s; clocks are worse than samples: less is no gap (as in FFmpeg's aresample), and an overlap is none at all
 
 
 class MediaError(AudioError):
@@ -39,9 +41,8 @@ def open_container(video: str | Path) -> Iterator:
         with av.open(str(video.resolve()), metadata_errors="ignore", options=options) as container:
             yield container
     except av.error.FFmpegError as error:
-        raise MediaError(
-            f"{video} cannot be read as video or sound: {error.strerror}; damaged or truncated?"
-        ) from error
+        reason = "a kind of file that is not read" if error.errno == errno.EINVAL else error.strerror
+        raise MediaError(f"{video} cannot be read as video or sound: {reason}; damaged or truncated?") from error
 
 
 def first_stream(container, kind: str, video: str | Path):
@@ -66,15 +67,15 @@ def blocks(video: str | Path, start: float = 0.0) -> Iterator[tuple[int, np.ndar
                 raise MediaError(f"{video} changes its sample rate from {rate} to {frame.sample_rate} Hz in between")
             samples = _channels(frame)
             first = position if time is None else round((time - start) * rate)
-            if abs(first - position) <= JITTER * rate:
-                first = position
             if first - position > MAX_DURATION * rate:
                 raise MediaError(f"{video} has a gap of {(first - position) / rate:.0f} s in its sound; damaged?")
-            if first > position:
+            if first - position > (GAP if position else JITTER) * rate:
                 yield rate, np.zeros((len(samples), first - position), np.float32)
-            samples = samples[:, max(0, position - first) :]
+                position = first
+            elif not position and first < -JITTER * rate:
+                samples = samples[:, -first:]
             if samples.shape[1]:
-                position = max(first, position) + samples.shape[1]
+                position += samples.shape[1]
                 yield rate, samples
 
 
@@ -106,7 +107,10 @@ def _timed(container, stream, origin: float) -> Iterator[tuple[float | None, obj
 
 def _channels(frame) -> np.ndarray:
     """Samples of a decoded piece of sound, (channels, samples) float32 in [-1, 1]; the axis is known, not guessed."""
-    samples = frame.to_ndarray()
+    try:
+        samples = frame.to_ndarray()
+    except ValueError as error:
+        raise MediaError(f"samples of the type {frame.format.name} are not read") from error
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
     return scaled(samples).astype(np.float32)

@@ -2,8 +2,8 @@
 
 A `Corruption` takes waveforms (B, samples) at 16 kHz in [-1, 1] and gives waveforms of the same shape; its name says
 all that it does, because results are kept by that name. The probes without speech must lead to the average face: a
-person seen in noise would be an artefact. `random_noise`, `random_room` and `mask_bands` are drawn anew for every clip
-of a training batch.
+person seen in noise would be an artefact. `random_channel` and `noise_alone` are drawn anew for every clip of a
+training batch.
 """
 
 import math
@@ -20,11 +20,6 @@ from s2f_lib.audio.clip import CLIP_SECONDS, SAMPLE_RATE
 EPS = 1e-12  # below this a power is silence
 RT60 = 0.6  # s, of the room to test with
 LONGEST_LAG = 4000  # samples that a codec may delay
-SNR_DB = (10.0, 40.0)  # of random noise
-REVERBERATION_S = (0.1, 0.5)  # of a random room: until the echo has fallen by 60 dB
-WETNESS = (0.02, 0.25)  # length of the echo beside the direct sound
-MASKS = 2  # of each kind, per clip
-MASK_BINS, MASK_FRAMES = 24, 40  # widest mask
 EQUALISER_WAVES, EQUALISER_DB = 6, 4.0  # cosines of a random equaliser, and the spread of each
 NARROW, NOISY, CODED = 0.3, 0.6, 0.2  # shares of clips with a band limit, added noise, a codec's holes
 
@@ -220,45 +215,6 @@ def standard_set() -> tuple[Callable[[np.ndarray], np.ndarray], ...]:
         without_speech("noise"),
         without_speech("silence"),
     )
-
-
-def random_noise(waveform: Tensor, generator: torch.Generator) -> Tensor:
-    """White noise at a random level between `SNR_DB`."""
-    noise = torch.randn(waveform.shape, generator=generator, device=waveform.device)
-    snr = _uniform(len(waveform), SNR_DB, generator)
-    level = waveform.square().mean(dim=1, keepdim=True).sqrt() * 10 ** (-snr / 20)
-    return waveform + noise * level
-
-
-def random_room(waveform: Tensor, generator: torch.Generator) -> Tensor:
-    """An exponentially dying random echo behind the direct sound; the loudness of the clip stays."""
-    length = round(REVERBERATION_S[1] * SAMPLE_RATE)
-    time = torch.arange(length, device=waveform.device) / SAMPLE_RATE
-    decay = torch.exp(-6.9 * time / _uniform(len(waveform), REVERBERATION_S, generator))  # -60 dB at the end
-    echo = torch.randn(decay.shape, generator=generator, device=waveform.device) * decay
-    echo = echo / echo.norm(dim=1, keepdim=True) * _uniform(len(waveform), WETNESS, generator)
-    echo[:, 0] += 1
-    size = waveform.shape[1] + length
-    wet = torch.fft.irfft(torch.fft.rfft(waveform, size) * torch.fft.rfft(echo, size), size)[:, : waveform.shape[1]]
-    return wet * (waveform.norm(dim=1, keepdim=True) / wet.norm(dim=1, keepdim=True).clamp_min(EPS))
-
-
-def mask_bands(spectrogram: Tensor, generator: torch.Generator) -> Tensor:
-    """SpecAugment without warping: silence random bands and stretches of each clip, (B, 2, T, F).
-
-    Source: Park et al. (2019).
-    """
-    keep = torch.ones_like(spectrogram[:, :1])
-    for dim, widest in ((2, MASK_FRAMES), (3, MASK_BINS)):
-        size = spectrogram.shape[dim]
-        position = torch.arange(size, device=spectrogram.device)
-        for _ in range(MASKS):
-            width = _uniform(len(spectrogram), (0, widest), generator)
-            begin = _uniform(len(spectrogram), (0, 1), generator) * (size - width)
-            band = (position >= begin) & (position < begin + width)  # (B, size)
-            shape = (-1, 1, size, 1) if dim == 2 else (-1, 1, 1, size)
-            keep = keep * (~band).view(shape)
-    return spectrogram * keep
 
 
 def random_channel(magnitude: Tensor, generator: torch.Generator) -> Tensor:

@@ -1,12 +1,15 @@
 """Recordings in and out: any file, any rate, any number of channels, of a length that nobody need know beforehand.
 
-libsndfile is asked first, PyAV for MP3 and where it cannot read; if neither can, the message gives the reason of both.
+libsndfile is asked first, PyAV for what that misreads and where it cannot read; if neither can, the message gives the
+reason of both.
 A recording is read in blocks to its end, or to the wanted second; what it says about its length is not needed.
 """
 
 import math
+import mmap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -114,8 +117,7 @@ def _by_soundfile(path: Path, start: float) -> Iterator[tuple[int, np.ndarray]]:
     import soundfile
 
     with open(path, "rb") as opened:  # a name that is no text opens as well
-        head = opened.read(3)
-        if head == b"ID3" or head >= b"\xff\xe0":  # MPEG: of joined files, libsndfile would read the first alone
+        if _misread(opened):
             return
     with open(path, "rb") as opened, soundfile.SoundFile(opened) as file:
         first = round(start * check_rate(file.samplerate, path))
@@ -127,6 +129,15 @@ def _by_soundfile(path: Path, start: float) -> Iterator[tuple[int, np.ndarray]]:
             if first < len(samples):
                 yield file.samplerate, samples[first:].T
             first = max(0, first - len(samples))
+
+
+def _misread(opened: BinaryIO) -> bool:
+    """Whether libsndfile would be wrong: of joined MPEG and Ogg it reads the first, floats in W64 as integers."""
+    head = opened.read(4)
+    if head == b"OggS":
+        with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            return data.rfind(b"OggS\0\2") > 0  # a second beginning
+    return head == b"riff" or head[:3] == b"ID3" or head[:3] >= b"\xff\xe0"
 
 
 def write(path: str | Path, waveform: np.ndarray | Tensor) -> Path:

@@ -23,7 +23,7 @@ from typing import Any
 
 from s2f_lib.book import kernel
 from s2f_lib.book.parameters import PageError, Parameter, check_value, parse_value, read_parameters
-from s2f_lib.io import atomic_write
+from s2f_lib.io import atomic_write, read_json
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -183,14 +183,14 @@ def _done(page: str, folder: Path, values: Mapping[str, Any]) -> dict | None:
 def _read_record(path: Path) -> dict:
     """The record of a run; PageError if the file is not a whole one."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        record = read_json(path)
         return {key: record[key] for key in ("page", "parameters", "status", "seconds", "numbers")} | record
     except (ValueError, KeyError, TypeError) as error:
         raise PageError(f"{path} is not the record of a run; delete it and run the page again") from error
 
 
 def table(folder: str | Path):
-    """One row per run found below a folder: the parameters that differ, status, seconds and the kept numbers."""
+    """One row per run below a folder (PageError if none): parameters that differ, status, seconds, kept numbers."""
     import pandas as pd
 
     records = [_read_record(path) for path in sorted(Path(folder).expanduser().rglob("[0-9][0-9]_*.json"))]

@@ -36,6 +36,8 @@ class Parameter:
 def read_parameters(source: str, where: str = "parameters cell") -> list[Parameter]:
     """Parse the text of a parameters cell; unlike papermill's reader it refuses what it cannot read.
 
+    PageError names the line of anything but a constant given to a name.
+
     Examples
     --------
     >>> read_parameters("seeds = [0, 1]  # one run per seed")

@@ -138,6 +138,8 @@ def face_grid(
 ):
     """Faces in a grid: one column per kind of picture, one row per person.
 
+    ValueError if the columns hold different numbers of people.
+
     Parameters
     ----------
     columns : mapping of name to images

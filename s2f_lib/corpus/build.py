@@ -2,9 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from s2f_lib import io
 from s2f_lib.corpus import manifest, splits, storage, workers
 from s2f_lib.corpus.manifest import Row
 from s2f_lib.corpus.shards import decode, write_shard
@@ -33,7 +35,7 @@ def build(
     overwrite: bool = False,
     progress: bool = True,
     about: dict | None = None,
-) -> list[Row]:
+) -> manifest.Table:
     """Write shards, manifest, splits and corpus.json; shards that are complete are kept.
 
     Parameters
@@ -56,12 +58,10 @@ def build(
     """
     if sound not in ("flac", "wav"):
         raise ValueError(f"sound must be 'flac' or 'wav', got {sound!r}")
-    out, rows = storage.resolve(out), manifest.read(Path(features or pairs) / "manifest.csv")
-    good = [row for row in rows if row["status"] == "ok"]
-    splits.check(speakers_of, good)
-    split_of = {speaker: name for name, members in speakers_of.items() for speaker in members}
-    rows = [{**row, "split": split_of.get(row["speaker_id"], "")} for row in rows]
-    shards = list(_plan([row for row in rows if row["status"] == "ok"], clips_per_shard))
+    out, table = storage.resolve(out), manifest.Table(Path(features or pairs) / "manifest.csv")
+    splits.check(speakers_of, (row for row in table if row["status"] == "ok"))
+    rows = _Shared(table, {speaker: name for name, members in speakers_of.items() for speaker in members})
+    shards = list(_plan(rows, clips_per_shard))
     made_by = _recogniser(features)
     plan = [sound, *([name, [row["clip_id"] for row in clips]] for name, clips in shards)]
     made_from = {"plan": hashlib.sha256(json.dumps(plan).encode()).hexdigest()} | made_by
@@ -74,16 +74,29 @@ def build(
         sizes = [(name, len(clips)) for name, clips in shards]
         if not finish(out, rows, speakers_of, sizes, {"kind": "downloaded"} | (about or {}) | made_by):
             raise RuntimeError(f"not all shards are seen at {out}; all machines must see the same place")
-    return rows
+    return manifest.Table(out / "manifest.csv")
 
 
-def _plan(rows: Sequence[Row], size: int) -> Iterator[tuple[str, list[Row]]]:
+@dataclass
+class _Shared:
+    """The rows of a manifest, each in its split, as often as they are gone through."""
+
+    table: manifest.Table
+    split_of: dict[str, str]
+
+    def __iter__(self) -> Iterator[Row]:
+        for row in self.table:
+            yield {**row, "split": self.split_of.get(row["speaker_id"], "")}
+
+
+def _plan(rows: Iterable[Row], size: int) -> Iterator[tuple[str, list[Row]]]:
     """Shards of each split; clips in the order of a hash, so that a shard is already mixed."""
-    for split in splits.SPLITS:
-        clips = sorted(
-            (row for row in rows if row["split"] == split),
-            key=lambda row: hashlib.sha256(str(row["clip_id"]).encode()).digest(),
-        )
+    clips_of: dict[str, list[Row]] = {split: [] for split in splits.SPLITS}
+    for row in rows:
+        if row["status"] == "ok" and row["split"] in clips_of:
+            clips_of[row["split"]].append({key: row[key] for key in KEPT if row.get(key)})
+    for split, clips in clips_of.items():
+        clips.sort(key=lambda row: hashlib.sha256(str(row["clip_id"]).encode()).digest())
         for number, first in enumerate(range(0, len(clips), size)):
             yield f"{split}-{number:06d}.tar", clips[first : first + size]
 
@@ -91,7 +104,7 @@ def _plan(rows: Sequence[Row], size: int) -> Iterator[tuple[str, list[Row]]]:
 def _recogniser(features: str | Path | None) -> dict:
     """{"recogniser": {"name", "checksum"}} as `extract_features` notes it; {} where nothing is noted."""
     note = None if features is None else Path(features) / "step.json"
-    settings = json.loads(note.read_text(encoding="utf-8"))["settings"] if note and note.exists() else {}
+    settings = io.read_json(note).get("settings", {}) if note and note.exists() else {}
     known = "recogniser" in settings
     return {"recogniser": {"name": settings["recogniser"], "checksum": settings["checksum"]}} if known else {}
 
@@ -116,11 +129,11 @@ def _sample(roots: list[str], row: Row, sound: str) -> dict[str, object]:
         raise ValueError(f"the pair of {row['clip_id']} is missing below {roots[0]}; run crop_faces again")
     if sound == "wav":
         sample = {"wav": decode("flac", sample.pop("flac")), **sample}
-    return sample | {"json": {key: row[key] for key in KEPT if row.get(key)}}
+    return sample | {"json": dict(row)}
 
 
 def finish(
-    folder: storage.Location, rows: list[Row], speakers_of: dict, shards: Iterable[tuple[str, int]], about: dict
+    folder: storage.Location, rows: Iterable[Row], speakers_of: dict, shards: Iterable[tuple[str, int]], about: dict
 ) -> bool:
     """Write splits and manifest and, when every shard (name, number of clips) is there, ``corpus.json``.
 

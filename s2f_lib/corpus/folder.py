@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,7 +64,10 @@ class Corpus:
         return told | {"clips": sum(shard["clips"] for shard in chosen), "content": content}
 
     def clips(self, split: str = "train", endings: tuple[str, ...] | None = None) -> Iterator[dict]:
-        """Clips of a split, one after the other: {"clip_id", "wav": int16, "jpg": uint8, "json": ..., ...}."""
+        """Clips of a split, one after the other: {"clip_id", "wav": int16, "jpg": uint8, "json": ..., ...}.
+
+        ShardError for a damaged shard.
+        """
         from s2f_lib.corpus import shards
 
         for shard in self._shards(split):
@@ -96,10 +98,10 @@ class Corpus:
 
 def _info(path: storage.Location) -> dict:
     """``corpus.json``, if it lists shards as it should."""
+    info = io.read_json(path)
     try:
-        info = json.loads(path.read_text(encoding="utf-8"))
         told = all({"name", "split", "clips", "bytes", "sha256"} <= set(shard) for shard in info["shards"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     if not told:
         raise ValueError(f"{path} is damaged: a shard lacks its name, split, clips, bytes or sha256")

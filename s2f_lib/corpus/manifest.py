@@ -108,7 +108,7 @@ class Table:
 
 
 def read(path: storage.PathLike) -> list[dict[str, str]]:
-    """All rows of a manifest at once; see `Table`."""
+    """All rows of a manifest at once; see `Table`. ValueError if a clip is there twice."""
     rows = list(Table(path))
     if twice := [clip for clip, n in Counter(row["clip_id"] for row in rows).items() if n > 1]:
         raise ValueError(f"{path}: clip {twice[0]!r} is in the list twice; every clip has one row")

@@ -90,7 +90,7 @@ class Shard:
             raise
 
     def bytes(self, key: str, ending: str) -> bytes:
-        """Undecoded content of a member."""
+        """Undecoded content of a member. ShardError if it is not there, or cut."""
         if ending not in self.members.get(key, ()):
             there = ", ".join(self.members.get(key, ())) or "nothing"
             raise ShardError(f"{self.path} has no {key}.{ending}; of {key} it has {there}")
@@ -144,7 +144,7 @@ def _members(file: BinaryIO, path: object) -> Iterator[tuple[str, int, int]]:
 def encode(ending: str, value: object) -> bytes:
     """Turn a value into the bytes of a member: wav/flac from int16 (samples,), jpg from uint8 (H, W, 3), npy, json.
 
-    Bytes pass unchanged.
+    Bytes pass unchanged. ValueError for another ending, sound or type.
     """
     if isinstance(value, bytes):
         return value

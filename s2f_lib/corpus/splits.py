@@ -5,6 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from s2f_lib import io
 from s2f_lib.corpus import storage
 
 SPLITS = ("train", "validation", "test")
@@ -19,7 +20,8 @@ def make(
     The order is that of a hash of seed and speaker, so it depends on neither the order of the list nor the machine.
     A clip has ``speaker_id`` and ``video_id`` (an empty one joins nobody); `fractions` are those of the speakers in
     train, validation and test. Sizes are rounded; a split with a fraction above zero gets at least one group if there
-    are three or more. Gives split -> sorted speaker ids.
+    are three or more. Gives split -> sorted speaker ids. ValueError for fractions that do not sum to 1, or nobody to
+    share out.
     """
     if len(fractions) != 3 or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-9:
         raise ValueError(f"the fractions of train, validation and test must sum to 1, got {fractions}")
@@ -49,13 +51,16 @@ def save(path: storage.PathLike, speakers_of: Mapping[str, Iterable[str]]) -> st
 
 
 def load(path: storage.PathLike) -> dict[str, list[str]]:
-    """Read splits and check that no speaker is in two splits."""
+    """Read splits and check that no speaker is in two splits.
+
+    FileNotFoundError if there are none, ValueError if they are no splits.
+    """
     path = storage.resolve(path)
     if not path.exists():
         raise FileNotFoundError(f"no splits at {path}; make them with s2f corpus make_splits")
-    speakers_of = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(speakers_of, dict) or set(speakers_of) != set(SPLITS):
-        raise ValueError(f"{path} must hold exactly the splits {', '.join(SPLITS)}")
+    speakers_of = io.read_json(path)
+    if set(speakers_of) != set(SPLITS) or not all(isinstance(members, list) for members in speakers_of.values()):
+        raise ValueError(f"{path} must hold exactly the splits {', '.join(SPLITS)}, each a list of speakers")
     _disjoint(speakers_of)
     return speakers_of
 
@@ -87,22 +92,14 @@ def _disjoint(speakers_of: Mapping[str, Iterable[str]]) -> None:
 
 
 def _groups(clips: Iterable[Mapping[str, str]]) -> list[list[str]]:
-    """Speakers joined by shared videos, each group sorted (union-find with path halving)."""
-    parent: dict[str, str] = {}
-    first: dict[str, str] = {}
+    """Speakers joined by shared videos, each group sorted."""
+    import pandas as pd
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(name: str) -> str:
-        while parent.setdefault(name, name) != name:
-            parent[name] = parent[parent[name]]
-            name = parent[name]
-        return name
-
-    for clip in clips:
-        speaker = root(clip["speaker_id"])
-        if clip["video_id"]:
-            other = root(first.setdefault(clip["video_id"], speaker))
-            parent[max(speaker, other)] = min(speaker, other)
-    groups: dict[str, list[str]] = defaultdict(list)
-    for speaker in sorted(parent):
-        groups[root(speaker)].append(speaker)
-    return list(groups.values())
+    told = pd.DataFrame(((c["speaker_id"], c["video_id"]) for c in clips), columns=["speaker", "video"], dtype=object)
+    (who, speakers), (what, videos) = pd.factorize(told["speaker"], sort=True), pd.factorize(told["video"])
+    known, size = told["video"].to_numpy() != "", len(speakers) + len(videos)  # a clip without a video joins nobody
+    links = coo_array((known[known], (who[known], len(speakers) + what[known])), (size, size))
+    group = connected_components(links, directed=False)[1][: len(speakers)]
+    return [list(members) for _, members in pd.Series(speakers).groupby(group, sort=False)]

@@ -190,7 +190,7 @@ def claimed(
         if overwrite:
             remove(folder, (note, "manifest.csv", "corpus.json", *outputs))
         if path.exists():
-            found = {key: value for key, value in _flat(json.loads(path.read_text())).items() if key not in passing}
+            found = {key: value for key, value in _flat(io.read_json(path)).items() if key not in passing}
             if told := io.differences(found, _flat(wanted)):
                 raise ValueError(f"{folder} holds something else ({told}); choose another folder or --overwrite")
         elif (folder / "manifest.csv").exists():
@@ -203,4 +203,5 @@ def claimed(
 
 
 def _flat(note: dict) -> dict:
-    return {key: value for key, value in note.items() if key != "settings"} | note.get("settings", {})
+    settings = note.get("settings", {})
+    return {**note, **(settings if isinstance(settings, dict) else {}), "settings": None}

@@ -97,6 +97,14 @@ class DemographicsOnly:
         return cells[list(self.keys)].astype(str).agg("|".join, axis=1).to_numpy()
 
 
+def voice_parameters(people: pd.DataFrame) -> pd.DataFrame:
+    """Logarithms of the voices' true parameters in ``population.table()``: all that an oracle hears beside language."""
+    columns = [c for c in people.columns if c.startswith("voice_") and c not in NO_CAUSE]
+    if not columns:
+        raise ValueError("the table has no voice_... columns; it should be population.table()")
+    return np.log(np.maximum(people[columns].astype(float), 1e-4))
+
+
 class Oracle:
     """Best prediction of v_f from the true parameters of the voice and the language: an estimate of the upper bound.
 
@@ -125,13 +133,10 @@ class Oracle:
             raise ValueError(f"{len(people)} people for {len(v_f)} features")
         if len(v_f) < 20:
             raise ValueError(f"{len(v_f)} training people are too few for an oracle; take at least 20, better 1,000")
-        self.columns_ = [c for c in people.columns if c.startswith("voice_") and c not in NO_CAUSE]
-        if not self.columns_:
-            raise ValueError("the table has no voice_... columns; it should be population.table()")
+        voice = voice_parameters(people)
         self.languages_ = np.unique(people["language"])
         k = min(self.components, len(v_f) - 1, v_f.shape[1])
         self.pca_ = PCA(k, svd_solver="randomized", random_state=0).fit(v_f)
-        voice = self._voice(people)
         self.centre_, self.spread_ = voice.mean(axis=0), voice.std(axis=0) + 1e-9
         x, y = self._design(people), self.pca_.transform(v_f)
         held = np.random.default_rng(0).permutation(len(x))[: max(4, len(x) // 5)]
@@ -151,13 +156,10 @@ class Oracle:
         y = self._predict(self.models_, self._design(people))
         return self.pca_.inverse_transform(y).astype(np.float32)
 
-    def _voice(self, people: pd.DataFrame) -> np.ndarray:
-        return np.log(np.maximum(people[self.columns_].to_numpy(float), 1e-4))
-
     def _design(self, people: pd.DataFrame) -> np.ndarray:
-        z = (self._voice(people) - self.centre_) / self.spread_
-        pitch = self.columns_.index("voice_f0") if "voice_f0" in self.columns_ else 0
-        return np.column_stack([z, z**2, z * z[:, [pitch]], _one_hot(people["language"].to_numpy(), self.languages_)])
+        z = ((voice_parameters(people) - self.centre_) / self.spread_).to_numpy()
+        pitch = z[:, [voice_parameters(people).columns.get_loc("voice_f0")]]
+        return np.column_stack([z, z**2, z * pitch, _one_hot(people["language"].to_numpy(), self.languages_)])
 
     def _fit(self, name: str, x: np.ndarray, y: np.ndarray) -> list:
         from sklearn.ensemble import HistGradientBoostingRegressor

@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         evaluation = study.evaluation(*networks, *of, train_n=options.train_people, **how)
         torch.manual_seed(0)
         fresh = VoiceEncoder(encoder.config).eval()
-        untrained = dataset.voice_features(fresh, evaluation.population, **how)[:, 0]
+        untrained = tuple(dataset.voice_features(fresh, evaluation.population, item, **how)[:, 0] for item in (0, 1))
         n, rows = len(evaluation), study.rows(evaluation, untrained)
         notes = (
             f"{options.weights} on world {options.world}; baselines fitted on {options.train_people} people of seed "

@@ -4,12 +4,11 @@ Without known causes there is no oracle and, without labels, no demographics-onl
 the encoder against the mean feature, random pairs and chance.
 """
 
-import json
 from pathlib import Path
 
 import numpy as np
 
-from s2f_lib import corpus, hub
+from s2f_lib import corpus, hub, io
 from s2f_lib.audio import degrade
 from s2f_lib.evaluate import dataset
 from s2f_lib.io import row
@@ -45,7 +44,7 @@ def made_for(weights: str) -> dict:
         made_by = hub.describe(weights).get("recogniser") or {}
         return {"name": made_by["name"], "checksum": made_by["sha256"]} if made_by else {}
     note = Path(weights).parent / NOTE
-    return json.loads(note.read_text(encoding="utf-8")).get("recogniser", {}) if note.exists() else {}
+    return io.read_json(note).get("recogniser", {}) if note.exists() else {}
 
 
 def run(path: str | Path, encoder, recogniser: dict | None = None) -> tuple[int, list[dict], str]:

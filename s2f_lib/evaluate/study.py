@@ -6,7 +6,7 @@ Pages and the record call the same functions, so they cannot disagree about how 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -34,7 +34,7 @@ Rows = Iterator[dict[str, Any]]
 VOICE = {"predictor": "voice", "seconds": 6}
 NAMES = {"voice": VOICE, "voice, 3 s": {"predictor": "voice", "seconds": 3}}
 CORRUPTIONS = (None, *degrade.standard_set())  # None: as recorded
-RANKED = ("voice", "voice, 3 s", "sex alone", "sex and decade", "demographics", "oracle")
+RANKED = ("voice", "voice, 3 s", "sex alone", "sex and decade", "demographics", "null encoder", "oracle")
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,18 @@ class Evaluation:
             "voice, 3 s": self.v_s_short,
             "mean feature": similarity.mean_feature(self.train_v_f, len(self)),
             "random pair": self.v_f[similarity.mismatched(len(self))],
+            "null encoder": self.v_s[similarity.mismatched(len(self))],  # the encoder's answers, to other people
             **{name: model.fit(*train).predict(self.people) for name, model in models.items()},
             "another picture": self.v_f_other,
         }
+
+    def answered_by(self, predictor: str) -> "Evaluation":
+        """The same people, with a prediction in the place of the voice's: its faces are the S2F faces."""
+        other = replace(self, v_s=self.predictions[predictor])
+        drawn = dataset.decode(self.decoder, other.v_s)
+        shared = {"faces": self.faces | {"S2F": drawn}, "predictions": self.predictions | {"voice": other.v_s}}
+        vars(other).update(shared)  # what the cached properties would have made again
+        return other
 
     @cached_property
     def angles(self) -> dict[str, np.ndarray]:
@@ -182,11 +191,12 @@ def similarity_table(evaluation: Evaluation) -> pd.DataFrame:
 
 def retrieval_table(evaluation: Evaluation) -> pd.DataFrame:
     """Table 3 of the paper with baselines: shares in the first 1, 2, 5, 10 % of N, R@5 of N, median rank, matching."""
+    others = ("voice, 3 s", "sex alone", "sex and decade", "demographics", "oracle", "mean feature", "another picture")
     ranks = {
         f"voice, 6 s ({metric})": retrieval.rank(evaluation.v_s, evaluation.v_f, metric=metric)
         for metric in retrieval.METRICS
     }
-    ranks |= {f"{name} (cosine)": evaluation.ranks[name] for name in (*RANKED[1:], "mean feature", "another picture")}
+    ranks |= {f"{name} (cosine)": evaluation.ranks[name] for name in others}
     numbers = {name: retrieval.summary(found) for name, found in ranks.items()}
     rows = {name: {key: row["value"] for key, row in found.items()} for name, found in numbers.items()}
     rows["chance"] = {key: row["chance"] for key, row in numbers["voice, 6 s (cosine)"].items()}
@@ -265,14 +275,13 @@ def purity_table(evaluation: Evaluation, untrained: np.ndarray | None = None, ti
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def consistency(evaluation: Evaluation) -> tuple[inference.Interval, inference.Interval, inference.Interval]:
-    """Angle between v_s of two clips: of one person (other sentences, other room), of two people, of two alike.
+def consistency(v_s: np.ndarray, v_s_other: np.ndarray, groups: np.ndarray) -> tuple[inference.Interval, ...]:
+    """Angle between v_s (N, D) of two clips: of one person (other sentences, other room), of two people, of two alike.
 
-    The two alike share sex and decade; somebody whose sex and decade nobody else has is left out.
+    Two alike are of one group (N,); somebody who is alone in it is left out.
     """
-    v_s, v_s_other = evaluation.v_s, evaluation.v_s_other
     numbers = pd.Series(np.arange(len(v_s)))
-    alike = numbers.groupby(evaluation.groups["sex and decade"]).transform(lambda members: np.roll(members, -1))
+    alike = numbers.groupby(groups).transform(lambda members: np.roll(members, -1))
     some = (alike != numbers).to_numpy()
     same = similarity.angle_deg(v_s, v_s_other)
     near = similarity.angle_deg(v_s[some], v_s_other[alike[some]])
@@ -314,15 +323,17 @@ def duration_table(evaluation: Evaluation, encoder, n: int = 100, seconds=(1.0, 
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("seconds")
 
 
-def rows(evaluation: Evaluation, untrained: np.ndarray | None = None) -> list[dict]:
-    """Every row of the record; ``untrained`` are v_s of an untrained encoder, (N, D)."""
+def rows(evaluation: Evaluation, untrained: tuple | None = None) -> list[dict]:
+    """Every row of the record; ``untrained`` is what an untrained encoder gives for two clips of everybody."""
     return [
         *similarity_rows(evaluation),
         *retrieval_rows(evaluation),
         *label_rows(evaluation),
         *craniofacial_rows(evaluation),
-        *map_rows(evaluation, untrained),
-        *consistency_rows(evaluation),
+        *answer_rows(evaluation),
+        *map_rows(evaluation, None if untrained is None else untrained[0]),
+        *consistency_rows(evaluation.v_s, evaluation.v_s_other, evaluation),
+        *(() if untrained is None else consistency_rows(*untrained, evaluation, predictor="untrained")),
         *corruption_rows(evaluation),
         *(
             row(name, value, experiment="evidence", within=shared)
@@ -339,19 +350,24 @@ def similarity_rows(evaluation: Evaluation) -> Rows:
     of, angles = {"experiment": "similarity"}, evaluation.angles
     for name, angle in angles.items():
         yield row("angle", inference.mean_interval(angle), **of, **NAMES.get(name, {"predictor": name}))
-    for name in ("voice, 3 s", "sex alone"):
-        gain = inference.mean_interval(angles[name] - angles["voice"])
-        yield row("angle_gain", gain, **of, **VOICE, against=name)
+    short = evaluation.v_s_short[similarity.mismatched(len(evaluation))]
+    angles = angles | {"null encoder, 3 s": similarity.angle_deg(short, evaluation.v_f)}
+    pairs = (("voice", "voice, 3 s"), ("voice", "sex alone"), ("null encoder", "null encoder, 3 s"))
+    for name, against in pairs:
+        gain = inference.mean_interval(angles[against] - angles[name])
+        yield row("angle_gain", gain, **of, **NAMES.get(name, {"predictor": name}), against=against)
 
 
 def retrieval_rows(evaluation: Evaluation) -> Rows:
     """Retrieval by every predictor, among everybody and among people who share something; other distances; gains."""
     of = {"experiment": "retrieval", "metric": "cosine"}
-    for shared in (None, "sex", "sex and decade"):
-        for name in RANKED:
-            ranks = within(evaluation, name, shared)
+    for shared in (None, "sex", "sex and decade", "sex, decade and group"):
+        found = {name: within(evaluation, name, shared) for name in RANKED}
+        if len(found["voice"]) < 2:
+            continue
+        for name, ranks in found.items():
             yield from retrieval.rows(ranks, **of, **NAMES.get(name, {"predictor": name}), within=shared)
-        yield from retrieval.chance_rows(ranks, **of, predictor="chance", within=shared)
+        yield from retrieval.chance_rows(found["voice"], **of, predictor="chance", within=shared)
     for metric in ("l2", "l1"):
         ranks = retrieval.rank(evaluation.v_s, evaluation.v_f, metric=metric)
         yield from retrieval.rows(ranks, experiment="retrieval", metric=metric, **VOICE)
@@ -393,6 +409,15 @@ def craniofacial_rows(evaluation: Evaluation) -> Rows:
         yield row("largest_random_r", float(table["random"].abs().max()), **of)
 
 
+def answer_rows(evaluation: Evaluation) -> Rows:
+    """Labels and face measures again, of the faces that the null encoder and the oracle would have drawn."""
+    for predictor in ("null encoder", "oracle"):
+        other = evaluation.answered_by(predictor)
+        for found in (*label_rows(other), *craniofacial_rows(other)):
+            if "S2F" in found.get("pair", ""):
+                yield found | {"pair": found["pair"].replace("S2F", predictor)}
+
+
 def map_rows(evaluation: Evaluation, untrained: np.ndarray | None) -> Rows:
     """Do neighbours share labels? Of v_f, v_s and an untrained encoder, against shuffled labels."""
     for (space, label), found in purity_table(evaluation, untrained).iterrows():
@@ -402,9 +427,10 @@ def map_rows(evaluation: Evaluation, untrained: np.ndarray | None) -> Rows:
         yield row("p", found["p"], **of)
 
 
-def consistency_rows(evaluation: Evaluation) -> Rows:
-    """Angles between the predictions of two clips: of one person, of two people, of two of one sex and decade."""
-    of, (same, other, alike) = {"experiment": "consistency"}, consistency(evaluation)
+def consistency_rows(v_s: np.ndarray, v_s_other: np.ndarray, evaluation: Evaluation, **of) -> Rows:
+    """Angles between the predictions (N, D) for two clips: of one person, of two, of two of one sex and decade."""
+    of |= {"experiment": "consistency"}
+    same, other, alike = consistency(v_s, v_s_other, evaluation.groups["sex and decade"])
     yield row("clip_angle", same, **of, pair="same person")
     yield row("clip_angle", other, **of, pair="two people")
     yield row("clip_angle", alike, **of, pair="two people", within="sex and decade") | {"n": alike.n}

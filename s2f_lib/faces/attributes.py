@@ -14,9 +14,8 @@ from s2f_lib import io
 from s2f_lib.faces.detection import Box, aligned, detect
 from s2f_lib.faces.models import onnx_session
 from s2f_lib.faces.recogniser import check_images
+from s2f_lib.metrics.labels import GROUPS, SEXES
 
-SEXES = ("female", "male")
-GROUPS = ("A", "B", "C", "D")  # the invented groups of the synthetic people
 PHOTO_MEAN = np.array([122.781998, 117.000999, 104.297997], np.float32)  # RGB, of the packaged networks
 PHOTO_AGES = np.array([0.25, *range(1, 81)], np.float32)  # years
 

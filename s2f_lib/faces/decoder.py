@@ -89,7 +89,7 @@ class FaceDecoder(nn.Module):
         self.register_buffer("mean_texture", torch.full((3, size, size), 0.5))
 
     def landmarks_and_texture(self, v_f: Tensor) -> tuple[Tensor, Tensor]:
-        """The two branches before the warp: (B, 68, 2) and (B, 3, S, S)."""
+        """The two branches before the warp: (B, 68, 2) and (B, 3, S, S). ValueError for features of another width."""
         if v_f.dim() != 2 or v_f.shape[1] != self.shape.feature_dim:
             raise ValueError(f"expected features (B, {self.shape.feature_dim}), got {(*v_f.shape,)}")
         first = self.f_dec(v_f)

@@ -38,7 +38,7 @@ def dlib_model(kind: str) -> Any:
     """One of dlib's models: "hog", "cnn", "landmarks5", "landmarks68" or "recogniser".
 
     The 68-point model was trained on the iBUG 300-W pictures and may not be used in commercial products; the others
-    are in the public domain.
+    are in the public domain. ValueError for another name, ImportError without dlib.
     """
     module = dlib()
     if kind == "hog":

@@ -57,7 +57,7 @@ class FaceRecogniser(nn.Module):
 
 
 def check_images(images: Tensor) -> None:
-    """Refuse what is not a float batch of RGB images."""
+    """Refuse (ValueError) what is not a float batch of RGB images."""
     if not isinstance(images, Tensor) or images.dim() != 4 or images.shape[1] != 3 or not images.is_floating_point():
         what = f"{images.dtype} {tuple(images.shape)}" if isinstance(images, (Tensor, np.ndarray)) else type(images)
         raise ValueError(
@@ -68,6 +68,8 @@ def check_images(images: Tensor) -> None:
 
 def to_tensor(pictures: np.ndarray) -> Tensor:
     """Turn uint8 pictures (..., H, W, 3) into a float tensor (..., 3, H, W) in [0, 1].
+
+    ValueError for any other type or shape.
 
     Examples
     --------

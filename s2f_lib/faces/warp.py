@@ -38,6 +38,7 @@ def fit_spline(points: Tensor, values: Tensor, smoothing: float = 0.0) -> Tensor
     With `smoothing` 0 they go exactly through the values, and no two points of a picture may coincide
     (torch.linalg.LinAlgError); more bends less. Solved in double precision: with neighbouring lip points single
     precision loses most of its digits. Gives the weights of the radial functions, then of 1, x and y: (B, K + 3, V).
+    ValueError for other shapes, or fewer than three points.
     """
     if points.dim() != 3 or points.shape[-1] != 2 or values.shape[:2] != points.shape[:2] or points.shape[1] < 3:
         raise ValueError(
@@ -65,7 +66,8 @@ def sampling_grid(onto: Tensor, come_from: Tensor, size: int, smoothing: float =
     """For every pixel of the result, where in the source picture its colour is found.
 
     The points `come_from` of the source shall land on the points `onto` of the result, both (B, K, 2). Gives (B, size,
-    size, 2) in the convention of ``grid_sample(align_corners=False)``: -1 to 1 from edge to edge.
+    size, 2) in the convention of ``grid_sample(align_corners=False)``: -1 to 1 from edge to edge. ValueError if the
+    size is no multiple of `STRIDE`.
     """
     if size % STRIDE:
         raise ValueError(f"the size of a warped picture must be a multiple of {STRIDE}, got {size}")

@@ -2,7 +2,17 @@
 
 from s2f_lib.io import cache
 from s2f_lib.io.download import ChecksumError, DownloadError, Interrupted, download, read_head
-from s2f_lib.io.files import BusyError, atomic_path, atomic_write, cache_dir, differences, explain, locked, sha256
+from s2f_lib.io.files import (
+    BusyError,
+    atomic_path,
+    atomic_write,
+    cache_dir,
+    differences,
+    explain,
+    locked,
+    read_json,
+    sha256,
+)
 from s2f_lib.io.records import (
     Record,
     command_of,

@@ -145,9 +145,9 @@ def _load_all(path: Path) -> dict[str, np.ndarray]:
 def _note(folder: Path) -> dict:
     """What a folder says about itself; empty where it says nothing that can be read."""
     try:
-        note = json.loads((folder / "set.json").read_text(encoding="utf-8"))
+        note = files.read_json(folder / "set.json")
         return note if {"made_from", "count", "done"} <= note.keys() else {}
-    except (FileNotFoundError, NotADirectoryError, ValueError, AttributeError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
 
 

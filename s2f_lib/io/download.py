@@ -1,9 +1,13 @@
 """Downloads over HTTP that survive broken connections and never leave a wrong file behind."""
 
+import contextlib
+import functools
 import http.client
 import json
 import os
 import re
+import socket
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -18,6 +22,29 @@ CHUNK = 1 << 16  # bytes per read
 LEAST = 1 << 10  # bytes that an attempt must bring to count as progress
 RETRY_STATUS = {408, 425, 429, 500, 502, 503, 504}
 USER_AGENT = "s2f-lib (research notebook book)"
+BEGINNINGS = {  # how files begin, by their endings; an error message that comes in place of a file does not
+    "zip npz": rb"PK",
+    "pth pt": rb"PK|\x80",
+    "safetensors": rb".{8}\{",
+    "h5 hdf5": rb"\x89HDF",
+    "mat": rb"MATLAB",
+    "npy": rb"\x93NUMPY",
+    "gz tgz": rb"\x1f\x8b",
+    "bz2": rb"BZh",
+    "png": rb"\x89PNG",
+    "jpg jpeg": rb"\xff\xd8",
+    "wav": rb"RIFF|RIFX|RF64",
+    "flac": rb"fLaC|ID3",
+    "ogg opus": rb"OggS",
+    "mp3": rb"ID3|\xff[\xe0-\xff]",
+    "mp4 m4a mov": rb".{4}(ftyp|moov|mdat|wide|free|skip|styp)",
+    "mkv webm": rb"\x1a\x45\xdf\xa3",
+    "csv tsv txt": rb"(?!\s*[<{])",
+    "json": rb"\s*[^<\s]",
+    "html htm xml svg": rb"",
+}
+BEGINNING = {ending: beginning for endings, beginning in BEGINNINGS.items() for ending in endings.split()}
+ANY = rb"(?i)(?!\s*(<(!doctype|html|\?xml|error)|\{\s*\"(error|message|detail|code|status)|version https://git-lfs))"
 
 
 class DownloadError(OSError):
@@ -41,7 +68,55 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, request, file, code, message, headers, newurl):
         _check_url(newurl)
+        file.close()  # urllib would read whatever comes with a redirection to its end
         return super().redirect_request(request, file, code, message, headers, newurl)
+
+
+class _Connections(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
+    """Opens connections, and ends one that brings less than `LEAST` bytes in a time-out, in its head or behind it."""
+
+    def __init__(self, seconds: float):
+        super().__init__()
+        self.seconds, self.bytes, self.late = seconds, 0, False
+        self._socket, self._done = None, threading.Event()
+
+    def http_open(self, request):
+        return self.do_open(functools.partial(self._make, http.client.HTTPConnection), request)
+
+    def https_open(self, request):
+        return self.do_open(functools.partial(self._make, http.client.HTTPSConnection), request)
+
+    def _make(self, kind: type, host: str, **options):
+        connection = kind(host, **options)
+        connect = connection.connect
+
+        def watched() -> None:
+            connect()
+            if self._socket is None:
+                threading.Thread(target=self._watch, daemon=True).start()
+            self._socket = connection.sock
+
+        connection.connect = watched
+        return connection
+
+    def _watch(self) -> None:
+        before = 0
+        while not self._done.wait(self.seconds):
+            if self.bytes - before < LEAST:
+                self.late = True
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                return
+            before = self.bytes
+
+    def check(self) -> None:
+        """Refuse what came on a connection that was ended."""
+        if self.late:
+            raise Interrupted(f"less than {LEAST} bytes came in {self.seconds:g} seconds")
+
+    def close(self) -> None:
+        """Watch no longer."""
+        self._done.set()
 
 
 def download(
@@ -70,7 +145,7 @@ def download(
     Raises
     ------
     DownloadError
-        No such file, too many failures, or an HTML page or a compressed body in place of the file.
+        No such file, too many failures, or a page, an error message or a compressed body in place of the file.
     ChecksumError
         The file is complete but not the expected one. It has been deleted.
     """
@@ -116,7 +191,7 @@ def read_head(url: str, status: int, headers: Mapping[str, str], asked: int) -> 
     """
     path = urllib.parse.urlsplit(url).path.lower()
     if "html" in (headers.get("Content-Type") or "").lower() and not path.endswith((".html", ".htm")):
-        raise DownloadError(_html_message(url))
+        raise DownloadError(_not_the_file(url, "an HTML page"))
     packed = (headers.get("Content-Encoding") or "identity").lower()
     if packed != "identity" and not ("gzip" in packed and path.endswith((".gz", ".tgz"))):
         raise DownloadError(f"{url}: the server sent the file packed ({packed}), which was not asked for; try later")
@@ -197,9 +272,11 @@ def _fetch(job: _Job) -> None:
         headers["Range"] = f"bytes={have}-"
         if known.get("version"):
             headers["If-Range"] = known["version"]
+    connections = _Connections(job.timeout)
     try:
         request = urllib.request.Request(job.url, headers=headers)
-        with urllib.request.build_opener(_Redirects).open(request, timeout=job.timeout) as answer:
+        with urllib.request.build_opener(_Redirects, connections).open(request, timeout=job.timeout) as answer:
+            connections.check()
             head = read_head(job.url, answer.status, answer.headers, have)
             about = {"version": head.version, "total": head.total}
             if head.first:  # what the new answer does not say is as before
@@ -210,28 +287,29 @@ def _fetch(job: _Job) -> None:
                     raise Interrupted("the file at the server has changed between two pieces; starting again", wait=0)
             with files.atomic_write(job.note, "w") as file:
                 json.dump({"url": job.url} | about, file)
-            _copy(answer, job, head.first, about["total"])
+            _copy(answer, job, head.first, about["total"], connections)
     except urllib.error.HTTPError as error:
         _judge_status(error, job)
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         raise Interrupted(f"{type(error).__name__}: {getattr(error, 'reason', error)}") from error
     except (ValueError, UnicodeError) as error:  # an address or a header that cannot be read
         raise DownloadError(f"{job.url}: the server's answer cannot be read ({error})") from error
+    finally:
+        connections.close()
 
 
 def _known(job: _Job) -> dict:
     """What the note beside a part says, if the part may be continued; else nothing, and the part is not used."""
     try:
-        known = json.loads(job.note.read_text(encoding="utf-8"))
+        known = files.read_json(job.note)
     except (FileNotFoundError, ValueError):
         return {}
-    usable = isinstance(known, dict) and known.get("url") == job.url and (known.get("version") or job.proven)
+    usable = known.get("url") == job.url and (known.get("version") or job.proven)
     return known if usable else {}
 
 
-def _copy(answer, job: _Job, have: int, total: int | None) -> None:
+def _copy(answer, job: _Job, have: int, total: int | None, connections: _Connections) -> None:
     """Append the body of an answer to the part file; raises `Interrupted` when it ends too early or hardly moves."""
-    since, counted = time.monotonic(), have
     with open(job.part, "r+b" if have else "wb") as file:
         file.seek(have)
         file.truncate()
@@ -244,16 +322,16 @@ def _copy(answer, job: _Job, have: int, total: int | None) -> None:
                 break
             file.write(piece)
             have += len(piece)
+            connections.bytes += len(piece)
             if total is not None and have > total:
                 file.close()
                 job.forget()
                 raise DownloadError(f"{job.url}: more than the {total} bytes that were announced; stopped and deleted")
-            if time.monotonic() - since > job.timeout:
-                if have - counted < LEAST and have != total:
-                    raise Interrupted(f"{have - counted} bytes came in {job.timeout:g} seconds")
-                since, counted = time.monotonic(), have
-    if total is not None and have < total:
-        raise Interrupted(f"the server announced {total} bytes and stopped after {have}")
+    if total is not None and have == total:
+        return
+    connections.check()
+    if total is not None or not have:
+        raise Interrupted(f"the server announced {total or 'some'} bytes and stopped after {have}")
 
 
 def _judge_status(error: urllib.error.HTTPError, job: _Job) -> None:
@@ -272,11 +350,13 @@ def _judge_status(error: urllib.error.HTTPError, job: _Job) -> None:
 def _finish(part: Path, path: Path, url: str, sha256: str | None) -> None:
     """Check the complete part and give it its name."""
     with open(part, "rb") as file:
-        head = file.read(512).lstrip().lower()
+        head = file.read(512)
         os.fsync(file.fileno())
-    if head.startswith((b"<!doctype html", b"<html")) and not path.suffix.lower().startswith(".htm"):
+    beginning = BEGINNING.get(path.suffix.lower().lstrip("."), ANY)
+    if sha256 is None and not re.match(beginning, head, re.DOTALL):
         part.unlink()
-        raise DownloadError(_html_message(url))
+        page = b"<html" in head.lower() or b"<!doctype" in head.lower()
+        raise DownloadError(_not_the_file(url, "an HTML page" if page else f"{head[:40]!r} ..."))
     _verified(part, url, sha256, path)
     os.replace(part, path)
 
@@ -292,9 +372,9 @@ def _verified(file: Path, url: str, sha256: str | None, path: Path) -> Path:
     return path
 
 
-def _html_message(url: str) -> str:
-    """What an HTML page under the name of a file means."""
+def _not_the_file(url: str, sent: str) -> str:
+    """What something else under the name of a file means."""
     return (
-        f"{url}: the server sent an HTML page in place of the file (a login, quota or error page); nothing was kept. "
+        f"{url}: the server sent {sent} in place of the file (a login, quota or error page); nothing was kept. "
         "Open the address in a browser, or give the file by hand"
     )

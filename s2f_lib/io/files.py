@@ -5,6 +5,7 @@ import csv
 import errno
 import functools
 import hashlib
+import json
 import os
 import platform
 import re
@@ -160,6 +161,17 @@ def read_table(path: str | Path) -> list[dict[str, str]]:
     """Rows of a CSV file with a header: {column: text}."""
     with open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
+
+
+def read_json(path) -> dict:
+    """The object in a JSON file, given by a Path or what reads like one; ValueError that names it if it holds none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged or no JSON file: {error}") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} is damaged: it must be a JSON object, got {type(found).__name__}")
+    return found
 
 
 def differences(found: dict, wanted: dict) -> str:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from s2f_lib.io.files import atomic_write
+from s2f_lib.io.files import atomic_write, read_json
 from s2f_lib.io.measures import MEASURES
 
 ROOT = Path(__file__).resolve().parents[2]  # the repository, when the library runs from a clone
@@ -221,9 +221,8 @@ def read_record(target: str | Path) -> Record | None:
     if not path.exists():
         return None
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return Record(**found)
-    except (json.JSONDecodeError, TypeError) as error:
+        return Record(**read_json(path))
+    except (ValueError, TypeError) as error:
         raise ValueError(f"{path} is not a record: {error}; run its command again") from error
 
 

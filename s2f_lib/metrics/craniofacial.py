@@ -48,6 +48,8 @@ def pearson(x: np.ndarray, y: np.ndarray, covariates: np.ndarray | None = None) 
 def fisher_interval(r: float, n: int) -> tuple[float, float]:
     """95 % interval of a Pearson correlation of n independent pairs, by Fisher's z.
 
+    ValueError for fewer pairs than four, or a perfect correlation.
+
     Examples
     --------
     >>> [round(x, 3) for x in fisher_interval(0.3, 968)]
@@ -72,7 +74,8 @@ def correlations(predicted: dict[str, np.ndarray], reference: dict[str, np.ndarr
 
     Measures (N,) of the S2F faces, and of the F2F or the true faces, have the same names; `people` has ``sex`` and
     ``age``. Columns: ``pooled``, ``female``, ``male``, ``adjusted`` (sex and age taken out), each with ``p_...``
-    (two-sided) and ``holm_...`` (corrected); ``random``: pooled r with a random other person.
+    (two-sided) and ``holm_...`` (corrected); ``random``: pooled r with a random other person. ValueError if the two
+    sides measured different things.
     """
     import pandas as pd
 

@@ -11,7 +11,7 @@ from s2f_lib.metrics.similarity import unit
 
 
 def tsne(features: np.ndarray, perplexity: float = 30.0) -> np.ndarray:
-    """Two-dimensional t-SNE of unit features, after PCA to 50 components; (N, D) -> (N, 2)."""
+    """t-SNE of unit features, after PCA to 50 components: (N, D) -> (N, 2); ValueError for too few clips."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
@@ -23,7 +23,7 @@ def tsne(features: np.ndarray, perplexity: float = 30.0) -> np.ndarray:
 
 
 def neighbours(features: np.ndarray, k: int = 10) -> np.ndarray:
-    """Rows of the k nearest other clips by angle; (N, D) -> (N, k)."""
+    """Rows of the k nearest other clips by angle; (N, D) -> (N, k). ValueError unless 1 <= k < N."""
     from sklearn.neighbors import NearestNeighbors
 
     x = unit(features)

@@ -48,7 +48,8 @@ def craniofacial(landmarks: np.ndarray) -> dict[str, np.ndarray]:
     """All measures of many faces, (..., 68, 2) -> (...): lengths, areas in the square of their unit, plain ratios.
 
     Landmarks are in any unit, but the same for all faces: pixels of equally large pictures, or parts of the picture.
-    Nothing is rescaled, because in canonical pictures the size of a face is part of what is measured.
+    Nothing is rescaled, because in canonical pictures the size of a face is part of what is measured. ValueError for
+    another number of points.
 
     Examples
     --------

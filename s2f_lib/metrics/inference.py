@@ -66,7 +66,8 @@ def bootstrap(
     and without them every row is another person.
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13. Draws on which
-    the statistic is NaN (a class that was not drawn, say) are left out.
+    the statistic is NaN (a class that was not drawn, say) are left out. ValueError for arrays of different lengths,
+    fewer than two people, or a statistic that is never a number.
 
     Examples
     --------

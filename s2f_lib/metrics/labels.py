@@ -12,7 +12,7 @@ from s2f_lib.io import row
 from s2f_lib.metrics import inference
 
 SEXES = ("female", "male")
-GROUPS = ("A", "B", "C", "D")
+GROUPS = ("A", "B", "C", "D")  # the invented groups of the synthetic people
 DECADES = (10, 20, 30, 40, 50, 60, 70, 80)
 
 
@@ -57,7 +57,10 @@ def confusion(reference: Sequence, predicted: Sequence, labels: Sequence | None 
 
 
 def confusion_counts(reference: Sequence, predicted: Sequence, labels: Sequence | None = None) -> np.ndarray:
-    """How many clips with label i got label j: integers (L, L), rows and columns as in `confusion`."""
+    """How many clips with label i got label j: integers (L, L), rows and columns as in `confusion`.
+
+    ValueError for a label that is not among them.
+    """
     from sklearn.metrics import confusion_matrix
 
     reference = inference.as_column(reference, "reference")
@@ -72,7 +75,8 @@ def confusion_counts(reference: Sequence, predicted: Sequence, labels: Sequence 
 def kept(counts: np.ndarray, within: int = 0) -> inference.Interval:
     """Agreement from a matrix of counts alone, with its exact interval; ``within`` 1 counts neighbouring classes too.
 
-    It takes every clip for independent: right for AVSpeech, where 968 clips come from 931 videos.
+    It takes every clip for independent: right for AVSpeech, where 968 clips come from 931 videos. ValueError if it is
+    not square, or holds fewer than two clips.
 
     Examples
     --------

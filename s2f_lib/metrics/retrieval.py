@@ -70,7 +70,7 @@ class Ranks:
         """Probability of picking the right face among itself and ``n - 1`` drawn others, per query.
 
         This is the expectation over *all* possible lineups, from the rank, instead of the noisy score of some random
-        ones; 1:2 matching is ``match(2)``. NaN where a gallery is smaller than n.
+        ones; 1:2 matching is ``match(2)``. NaN where a gallery is smaller than n. ValueError for n below 2.
         """
         if n < 2:
             raise ValueError(f"a lineup has at least two faces, got n = {n}")

@@ -100,6 +100,8 @@ def distances(v_s: np.ndarray, v_f: np.ndarray) -> dict[str, np.ndarray]:
 def mismatched(n: int, seed: int = 0, people: np.ndarray | None = None) -> np.ndarray:
     """Mismatched pairs: for each of ``n`` clips the row of a clip of somebody else, drawn at random; shape (n,).
 
+    ValueError for fewer than two people.
+
     Examples
     --------
     >>> other = mismatched(5)

@@ -109,7 +109,7 @@ def calibrate(same: np.ndarray, different: np.ndarray) -> Callable[[np.ndarray],
 def pair_scores(v_s: np.ndarray, v_f: np.ndarray, groups: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Cosine of every voice with its own face, and with every other face (of its group, when given).
 
-    Gives `same` (N,) and `different`, up to N * (N - 1).
+    Gives `same` (N,) and `different`, up to N * (N - 1). ValueError if there is no such pair.
     """
     v_s, v_f = similarity.paired(v_s, v_f)
     cosine = similarity.directions(v_s, "v_s") @ similarity.directions(v_f, "v_f").T

@@ -179,7 +179,7 @@ def make_voxceleb(folder: Path, listing: Path, meta: Path, seed: int) -> None:
 
     ``listing`` is a text that names utterances (``iden_split.txt``), ``meta`` is ``vox1_meta.csv``. Of each person the
     first utterance of one video is the clip, and the middle face crop of another video the face: nothing of a
-    recording is shared by both.
+    recording is shared by both. ValueError if nobody is left.
     """
     known, videos = voxceleb.read_meta(meta), {}
     for speaker, video, number in sorted(UTTERANCE.findall(listing.read_text(encoding="utf-8"))):

@@ -42,6 +42,8 @@ def iterate_pictures(
 ) -> Iterator:  # fmt: skip
     """Render chunks of people in order; only a few chunks are in memory at a time.
 
+    ValueError for an impossible size, kind or item, or accessories on canonical pictures.
+
     Parameters
     ----------
     population : Population or sequence of Person

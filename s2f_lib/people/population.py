@@ -143,6 +143,8 @@ class Population:
 def sample(n: int, world: str | worlds.World = "physiology", seed: int = 0) -> Population:
     """Draw `n` people of one world.
 
+    ValueError for an impossible number or seed, or an unknown world.
+
     Parameters
     ----------
     n : int

@@ -15,7 +15,7 @@ MOODS = {"neutral": 0.34, "smile": 0.28, "bigsmile": 0.13, "talk": 0.14, "frown"
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture's camera, light and mood. Angles in degrees, lengths in decimetres."""
+    """One picture's camera, light and expression; lengths in decimetres."""
 
     rotation: np.ndarray
     shift: tuple
@@ -28,10 +28,6 @@ class Scene:
     cloth: tuple = (0.22, 0.23, 0.25)
     collar: dict = field(default_factory=lambda: {"neck_y": -1.72, "neck_x": 0.12, "neck_z": 0.22})
     exposure: float = 1.0
-    yaw: float = 0.0
-    pitch: float = 0.0
-    roll: float = 0.0
-    mood: str = "neutral"
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
@@ -56,7 +52,7 @@ def canonical_scene() -> Scene:
     return Scene(rotation=np.eye(3), shift=(0, -0.22, 0), focal=3.55, distance=9.2, light=light)
 
 
-def _expression(rng: np.random.Generator) -> tuple[str, dict]:
+def _expression(rng: np.random.Generator) -> dict[str, float]:
     mood = str(rng.choice(list(MOODS), p=list(MOODS.values())))
     s, u = rng.uniform(0.4, 1.0), rng.random(6)
     left, right = 0.85 + 0.25 * u[:2]
@@ -74,7 +70,7 @@ def _expression(rng: np.random.Generator) -> tuple[str, dict]:
         units |= pair("browDown", 0.5 * s) | pair("mouthFrown", 0.3 * s) | pair("eyeSquint", 0.2)
     elif mood == "surprise":
         units |= {"browInnerUp": 0.6 * s, "jawOpen": 0.2 * s} | pair("browOuterUp", 0.5 * s) | pair("eyeWide", 0.35 * s)
-    return mood, units
+    return units
 
 
 def _light(rng: np.random.Generator) -> np.ndarray:
@@ -93,7 +89,7 @@ def _light(rng: np.random.Generator) -> np.ndarray:
 
 def wild_scene(rng: np.random.Generator) -> Scene:
     """A random picture-taking situation; the draws do not depend on the person or the size of the picture."""
-    mood, units = _expression(rng)
+    units = _expression(rng)
     yaw = float(np.clip(rng.normal(0, 17), -MAX_YAW, MAX_YAW))
     pitch, roll = float(np.clip(rng.normal(0, 7), -18, 18)), float(rng.normal(0, 6))
     distance, closeness = rng.uniform(5.5, 14), rng.uniform(0.9, 1.1)
@@ -107,7 +103,7 @@ def wild_scene(rng: np.random.Generator) -> Scene:
     return Scene(
         rotation=rotation(yaw, -pitch, roll), shift=shift, focal=0.385 * distance * closeness, distance=distance,
         light=light, gaze=gaze, look_at_camera=look_at_camera, expression=units, cloth=cloth, collar=collar,
-        exposure=rng.uniform(0.75, 1.25), yaw=yaw, pitch=pitch, roll=roll, mood=mood,
+        exposure=rng.uniform(0.75, 1.25),
     )  # fmt: skip
 
 

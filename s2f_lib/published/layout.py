@@ -8,7 +8,7 @@ import argparse
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +89,13 @@ class Part:
             line += "; left out: " + ", ".join(f"{n} without {what}" for what, n in sorted(self.incomplete.items()))
         return line
 
+    def measured(self, what: str, recipe: str, files: Iterable[Path], measure: Callable, progress: bool) -> list[dict]:
+        """What ``measure`` says of a file of each clip, in their order; kept by checksum under the recipe's name."""
+        from tqdm import tqdm
+
+        bar = tqdm(files, f"{self.name} {what}", len(self), unit="clip", disable=not progress)
+        return [io.cache.of_file(f"published/{recipe}", file, measure) for file in bar]
+
 
 def locate(data: str | Path | None = None) -> Path | None:
     """Find the folder of published examples; None when there is none.
@@ -116,7 +123,7 @@ def locate(data: str | Path | None = None) -> Path | None:
 
 
 def part_folder(folder: str | Path, part: str) -> Path | None:
-    """The folder of one part in either layout; None when it is not there."""
+    """The folder of one part in either layout; None when it is not there. ValueError for an unknown part."""
     if part not in PARTS:
         raise ValueError(f"there is no part {part!r}; the published examples have {', '.join(PARTS)}")
     for candidate in (Path(folder) / part, Path(folder) / PARTS[part].upstream):
@@ -164,7 +171,7 @@ def _files(folder: Path, endings: tuple[str, ...]) -> dict[str, Path]:
 
 
 def located(options: argparse.Namespace) -> Path:
-    """The folder of the examples that a command's options name; says what of the part is there."""
+    """The folder that a command's options name (else FileNotFoundError); says what of the part is there."""
     folder = locate(options.data)
     if folder is None:
         raise FileNotFoundError("no published examples here; fetch them with: s2f published fetch")

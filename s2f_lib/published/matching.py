@@ -14,7 +14,7 @@ FOLDS, INNER_FOLDS, REPEATS = 10, 3, 2
 
 
 def folds_by_speaker(speakers: Sequence, folds: int = FOLDS, seed: int = 0) -> np.ndarray:
-    """A fold number per clip, all clips of one speaker in the same one; shape (N,), values 0 .. folds - 1."""
+    """A fold per clip, (N,) in 0 .. folds - 1, one for all clips of a speaker; ValueError for too few speakers."""
     _, number = np.unique(inference.as_column(speakers, "speakers"), return_inverse=True)
     people = number.max() + 1
     if people < folds:
@@ -28,7 +28,8 @@ def ranks(scores: np.ndarray, speakers: Sequence, groups: Sequence | None = None
     """Rank every clip's own face among the faces of other speakers, by scores (N, N) of voice i against face j.
 
     Other clips of the same speaker are no wrong answers: they are left out of the gallery. With ``groups`` only faces
-    of the same group (the same gender label, say) stay in it.
+    of the same group (the same gender label, say) stay in it. ValueError if the scores are not square, or the labels
+    not one per clip.
     """
     scores = similarity.as_features(scores, "scores")
     if scores.shape[0] != scores.shape[1]:

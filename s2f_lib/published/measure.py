@@ -52,7 +52,8 @@ def add_published(found: findings.Findings) -> None:
 def pairs_of(folder: str | Path, part: str, progress: bool = True, own: bool = False) -> contest.Pairs:
     """Voice feature, true face and the authors' picture of every clip where all three could be measured.
 
-    With ``own``, also what our own voice encoder needs: its hidden feature, and the sound itself.
+    With ``own``, also what our own voice encoder needs: its hidden feature, and the sound itself. ValueError for fewer
+    than 50 clips.
     """
     opened = layout.open_part(folder, part)
     true, theirs = (pictures.pictures(opened, kind, progress) for kind in ("true", "s2f_07"))

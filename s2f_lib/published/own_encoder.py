@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from s2f_lib import audio, hub, io
+from s2f_lib import audio, hub
 from s2f_lib.losses import info_nce
 from s2f_lib.metrics.similarity import unit
 from s2f_lib.neighbours.heads import hear
@@ -27,11 +27,9 @@ BATCH, CROP_SECONDS = 60, 3.0
 
 def own_features(part: Part, progress: bool = True) -> np.ndarray:
     """Hidden feature (N, H) of every recording of a part, NaN where a file cannot be read; kept by checksum."""
-    from tqdm import tqdm
-
-    kind = f"published/own-{hub.describe(NAME)['sha256'][:12]}"
-    bar = tqdm(part, desc=f"{part.name} own encoder", unit="clip", disable=not progress)
-    return np.stack([io.cache.of_file(kind, clip.sound, _measure)["feature"] for clip in bar]).astype(float)
+    recipe = f"own-{hub.describe(NAME)['sha256'][:12]}"
+    rows = part.measured("own encoder", recipe, (clip.sound for clip in part), _measure, progress)
+    return np.stack([row["feature"] for row in rows]).astype(float)
 
 
 def sounds(part: Part) -> np.ndarray:

@@ -46,6 +46,7 @@ def agreement(matrix: np.ndarray, rows: Mapping[str, float], within: int = 0) ->
 
     Rows are labels of the original, columns of the reconstruction. The published rows sum to 1 only within their
     rounding; the entries are taken as they were printed. ``within`` 1 counts neighbouring classes too (age decades).
+    ValueError for a matrix of another size, or whose rows are not shares.
 
     Examples
     --------

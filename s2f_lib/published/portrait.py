@@ -6,7 +6,6 @@ difference from the mean real face is carried over to the mean synthetic face, i
 
 from __future__ import annotations
 
-import argparse
 import functools
 import zipfile
 from collections.abc import Sequence
@@ -122,7 +121,7 @@ def average_face(
     """
     import torch
 
-    from s2f_lib import hub
+    from s2f_lib import faces, hub
     from s2f_lib.published.voices import voice_feature
 
     fitted, real = load(head)
@@ -131,7 +130,7 @@ def average_face(
     features = np.concatenate([carried_over(predicted, real, synthetic, alpha) for alpha in exaggerations])
     with torch.no_grad():
         images = hub.load(DECODER)(torch.from_numpy(features.astype(np.float32))).image
-    return (images.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    return faces.to_pictures(images)
 
 
 def missing(head: str | Path | None = None) -> str:
@@ -149,27 +148,10 @@ def missing(head: str | Path | None = None) -> str:
 
 
 def train_main(arguments: Sequence[str] | None = None) -> int:
-    """``s2f published train``: the voice head that ``draw`` needs."""
+    """``s2f published train``: the voice head that ``s2f face`` then uses."""
     parser = layout.parser("train", "Fit the voice head on all pairs of a part.")
     parser.add_argument("--out", type=Path, help="where to write it (default: the cache folder)")
     options = parser.parse_args(arguments)
     folder = layout.located(options)
     print(f"head -> {train(folder, options.part, options.out, progress=not options.quiet)}")
-    return 0
-
-
-def draw_main(arguments: Sequence[str] | None = None) -> int:
-    """``s2f published draw``: the average face of people who sound like a recording."""
-    from s2f_lib import audio
-    from s2f_lib.book import plotting
-
-    parser = argparse.ArgumentParser(prog="s2f published draw", description=draw_main.__doc__.split(": ")[1])
-    parser.add_argument("recording", type=Path)
-    parser.add_argument("--head", type=Path, help="file written by `s2f published train` (default: the cache folder)")
-    parser.add_argument("--out", type=Path, default=Path("portrait.png"))
-    options = parser.parse_args(arguments)
-    face = average_face(audio.load(options.recording), options.head, (EXAGGERATION,))[0]
-    comment = "Average of people who sound alike; made from a voice recording."
-    written = plotting.save_face(options.out, face, comment=comment)
-    print(f"an average of people who sound alike, nobody's face -> {written}")
     return 0

@@ -43,7 +43,10 @@ def level_feature(clip: np.ndarray) -> np.ndarray | None:
 
 
 def load(path: str | Path, device: str | torch.device = "cpu") -> SpeakerEncoder:
-    """Read what `tools.train_speaker_encoder` published; in evaluation mode, without gradients."""
+    """Read what `tools.train_speaker_encoder` published; in evaluation mode, without gradients.
+
+    io.WeightFileError if the file is damaged.
+    """
     tensors, shape = io.read_tensors(path)
     encoder = SpeakerEncoder(**shape)
     encoder.load_state_dict(tensors)

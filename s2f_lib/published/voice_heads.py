@@ -15,7 +15,10 @@ from s2f_lib.metrics.similarity import unit
 
 
 class Head:
-    """Ridge regression on scaled voice features; the shared core of the heads."""
+    """Ridge regression on scaled voice features; the shared core of the heads.
+
+    ValueError if ``alpha`` is not positive or ``scaling`` neither "each" nor "one".
+    """
 
     def __init__(self, alpha: float, scaling: str):
         if not alpha > 0:
@@ -25,7 +28,10 @@ class Head:
         self.alpha, self.scaling = alpha, scaling
 
     def fit(self, voice: np.ndarray, face: np.ndarray) -> Head:
-        """Learn from pairs (N, V), (N, F); keep the leave-one-out predictions of the centred faces, (N, F)."""
+        """Learn from pairs (N, V), (N, F); keep the leave-one-out predictions of the centred faces, (N, F).
+
+        ValueError for fewer than 10 pairs.
+        """
         voice, face = np.asarray(voice, float), np.asarray(face, float)
         if len(voice) != len(face) or len(voice) < 10:
             raise ValueError(f"need as many voices as faces and at least 10 pairs, got {len(voice)} and {len(face)}")

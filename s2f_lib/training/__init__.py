@@ -1,4 +1,4 @@
-"""Training: settings, sources of clips, the loop, checkpoints, synthetic people's voices, and publishing.
+"""Training: settings, sources of clips, the loop, checkpoints, and synthetic people's voices.
 
 Most readers need only what is named here: ``training.run(config, source)``.
 

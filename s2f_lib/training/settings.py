@@ -7,9 +7,9 @@ from typing import ClassVar, Literal
 from s2f_lib import voice_encoder
 from s2f_lib.losses import LossConfig
 
-# "noise", "room": of the waveform; "spec": masks; "channel": any microphone, line, noise, babble, codec and hum;
-# "no_speech": some clips are noise alone, answered by the mean face feature.
-AUGMENTATIONS = ("noise", "room", "spec", "channel", "no_speech")
+# "channel": any microphone, line, noise, babble, codec and hum; "no_speech": some clips are noise alone, answered by
+# the mean face feature. Both change magnitudes.
+AUGMENTATIONS = ("channel", "no_speech")
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,8 @@ class TrainConfig(LoopConfig):
                 f"no such augmentation: {', '.join(sorted(unknown))}; there are {', '.join(AUGMENTATIONS)}"
             )
         network = self.network()  # refuses an unknown preset or field
-        if {"channel", "no_speech"} & set(self.augment) and network.input != "magnitude":
-            raise ValueError(
-                "the augmentations channel and no_speech work on magnitudes; set the encoder's input to it"
-            )
+        if self.augment and network.input != "magnitude":
+            raise ValueError(f"{' and '.join(self.augment)} change magnitudes; set the encoder's input to magnitude")
 
     def network(self, **changes) -> voice_encoder.EncoderConfig:
         """Shape of the encoder; its own ``encoder_changes`` count more than these."""

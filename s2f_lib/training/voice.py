@@ -37,7 +37,7 @@ class Run:
         return tuple(np.array(rows, dtype=float).reshape(-1, 2).T)
 
     def final(self, name: str = "angle_deg", kind: str = "validation") -> float:
-        """The last logged value of a number."""
+        """The last logged value of a number. KeyError if it was never logged."""
         values = self.curve(name, kind)[1]
         if not len(values):
             raise KeyError(f"the run logged no {name!r} of kind {kind!r}")
@@ -182,21 +182,10 @@ class VoiceTrainer(Trainer):
         names, sound = set(self.config.augment), batch["waveform"]
         if not names:
             return sound
-        if sound.dim() == 3 and (lost := names - {"channel", "no_speech"}):
-            raise ValueError(f"{', '.join(sorted(lost))} cannot be heard in kept magnitudes; train from the sound")
-        generator = self._generator()
         if sound.dim() == 2:
-            if not sound.is_floating_point():
-                sound = sound.float() / 32_768
-            if "room" in names:
-                sound = degrade.random_room(sound, generator)
-            if "noise" in names:
-                sound = degrade.random_noise(sound, generator)
-            if not names & {"channel", "no_speech"}:
-                return degrade.mask_bands(self.encoder.spectrogram(sound), generator) if "spec" in names else sound
             sound = voice_encoder.magnitude_of_sound(sound)[:, 0]
         if "channel" in names:
-            sound = degrade.random_channel(sound, generator)
+            sound = degrade.random_channel(sound, self._generator())
         return self._some_speechless(sound, batch) if "no_speech" in names else sound
 
     def _some_speechless(self, sound: Tensor, batch: sources.Batch) -> Tensor:

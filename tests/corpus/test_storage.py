@@ -155,3 +155,18 @@ def test_only_files_that_match_are_removed(tmp_path):
     (tmp_path / "link.tar").symlink_to(tmp_path / "keep.txt")
     storage.remove(tmp_path, ("*/*.tar", "*.tar", "a"))
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["a", "keep.txt"]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"step": 1, "settings": 1}', '{"train": 1, "validation": 1, "test": 1}']
+)
+def test_a_damaged_note_of_a_folder_is_named(tmp_path, content):
+    for name in ("step.json", "splits.json"):
+        (tmp_path / name).write_text(content)
+    with (
+        pytest.raises(ValueError, match=r"step\.json is damaged|holds something else"),
+        storage.claimed(tmp_path, "step.json", {"step": "crop", "settings": {"size": 1}}),
+    ):
+        pass
+    with pytest.raises(ValueError, match=r"splits\.json"):
+        splits.load(tmp_path / "splits.json")

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from data_scripts import (
+    _common,
     build_shards,
     corpus_report,
     crop_faces,
@@ -263,6 +264,16 @@ def test_a_full_disk_keeps_what_is_done_and_the_next_run_goes_on(tmp_path):
     steps.run(steps.Step("test", slow_work), clips(6), tmp_path, progress=False)
     calls = (tmp_path / "calls.txt").read_text().split()
     assert calls == ["c0", "c1", "c2", "c3", "c3", "c4", "c5"], "what was done is not done again"
+
+
+def test_a_folder_that_was_begun_is_not_asked_for_the_space_of_all_of_it_again(tmp_path):
+    with pytest.raises(OSError, match="are needed and"):
+        _common.check_space(tmp_path / "out", 1e18)
+    (tmp_path / "out").mkdir()
+    with pytest.raises(OSError, match="are needed and"):
+        _common.check_space(tmp_path / "out", 1e18)
+    (tmp_path / "out" / "step.json").write_text("{}")
+    _common.check_space(tmp_path / "out", 1e18)
 
 
 def test_a_journal_cut_in_half_is_repaired(tmp_path):

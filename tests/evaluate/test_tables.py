@@ -8,6 +8,7 @@ import pytest
 from s2f_lib import cli, io
 from s2f_lib.audio import degrade
 from s2f_lib.evaluate import command, dataset, study
+from s2f_lib.metrics import similarity
 
 ROWS = [{"measure": "angle", "value": 1.0}]
 
@@ -47,6 +48,11 @@ def test_the_record_has_only_finite_numbers_and_ordered_intervals(small_study, t
     assert found.value("match", k=2, within=None, experiment="retrieval", predictor="chance") == 0.5
     assert found.value("match", k=2, within="sex", **voice) <= 1
     assert found.value("agreement", label="sex", pair="assigned x S2F") <= 1
+    others = small_study.answered_by("null encoder").labels["S2F"]["sex"]  # what strangers' voices drew
+    right = float((others.to_numpy() == small_study.people["sex"].to_numpy()).mean())
+    assert found.value("agreement", label="sex", pair="assigned x null encoder") == pytest.approx(right)
+    angle = similarity.angle_deg(small_study.predictions["oracle"], small_study.v_f).mean()
+    assert found.value("angle", experiment="similarity", predictor="oracle") == pytest.approx(angle)
     assert found.value("clip_angle", pair="two people", within="sex and decade") > 0
     assert [row["n"] for row in found.matching(measure="angle", experiment="corruptions")] == [8] * 15
 

@@ -9,8 +9,8 @@ from s2f_lib.faces import decode, texture_error, to_pictures
 from s2f_lib.faces.decoder import DecoderShape, FaceDecoder, load_decoder, to_mean_shape
 from s2f_lib.faces.recogniser import to_tensor
 from s2f_lib.metrics import face_measures
-from s2f_lib.training.publish import publish
 from tools import train_decoder
+from tools.publish import publish
 from tools.train_decoder import (
     DecoderConfig,
     Examples,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from s2f_lib import hub, io
+from s2f_lib import audio, hub, io
 from s2f_lib.cli import main
 from s2f_lib.published import contest, listener, measure, portrait, voices
 
@@ -74,18 +74,25 @@ def test_what_is_missing_is_said_in_order(head, monkeypatch, tmp_path):
     assert portrait.missing() == ""
     assert "s2f published train" in portrait.missing(tmp_path / "none.npz")
     assert "Not ready here" in listener.listener(tmp_path / "none.npz").value
-    assert main(["published", "draw", str(tmp_path / "no.wav"), "--head", str(tmp_path / "none.npz")]) == 2
 
 
-def test_the_command_writes_a_marked_picture(head, tools, tmp_path, capsys):
-    import soundfile
+@pytest.mark.parametrize("named", [True, False])
+def test_the_command_draws_by_a_head_that_is_there_or_named(head, tools, tmp_path, monkeypatch, capsys, named):
     from PIL import Image
 
-    soundfile.write(tmp_path / "me.wav", 0.5 * np.ones(32_000), 16_000)
-    assert main(["published", "draw", str(tmp_path / "me.wav"), "--out", str(tmp_path / "out.png")]) == 0
-    assert "nobody's face" in capsys.readouterr().out
+    (tmp_path / "me.wav").touch()
+    spoken = SimpleNamespace(waveform=0.5 * np.ones(32_000, np.float32), notes=())
+    monkeypatch.setattr(audio, "load_speech", lambda path, start: spoken)
+    monkeypatch.setattr(hub, "describe", lambda name: {"kind": "face decoder"})
+    words = ["face", str(tmp_path / "me.wav"), "-o", str(tmp_path / "out.png")]
+    if named:
+        words += ["--head", str(head.rename(tmp_path / "mine.npz"))]
+    assert main(words) == 0
+    assert "the head trained here on real pairs" in capsys.readouterr().out
     with Image.open(tmp_path / "out.png") as picture:
         assert "not a person" in picture.text["Description"]
+    assert main([*words[:4], "--head", str(tmp_path / "none.npz")]) == 2
+    assert "s2f published train" in capsys.readouterr().err
 
 
 def test_the_upload_shows_faces_or_one_sentence(head, tools, tmp_path, capsys):

@@ -54,7 +54,7 @@ def test_the_record_has_every_experiment(stage, monkeypatch, tmp_path):
         ("skin_error", {"corpus": "5 percent", "group": "D"}),
         ("skin_error", {"corpus": "absent", "group": "D"}),
         ("r", {"experiment": "shortcut", "test": "reversed"}),
-        ("r", {"experiment": "body", "attribute": "tract length", "world": "physiology"}),
+        ("r", {"experiment": "body", "attribute": "tract length", "world": "physiology", "predictor": "oracle"}),
         ("auc", {"experiment": "style", "world": "style"}),
     ):
         assert np.isfinite(found.value(measure, **conditions))

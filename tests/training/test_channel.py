@@ -117,10 +117,3 @@ def test_a_window_of_magnitudes_is_one_of_the_sound():
 def test_channels_need_magnitudes():
     with pytest.raises(ValueError, match="magnitude"):
         TrainConfig(augment=("channel",))
-
-
-def test_kept_magnitudes_refuse_what_only_sound_can_carry():
-    config = TrainConfig(encoder_changes=SMALL, loss=LossConfig(**LossConfig.PRESETS["l2"]), augment=("noise",))
-    trainer = VoiceTrainer(config, ArraySource(np.zeros((4, 120, 257), np.float16), np.ones((4, 6), np.float32)))
-    with pytest.raises(ValueError, match="noise cannot be heard in kept magnitudes"):
-        trainer._sound(trainer.source.take(np.arange(4)))

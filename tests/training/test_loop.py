@@ -233,17 +233,19 @@ def test_the_learning_rate_of_the_paper():
     assert not config.random_start
 
 
-@pytest.mark.parametrize(
-    "change", [{"mixed_precision": "bf16"}, {"augment": ["noise", "room", "spec"]}, {"gradient_checkpointing": True}]
-)
-def test_options_run_and_stay_close_or_learn(clips, settings, change):
+@pytest.mark.parametrize("change", [{"mixed_precision": "bf16"}, {"gradient_checkpointing": True}])
+def test_options_run_and_stay_close(clips, settings, change):
     plain, changed = training.run(settings(), clips), training.run(settings(**change), clips)
+    assert changed.final("loss", "train") == pytest.approx(plain.final("loss", "train"), rel=0.05)
+
+
+def test_augmented_clips_change_the_run_and_are_the_same_each_time(clips, settings):
+    magnitude = {"encoder_changes": {"channels": [4] * 9, "hidden": 8, "input": "magnitude"}}
+    augmented = magnitude | {"augment": ["channel", "no_speech"]}
+    plain, changed, again = (training.run(settings(**change), clips) for change in (magnitude, augmented, augmented))
     assert np.isfinite(changed.curve("loss")[1]).all()
-    if "augment" in change:
-        assert changed.final("loss", "train") != plain.final("loss", "train")
-        assert same(weights_of(changed), weights_of(training.run(settings(**change), clips)))
-    else:
-        assert changed.final("loss", "train") == pytest.approx(plain.final("loss", "train"), rel=0.05)
+    assert changed.final("loss", "train") != plain.final("loss", "train")
+    assert same(weights_of(changed), weights_of(again))
 
 
 def test_wrong_settings_are_refused(settings):

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from s2f_lib import hub, io, training
-from s2f_lib.training import checkpoint, log, people_set, publish
+from s2f_lib.training import checkpoint, log, people_set
+from tools import publish
 
 TYPED = "s2f train --people 8"
 
@@ -82,8 +83,8 @@ def test_weights_that_went_on_from_others_say_so_and_count_both(people, settings
     assert entry["init_from"]["sha256"] == first["sha256"]
     assert entry["init_from"]["command"] == first["command"]
     typed = f"{TYPED} --set init_from=voice-test --out runs/further"  # no folder of this machine
-    assert entry["command"] == f"{typed} && s2f weights publish runs/further --name voice-test"
-    assert first["command"] == f"{TYPED} && s2f weights publish runs/first --name voice-test"
+    assert entry["command"] == f"{typed} && python -m tools.publish runs/further --name voice-test"
+    assert first["command"] == f"{TYPED} && python -m tools.publish runs/first --name voice-test"
     with pytest.raises(ValueError, match="put those weights"):  # the hub has moved on
         publish.publish_run(tmp_path / "further", name="voice-other")
 

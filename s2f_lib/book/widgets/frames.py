@@ -25,7 +25,7 @@ class Frame:
     """What one position of a slider shows."""
 
     label: str  # the slider's value at this position, with its unit ("17.0 cm")
-    image: Any  # array (H, W, 3) or (3, H, W), matplotlib figure, or the bytes of a PNG or JPEG
+    image: Any  # array (H, W, 3) or (3, H, W), or a matplotlib figure
     alt: str  # what is to be seen, in words, for those who cannot see it
     caption: str = ""  # one line below the picture
     waveform: np.ndarray | None = None  # (T,), sound at 16 kHz that belongs to it
@@ -137,11 +137,6 @@ def _linked_stack(selector, views: Sequence[Any], start: int = 0):
 
 def _encoded(image: Any) -> tuple[str, bytes]:
     """(kind, bytes) of a picture: photographs of faces as JPEG, figures as PNG."""
-    if isinstance(image, bytes):
-        kind = "png" if image.startswith(b"\x89PNG") else "jpeg" if image.startswith(b"\xff\xd8") else None
-        if kind is None:
-            raise ValueError(f"bytes of a frame must be a PNG or a JPEG, these begin with {image[:8]!r}")
-        return kind, image
     buffer = io.BytesIO()
     if hasattr(image, "savefig"):
         from matplotlib import pyplot as plt

@@ -24,6 +24,8 @@ LANGUAGE_NAMES |= {"zh": "Chinese", "hi": "Hindi", "sw": "Swahili", "tr": "Turki
 def people_explorer(people: Mapping[str, Frame], filters: Mapping[str, Sequence[str]] | None = None):
     """Choose a person from a list (optionally filtered) and see and hear them; works in the static book.
 
+    ValueError if there is nobody, or a filter names somebody unknown.
+
     Parameters
     ----------
     people : mapping of name to Frame

@@ -57,7 +57,7 @@ def loss_field(loss: Any, v_s: Any, batch: Mapping[str, Any], clip: int = 0, gri
 
 
 def loss_explorer(field: Mapping[str, np.ndarray], weights: Mapping[str, float]):
-    """A slider over the terms of `loss_field` and their sum by `weights`; each frame shows level lines and pull."""
+    """A slider over the terms of `loss_field` and their sum by `weights` (ValueError for a term without a field)."""
     terms = [name for name in field if f"{name}_value" in field]
     absent = sorted(set(weights) - set(terms))
     if absent:

@@ -5,14 +5,13 @@ In the *search* every variant gets its learning rate, warm-up and start, with ru
 In the *main* stage the chosen settings run with other seeds, and are scored on test people that nothing was chosen on.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from s2f_lib import config, hub
+from s2f_lib import config, hub, io
 from s2f_lib.training import PeopleSet, TrainConfig
 
 RECOGNISER, DECODER, ATTRIBUTES = "synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic"
@@ -160,7 +159,7 @@ def load(name: str | Path) -> Design:
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.json")))
         raise ValueError(f"no design {str(name)!r}; there is {known or 'none'}")
-    values = json.loads(path.read_text(encoding="utf-8")) | {"name": path.stem}
+    values = io.read_json(path) | {"name": path.stem}
     variants = {key: config.from_dict(Variant, value) for key, value in values.pop("variants").items()}
     design = config.from_dict(Design, values | {"variants": variants})
     for variant in variants:

@@ -98,7 +98,7 @@ def finished(path: Path, design: Design) -> dict | None:
     """The row of a run that is over, or None; ValueError if it was made from something else than is asked for now."""
     if not path.exists():
         return None
-    row = json.loads(path.read_text(encoding="utf-8"))
+    row = io.read_json(path)
     if row["variant"] not in design.variants:
         raise ValueError(f"{path} is of a variant that the design {design.name} lacks; delete it")
     job = Job(row["variant"], row["stage"], Choice(**row["choice"]), row["seed"])
@@ -171,7 +171,10 @@ def clips(people: people_set.PeopleSet, target: str = "v_f", input: str = "magni
 
 @cache
 def layers(behind: str, people: people_set.PeopleSet) -> dict[str, nn.Module]:
-    """The frozen layers of the loss, the first of them as the variant wants it; once per process."""
+    """The frozen layers of the loss, the first of them as the variant wants it; once per process.
+
+    ValueError for a layer of another name.
+    """
     found = frozen_layers(RECOGNISER)
     if behind == "f_dec":
         return found

@@ -4,6 +4,7 @@ All of them take about 15 minutes on 2 cores, most of it synthesis, which is cac
 """
 
 import argparse
+import itertools
 import time
 from pathlib import Path
 
@@ -48,9 +49,10 @@ def run(context: Context, encoder) -> list[dict]:
     errors = labels.errors(labels.of_people(people), similarity.angle_deg(v_s, v_f), right, top10)
     for by, table in errors.items():
         rows += labels.group_rows(table, by)
-    for world in WORLDS:
-        of = {"experiment": "body", "world": world, "predictor": "ridge baseline"}
-        rows += [row("r", value, **of, attribute=name) for name, value in experiments.body(context, world).items()]
+    for world, predictor in itertools.product(WORLDS, ("ridge baseline", "oracle")):
+        of = {"experiment": "body", "world": world, "predictor": predictor}
+        found = experiments.body(context, world, predictor).items()
+        rows += [row("r", value, **of, attribute=name) for name, value in found]
     of = {"experiment": "style", "predictor": "ridge baseline"}
     rows += [row("auc", experiments.style(context, world), **of, world=world) for world in ("style", "physiology")]
     came_true = predictions.check(io.Record(rows)).items()

@@ -231,11 +231,18 @@ def shortcut(context: Context, link: float = 0.9) -> dict[str, Interval]:
     return out
 
 
-def body(context: Context, world: str) -> dict[str, Interval]:
-    """How well the body itself is heard: r within sex of tract length, height, jaw and lower face (scores), age."""
+def body(context: Context, world: str, by: str = "ridge baseline") -> dict[str, Interval]:
+    """How well the body itself is heard: r of tract length, height, jaw and lower face (scores), sex and age taken out.
+
+    The oracle reads the true parameters of the voice; both are ridge regressions.
+    """
     columns = {"tract length": "voice_vtl", "height": "height_cm", "jaw score": "jaw", "lower face": "lower_face"}
-    heard, heard_test = context.heard(world)[:, 0], context.heard(world, "test")[:, 0]
-    train, test = context.train(world).table()[: len(heard)], context.test(world).table()[: len(heard_test)]
+    train, test = context.train(world).table(), context.test(world).table()
+    if by == "oracle":
+        heard, heard_test = (baselines.voice_parameters(people).to_numpy() for people in (train, test))
+    else:
+        heard, heard_test = context.heard(world)[:, 0], context.heard(world, "test")[:, 0]
+    train, test = train[: len(heard)], test[: len(heard_test)]
     target = train[list(columns.values())].to_numpy(float)
     centre, spread = target.mean(axis=0), target.std(axis=0)
     guess = baselines.RidgeBaseline(components=0).fit(heard, (target - centre) / spread).predict(heard_test)

@@ -64,9 +64,8 @@ def _channel(found: Record) -> bool:
 
 
 def _body(found: Record) -> bool:
-    tract, height = (
-        found.value("r", experiment="body", world="physiology", attribute=name) for name in ("tract length", "height")
-    )
+    of = {"experiment": "body", "world": "physiology", "predictor": "ridge baseline"}
+    tract, height = (found.value("r", **of, attribute=name) for name in ("tract length", "height"))
     return tract > height > 0 and tract > _r(found, "jaw", "physiology")["value"]
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from s2f_lib import io
-from s2f_lib.report import documents, tables
+from s2f_lib.book import tables
+from tools.report import blocks, documents
 
 ENCODERS = ("voice-encoder-synthetic", "voice-encoder-strangers", "speaker-feature-synthetic")
 
@@ -66,8 +67,8 @@ def test_the_contest_and_the_study_are_those_of_their_records(results):
         {"measure": "top_percent", **of, "k": 10, "value": 0.415},
     ]
     write("published_ridge", rows)
-    assert "| likelihood head on a speaker feature | 0.82 [0.81, 0.83] | 0.71 [–] | 41.5 [–] |" in tables.contest()
-    assert "authors" not in tables.contest()
+    assert "| likelihood head on a speaker feature | 0.82 [0.81, 0.83] | 0.71 [–] | 41.5 [–] |" in blocks.contest()
+    assert "authors" not in blocks.contest()
     of = {"experiment": "main", "variant": "l1"}
     rows = [
         {"measure": "angle", "experiment": "start", "people": "test", "aim": "v_f", "value": 67.5},
@@ -98,13 +99,13 @@ def test_errors_are_by_group_and_worlds_by_attribute(results):
     for i, g in enumerate("ABCD"):
         of = {"experiment": "groups", "by": "group", "group": g, "n": 25}
         rows += [{"measure": "angle", **of, "value": 30.0 + i}, {"measure": "sex_right", **of, "value": 0.9}]
-    for world in tables.WORLDS:
+    for world in blocks.WORLDS:
         for attribute in ("skin", "hair", "nose", "jaw", "age", "sex"):
             of = {"experiment": "worlds", "attribute": attribute, "world": world, "predictor": "ridge baseline"}
             rows.append({"measure": "sex_right" if attribute == "sex" else "r", **of, "value": 0.1})
     write("ethics", rows)
-    assert "| group D | 25 | 33.0° | – | 90 % |" in tables.errors()
-    assert "| skin | 0.10 | 0.10 | 0.10 | 0.10 |" in tables.worlds()
+    assert "| group D | 25 | 33.0° | – | 90 % |" in blocks.errors()
+    assert "| skin | 0.10 | 0.10 | 0.10 | 0.10 |" in blocks.worlds()
     assert tables.selected("ethics", experiment="groups", group="D")["value"].tolist() == [33.0, 0.9]
 
 

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from s2f_lib import io
+from s2f_lib.book import tables
 from s2f_lib.published import paper
-from s2f_lib.report import claims, rules, scorecard
+from tools.report import claims, rules, scorecard
 
 
 def numbers(value, low=None, high=None):
@@ -180,13 +181,13 @@ def test_keys_are_unique_and_every_change_is_of_a_claim():
 
 def test_written_record_and_table_agree(tmp_path, monkeypatch):
     monkeypatch.setenv("S2F_RESULTS", str(tmp_path))
-    assert "not run yet" in scorecard.markdown()
+    assert "not run yet" in tables.scorecard()
     io.write_record("evaluation_synthetic", command="s2f evaluate", n=1000, rows=evaluation(), seconds=1.0)
     record = scorecard.write()
     assert json.loads((tmp_path / "scorecard.json").read_text())["tables"]["claims"] == scorecard.rows()
     assert sum(record.value("verdicts", verdict=v) for v in rules.VERDICTS) == len(claims.CLAIMS)
     assert not scorecard.is_stale()
-    table = scorecard.markdown()
+    table = tables.scorecard()
     for row in record.tables["claims"]:
         assert f"| {row['ours']} | {row['null']} | {row['oracle']} |" in table
     assert "**holds** †" in table

@@ -2,14 +2,18 @@
 
 Beside our numbers stand those of a *null*, an encoder or an answer that knows nothing about the face, and those of the
 *oracle*. A rule that the null passes as well as we do decides nothing: its verdict is "void". What each rule says in
-words stands in `s2f_lib.report.claims`.
+words stands in `tools.report.claims`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from scipy.stats import norm
+
 from s2f_lib.io import Record
+from s2f_lib.metrics import inference
 from s2f_lib.published.paper import RETRIEVAL
 
 VERDICTS = ("holds", "partly", "no", "void", "not tested")
@@ -106,8 +110,10 @@ def angle(r: Records) -> Judged:
         f"sex and decade {at('sex and decade'):.1f}°; demographics, with a group that no voice tells, "
         f"{at('demographics'):.1f}°"
     )
-    null = _or_later(lambda: f"{at('null encoder'):.1f}°")
-    return Judged(text, _graded(gain["low"] > 0, row["high"] < at("mean feature")), null, oracle=f"{at('oracle'):.1f}°")
+    null = r.row(EVALUATION, "angle", experiment="similarity", predictor="null encoder")
+    null_grade = _graded(null["high"] < at("sex alone"), null["high"] < at("mean feature"))
+    grade = _graded(gain["low"] > 0, row["high"] < at("mean feature"))
+    return Judged(text, grade, f"{null['value']:.1f}°", null_grade, f"{at('oracle'):.1f}°")
 
 
 def longer(r: Records) -> Judged:
@@ -119,7 +125,9 @@ def longer(r: Records) -> Judged:
         f"{gain['value']:.2f}° {_span(gain, digits=2)} nearer than with 3 s; top 10 %: {_percent(top3)} → "
         f"{_percent(top6)}, difference {_span(more, 100)} points"
     )
-    return Judged(ours, _graded(gain["low"] > 0 and more["low"] > 0, gain["low"] > 0), LATER)
+    null = r.row(EVALUATION, "angle_gain", predictor="null encoder", against="null encoder, 3 s")
+    grade = _graded(gain["low"] > 0 and more["low"] > 0, gain["low"] > 0)
+    return Judged(ours, grade, f"{null['value']:.2f}°", _graded(False, null["low"] > 0))
 
 
 def _cosine(predictor: str, seconds: int | None = None, within: str | None = None) -> dict:
@@ -140,8 +148,10 @@ def retrieval(r: Records) -> Judged:
         f"{_share(row)} of N = {r.n(EVALUATION):,}; chance {_percent(chance)}, sex alone "
         f"{_percent(sex_alone)}; sex and decade would find {less} more; demographics {_percent(told)}"
     )
-    null = _or_later(lambda: _percent(r.value("voice_encoder", "top_percent", predictor="null encoder", k=10)))
-    return Judged(text, _graded(gain["low"] > 0, row["low"] > chance), null, oracle=_percent(best))
+    null = r.row(EVALUATION, "top_percent", k=10, **_cosine("null encoder"))
+    null_grade = _graded(null["low"] > sex_alone, null["low"] > chance)
+    grade = _graded(gain["low"] > 0, row["low"] > chance)
+    return Judged(text, grade, _percent(null["value"]), null_grade, _percent(best))
 
 
 def alike(r: Records) -> Judged:
@@ -151,9 +161,11 @@ def alike(r: Records) -> Judged:
     oracle = r.row(EVALUATION, "match", k=2, **_cosine("oracle", within=within))
     share = (voice["value"] - 0.5) / (oracle["value"] - 0.5)
     text = f"1:2 {_share(voice)}, chance 50 %; {_percent(share)} of the oracle's gain"
-    null = _or_later(lambda: _percent(r.value(EVALUATION, "match", k=2, **_cosine("null encoder", within=within))))
+    null = r.row(EVALUATION, "match", k=2, **_cosine("null encoder", within=within))
+    null_share = (null["value"] - 0.5) / (oracle["value"] - 0.5)
     grade = _graded(voice["low"] > 0.5 and share > 0.5, voice["low"] > 0.5)
-    return Judged(text, grade, null, oracle=_percent(oracle["value"]))
+    null_grade = _graded(null["low"] > 0.5 and null_share > 0.5, null["low"] > 0.5)
+    return Judged(text, grade, _percent(null["value"]), null_grade, _percent(oracle["value"]))
 
 
 def rank(r: Records) -> Judged:
@@ -166,9 +178,9 @@ def rank(r: Records) -> Judged:
     return Judged(ours, _graded(first > 0.05, False))
 
 
-def _agreement(r: Records, label: str) -> tuple[dict[str, Any], float, str]:
-    """How often a label read off the S2F face is the assigned one, the share of a constant guess, and words beside."""
-    of = {"label": label, "pair": "assigned x S2F"}
+def _agreement(r: Records, label: str, face: str = "S2F") -> tuple[dict[str, Any], float, str]:
+    """How often a label read off a face is the assigned one, the share of a constant guess, and words beside."""
+    of = {"label": label, "pair": f"assigned x {face}"}
     row, constant = r.row(EVALUATION, "agreement", **of), r.value(EVALUATION, "agreement_constant", **of)
     f2f = r.value(EVALUATION, "agreement", label=label, pair="assigned x F2F")
     return row, constant, f"F2F {_percent(f2f)}, constant guess {_percent(constant)}"
@@ -176,24 +188,23 @@ def _agreement(r: Records, label: str) -> tuple[dict[str, Any], float, str]:
 
 def sex(r: Records) -> Judged:
     row, constant, read_off = _agreement(r, "sex")
-    text = f"{_share(row)}; {read_off}"
-    null, null_grade, oracle = LATER, "no", LATER
-    try:  # the ridge baseline that learned where voices know no face
-        deaf = r.row(ETHICS, "sex_right", experiment="worlds", world="null", predictor="ridge baseline")
-        best = r.value(ETHICS, "sex_right", experiment="worlds", world="physiology", predictor="oracle")
-        null, oracle = _percent(deaf["value"]), _percent(best)
-        null_grade = _graded(deaf["low"] > 0.85, deaf["low"] > constant)
-    except NotRun:
-        pass  # stays as it is said above
-    return Judged(text, _graded(row["low"] > 0.85, row["low"] > constant), null, null_grade, oracle)
+    null, _, _ = _agreement(r, "sex", "null encoder")
+    best, _, _ = _agreement(r, "sex", "oracle")
+    grade, null_grade = (_graded(of["low"] > 0.85, of["low"] > constant) for of in (row, null))
+    return Judged(f"{_share(row)}; {read_off}", grade, _percent(null["value"]), null_grade, _percent(best["value"]))
 
 
 def age(r: Records) -> Judged:
     row, constant, read_off = _agreement(r, "decade")
-    of = {"label": "decade", "pair": "assigned x S2F"}
-    near, balanced = (r.value(EVALUATION, measure, **of) for measure in ("within_one_decade", "balanced_accuracy"))
+    near = r.value(EVALUATION, "within_one_decade", label="decade", pair="assigned x S2F")
     ours = f"same decade {_share(row)}, within one {_percent(near)}; {read_off}"
-    return Judged(ours, _graded(row["low"] > constant, balanced > 1.2 / 8), LATER, oracle=LATER)
+
+    def judged(face: str) -> tuple[str, str]:
+        of = _agreement(r, "decade", face)[0]
+        balanced = r.value(EVALUATION, "balanced_accuracy", label="decade", pair=f"assigned x {face}")
+        return _percent(of["value"]), _graded(of["low"] > constant, balanced > 1.2 / 8)
+
+    return Judged(ours, judged("S2F")[1], *judged("null encoder"), oracle=judged("oracle")[0])
 
 
 def group(r: Records) -> Judged:
@@ -219,20 +230,30 @@ def _shape(r: Records, record: str, how: str, **pair: str) -> tuple[int, float]:
     return int(r.value(record, "significant", **of)), r.value(record, "median_r", **of)
 
 
+def _measures(r: Records, how: str, other: str, enough: tuple[int, int]) -> dict[str, tuple[str, str]]:
+    """Words and grade of the face measures drawn by voice, null encoder and oracle against other faces."""
+    found = {}
+    for face in ("S2F", "null encoder", "oracle"):
+        significant, median = _shape(r, EVALUATION, how, pair=f"{face} x {other}")
+        text = f"{significant} of 13 significant (Holm), median r {median:.2f}"
+        found[face] = text, _graded(significant >= enough[0], significant >= enough[1])
+    return found
+
+
+def _shapes(r: Records, how: str, other: str, enough: tuple[int, int], more: str) -> Judged:
+    """A verdict on face measures; ``more`` follows our numbers."""
+    found = _measures(r, how, other, enough)
+    best, ceiling = _shape(r, EVALUATION, how, pair="F2F x truth")
+    oracle = f"{found['oracle'][0]}; F2F with truth: {best} of 13, {ceiling:.2f}"
+    return Judged(found["S2F"][0] + more, found["S2F"][1], *found["null encoder"], oracle)
+
+
 def craniofacial(r: Records) -> Judged:
-    found, median = _shape(r, EVALUATION, "pooled", pair="S2F x F2F")
-    best, ceiling = _shape(r, EVALUATION, "pooled", pair="F2F x truth")
-    oracle = f"{LATER}; F2F with truth: {best} of 13, median r {ceiling:.2f}"
-    text = f"{found} of 13 significant (Holm), median r {median:.2f}"
-    return Judged(text, _graded(found >= 11, found >= 4), LATER, oracle=oracle)
+    return _shapes(r, "pooled", "F2F", (11, 4), "")
 
 
 def individual(r: Records) -> Judged:
-    found, median = _shape(r, EVALUATION, "adjusted", pair="S2F x truth")
-    best, ceiling = _shape(r, EVALUATION, "adjusted", pair="F2F x truth")
-    ours = f"{found} of 13 significant (Holm), median r {median:.2f}, against the true face, sex and age taken out"
-    oracle = f"{LATER}; F2F with truth: {best} of 13, median r {ceiling:.2f}"
-    return Judged(ours, _graded(found >= 7, found >= 1), LATER, oracle=oracle)
+    return _shapes(r, "adjusted", "truth", (7, 1), ", against the true face, sex and age taken out")
 
 
 def individual_published(r: Records) -> Judged:
@@ -240,21 +261,28 @@ def individual_published(r: Records) -> Judged:
     found, median = _shape(r, PICTURES, "adjusted", **of)
     before = r.value(PICTURES, "median_r", experiment="craniofacial", how="pooled", **of)
     ours = f"{found} of 13 significant (Holm), median r {median:.2f} ({before:.2f} before), S2F with F2F"
-    return Judged(ours, _graded(found >= 7, found >= 1), LATER)
+    random = [row["value"] for row in r.read(PICTURES).matching(experiment="craniofacial", how="random", **of)]
+    p = 2 * norm.sf(np.abs(np.arctanh(random)) * np.sqrt(r.n(PICTURES) - 3))
+    passed = int((inference.holm(p) < 0.05).sum())
+    null = f"random pairs: {passed} of 13, median r {np.median(random):.2f}"
+    return Judged(ours, _graded(found >= 7, found >= 1), null, _graded(passed >= 7, passed >= 1))
 
 
 def consistent(r: Records) -> Judged:
-    def of(pair: str, within: str | None = None) -> dict:
-        return r.row(EVALUATION, "clip_angle", pair=pair, within=within, predictor=None)
+    def judged(predictor: str | None) -> tuple[str, str]:
+        def of(pair: str, within: str | None = None) -> dict:
+            return r.row(EVALUATION, "clip_angle", pair=pair, within=within, predictor=predictor)
 
-    same, other = of("same person"), of("two people")
-    alike = _or_later(lambda: f"{of('two people', 'sex and decade')['value']:.1f}°")
-    ours = (
-        f"{same['value']:.1f}° between clips of one person, {other['value']:.1f}° between people; between people of "
-        f"one sex and decade: {alike}"
-    )
-    high, low = same["high"], other["low"]
-    return Judged(ours, _graded(high < 0.7 * low, high < low), LATER)
+        same, other, alike = of("same person"), of("two people"), of("two people", "sex and decade")
+        words = (
+            f"{same['value']:.1f}° between clips of one person, {other['value']:.1f}° between people; between people "
+            f"of one sex and decade: {alike['value']:.1f}°"
+        )
+        high, low = same["high"], other["low"]
+        return words, _graded(high < 0.7 * low, high < low)
+
+    null, null_grade = judged("untrained")
+    return Judged(*judged(None), f"untrained: {null}", null_grade)
 
 
 def batch_norm(r: Records) -> Judged:
@@ -333,7 +361,13 @@ def identity(r: Records) -> Judged:
     )
     chance = r.value(EVALUATION, "recall_at", k=1, **_cosine("chance"))
     null = f"random order: {_percent(chance)} and 50 %"
-    return Judged(text, grade(first, match["high"]), null, grade(chance, 0.5), LATER)
+    labels = "sex, decade and group"
+    best = (
+        r.value(EVALUATION, "recall_at", k=1, **_cosine("oracle")),
+        r.value(EVALUATION, "match", k=2, **_cosine("oracle", within=labels)),
+    )
+    oracle = " and ".join(map(_percent, best))
+    return Judged(text, grade(first, match["high"]), null, grade(chance, 0.5), oracle)
 
 
 def again(r: Records) -> Judged:
@@ -353,8 +387,8 @@ def again(r: Records) -> Judged:
 def hacker_news(r: Records) -> Judged:
     """What a voice tells through anatomy (tract, lower face, jaw), and what through a shared way of speaking."""
 
-    def body(attribute: str, world: str) -> dict:
-        return r.row(ETHICS, "r", experiment="body", attribute=attribute, world=world)
+    def body(attribute: str, world: str, predictor: str = "ridge baseline") -> dict:
+        return r.row(ETHICS, "r", experiment="body", attribute=attribute, world=world, predictor=predictor)
 
     def found(world: str, styled: str) -> tuple[str, str]:
         face, jaw = body("lower face", world), body("jaw score", world)
@@ -367,7 +401,9 @@ def hacker_news(r: Records) -> Judged:
     (ours, grade), (null, null_grade) = found("physiology", "style"), found("null", "physiology")
     tract = body("tract length", "physiology")["value"]
     text = f"read by the ridge baseline, sex and age taken out: the tract itself r {tract:.2f}; {ours}"
-    return Judged(text, grade, null, null_grade, LATER)
+    names = ("lower face", "jaw score")
+    best = _or_later(lambda: ", ".join(f"{name} r {body(name, 'physiology', 'oracle')['value']:.2f}" for name in names))
+    return Judged(text, grade, null, null_grade, best)
 
 
 def avspeech(r: Records) -> Judged:

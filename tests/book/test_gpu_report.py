@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from s2f_lib import io
-from s2f_lib.report import gpu
+from s2f_lib.book import gpu_report
 from s2f_lib.training.roofline import roofline
 from s2f_lib.voice_encoder import preset
 
@@ -16,7 +16,7 @@ SPEED = io.Record([RATE], device="Card", date="2026-12-01T00:00:00Z")
 
 
 def test_without_a_record_it_says_so_and_gives_the_arithmetic():
-    text = gpu.speed(None)
+    text = gpu_report.speed(None)
     assert text.startswith("not run yet: python -m benchmarks.gpu_training")
     least = 5_100_000 * 0.53e12 / 800e12 / 3600  # of the products alone
     said = float(text.split("less than ")[1].split(" hours")[0])
@@ -25,18 +25,18 @@ def test_without_a_record_it_says_so_and_gives_the_arithmetic():
 
 def test_a_record_is_told_as_it_is():
     peak = {"measure": "share_of_peak", "of": "matrix products", "preset": "paper", "value": 0.43}
-    assert gpu.speed(replace(SPEED, rows=[RATE, peak])) == (
+    assert gpu_report.speed(replace(SPEED, rows=[RATE, peak])) == (
         "Card, 2026-12-01: 640 clips/s; 43% of the measured matrix peak; "
         "the published schedule (5.1 million clips) would take 2.2 hours"  # 5,100,000 / 640 / 3600
     )
 
 
 def test_slower_links_cost_more_and_a_measured_step_replaces_the_counted_one():
-    counted = gpu.scaling(None)
+    counted = gpu_report.scaling(None)
     assert counted["exchange (ms)"].is_monotonic_increasing
-    step, exchange = roofline(preset("paper"), 256, *gpu.CARD), counted["exchange (ms)"].iloc[1]
+    step, exchange = roofline(preset("paper"), 256, *gpu_report.CARD), counted["exchange (ms)"].iloc[1]
     assert counted["256 clips a card"].iloc[1] == f"{8 * step / (step + exchange / 1e3):.1f} to 8.0 times"
-    measured = gpu.scaling(SPEED)
+    measured = gpu_report.scaling(SPEED)
     assert measured["256 clips a card"].iloc[0] == "8.0 to 8.0 times"  # 400 ms beside 2.3
     slow = measured["exchange (ms)"].iloc[2] / 1e3  # longer than 32 clips take: it cannot be hidden
     assert measured["32 clips a card"].iloc[2] == f"{8 * 0.05 / (0.05 + slow):.1f} to {8 * 0.05 / slow:.1f} times"

@@ -5,20 +5,20 @@ A file of the book or the README says where a table belongs::
     <!-- results:scorecard -->
     <!-- /results -->
 
-and ``s2f report`` fills it: the name is one of `TABLES`, or that of a record. A test fails when a block differs from
-its record. The list of pages (``pages``) and the modules of a page of the reference (``api_...``) follow from files
-that are no results, and are filled only while the book is built.
+and ``python -m tools.report`` fills it: the name is one of `TABLES`, or that of a record. A test fails when a block
+differs from its record. The list of pages (``pages``) and the modules of a page of the reference (``api_...``) follow
+from files that are no results, and are filled only while the book is built.
 """
 
-import argparse
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+from s2f_lib.book import tables
 from s2f_lib.io import atomic_write
-from s2f_lib.report import scorecard, tables
+from tools.report import blocks, scorecard
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"(<!-- results:(?P<name>[a-z0-9_]+) -->\n)(?P<body>.*?)(<!-- /results -->)", re.DOTALL)
@@ -26,13 +26,15 @@ UNIT = re.compile(r"(?<=\d) (?=(%|MB|min|ms|years|per s|faces/s)(?!\w))")
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "scorecard": scorecard.markdown,
+    "scorecard": tables.scorecard,
     "headlines": scorecard.headlines,
     "changes": scorecard.changes,
     "evaluation": partial(tables.record_table, "evaluation_synthetic"),
     "published": partial(tables.record_table, "published_avspeech"),
-    **{made.__name__: made for made in (tables.rules, tables.contest, tables.study, tables.findings)},
-    **{made.__name__: made for made in (tables.voices, tables.errors, tables.worlds, tables.weights)},
+    "study": tables.study,
+    "findings": tables.findings,
+    **{made.__name__: made for made in (blocks.rules, blocks.contest, blocks.voices)},
+    **{made.__name__: made for made in (blocks.errors, blocks.worlds, blocks.weights)},
 }
 
 
@@ -67,17 +69,3 @@ def refresh(check: bool = False) -> list[Path]:
                 with atomic_write(path, "w") as file:
                     file.write(after)
     return changed
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """``s2f report``: judge the claims anew and refresh every table of README and book; status 1 if some are stale."""
-    parser = argparse.ArgumentParser(prog="s2f report", description=main.__doc__.split(": ")[1])
-    parser.add_argument("--check", action="store_true", help="change nothing; status 1 if something is stale")
-    check = parser.parse_args(arguments).check
-    stale = scorecard.is_stale()
-    if stale and not check:
-        scorecard.write()
-    changed = [str(path.relative_to(ROOT)) for path in refresh(check=check)]
-    for name in ["results/scorecard.json"] * stale + changed:
-        print(f"{'stale' if check else 'refreshed'}: {name}")
-    return int(check and bool(stale or changed))

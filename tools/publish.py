@@ -1,23 +1,26 @@
 """Make trained weights loadable by name: one file, and one entry of the hub that says where they come from.
 
-    s2f weights publish runs/synthetic-standard
+    python -m tools.publish runs/synthetic-standard
 
 `publish` does so for every network of this project. `publish_run` writes the entry of a voice encoder from its run:
 where that went on from other weights, it counts their clips too and says how they were made.
 """
 
 import argparse
+import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from torch import Tensor
 
-from s2f_lib import config, hub, io
+from s2f_lib import cli, config, hub, io
 from s2f_lib.training import checkpoint
 from s2f_lib.training.settings import TrainConfig
 from s2f_lib.voice_encoder import VoiceEncoder
 
 NAME = "voice-encoder-synthetic"
+COMMAND = "python -m tools.publish"
 
 
 def publish(
@@ -93,7 +96,7 @@ def publish_run(folder: str | Path, name: str = NAME, device: str = "") -> Path:
     if "command" not in started:
         raise ValueError(f"the run in {folder} was not made by s2f train, and does not say how it can be made again")
     before, told = _origin(started), Path("runs", Path(folder).name) if Path(folder).is_absolute() else folder
-    command = f"{started['command'].replace(str(folder), str(told))} && s2f weights publish {told}"
+    command = f"{started['command'].replace(str(folder), str(told))} && {COMMAND} {told}"
     seen = before.get("examples_seen", 0)
     scores = [line for line in lines if line["kind"] == "validation"]
     curve = [
@@ -140,9 +143,9 @@ def _origin(started: dict) -> dict:
     return {key: entry[key] for key in keys if key in entry}
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """The command ``s2f weights publish``."""
-    parser = argparse.ArgumentParser(prog="s2f weights publish", description=__doc__.splitlines()[0])
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; gives its exit status."""
+    parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of a run")
     parser.add_argument("--name", default=NAME, help="name in the hub (default %(default)s)")
     parser.add_argument("--device", default="", help="what it was trained on (default: this CPU)")
@@ -150,3 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
     path = publish_run(options.run.expanduser(), options.name, options.device)
     print(f"published {path.name}, {path.stat().st_size / 1e6:.1f} MB")
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(cli.guarded(main, COMMAND))

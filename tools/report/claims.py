@@ -1,7 +1,7 @@
 """The paper's claims: one row of the scorecard each, with the rule that judges it in words.
 
 ``data/claims.json`` holds the rows, and the list of what changed in the verdicts. A verdict follows from a
-rule that is printed with it, never from a person; the function of `s2f_lib.report.rules` that has the claim's key
+rule that is printed with it, never from a person; the function of `tools.report.rules` that has the claim's key
 applies it. ``post_hoc`` says where a rule was written or changed after its numbers were known, as the history of the
 file shows; such a rule is no prediction.
 """
@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from s2f_lib.report import rules
-from s2f_lib.report.rules import Judged, Records
+from tools.report import rules
+from tools.report.rules import Judged, Records
 
 
 @dataclass(frozen=True)

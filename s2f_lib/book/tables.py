@@ -3,7 +3,7 @@
 ``data/lines.json`` chooses for a record what a reader is shown of it: words, measure, conditions, a format
 and a chance level, see `Line`; ``data/columns.json`` holds the columns of two wider tables. A record that is in neither
 is shown whole.
-`s2f_lib.report.documents` puts these tables into README and book.
+``tools/report`` puts these tables, and those that no page shows, into README and book.
 """
 
 import json
@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from s2f_lib import hub, io
+from s2f_lib import io
+from s2f_lib.book.staleness import caution
 from s2f_lib.io.measures import MEASURES
-from s2f_lib.report.claims import CLAIMS
-from s2f_lib.report.staleness import caution
 
 NOT_RUN = "not run yet"
 # Formats: factor and pattern. A share and an angle have their own; a line may ask for another, or give a pattern.
@@ -27,7 +26,8 @@ CONTESTANTS: dict[str, str] = _COLUMNS["contestants"]  # of results/published_ri
 CONTEST: dict[str, dict] = _COLUMNS["contest"]  # its columns
 STUDY: dict[str, list] = _COLUMNS["study"]  # of results/loss_ablation.json: measure, conditions, format
 LISTENERS: dict[str, dict] = _COLUMNS["listeners"]  # of results/voices.json
-WORLDS = ("physiology", "confounded", "confounded_only", "null")
+SCORECARD = ("claim of the paper", "published", "ours", "null", "oracle", "verdict")
+MARK = "†"  # beside the verdict of a rule that was written or changed after its numbers
 
 
 class Line(NamedTuple):
@@ -110,7 +110,7 @@ def record_table(name: str) -> str:
         [
             line.words,
             line.text(row["value"]),
-            *[_interval(line, row)] * spans,
+            *[interval(line, row)] * spans,
             *[line.text(_chance(line, found))] * chances,
         ]
         for line, row in have
@@ -128,7 +128,7 @@ def _line(row: dict[str, Any]) -> Line:
     return Line(MEASURES[row["measure"]].words + (f" ({told})" if told else ""), row["measure"], where)
 
 
-def _interval(line: Line, row: dict[str, Any]) -> str:
+def interval(line: Line, row: dict[str, Any]) -> str:
     """Both ends in the format of the line, its unit once."""
     if "low" not in row:
         return "–"
@@ -144,13 +144,6 @@ def _chance(line: Line, found: io.Record) -> float | None:
     return rows[0]["value"] if rows else None
 
 
-def rules() -> str:
-    """How the scorecard decides each verdict, and which rules were written or changed after the numbers were known."""
-    rows = [[claim.claim, claim.rule, claim.post_hoc or "before its numbers"] for claim in CLAIMS]
-    below = 'Anything else is "no"; a rule that the null passes as well as we do decides nothing: "void".'
-    return markdown(("claim", "verdict", "the rule was written"), rows, below)
-
-
 def encoder() -> pd.DataFrame | Any:
     """The shipped encoder beside what could be heard and what labels tell (pandas.DataFrame of "value [low, high]").
 
@@ -161,32 +154,19 @@ def encoder() -> pd.DataFrame | Any:
         return selected("voice_encoder", "python -m benchmarks.voice_encoder")
     table = {}
     for name in ("voice", "oracle", "demographics", "mean feature"):
-        cells = {"angle (degrees)": _cell(found.row("angle", predictor=name))}
+        cells = {"angle (degrees)": with_interval(found.row("angle", predictor=name))}
         for k in (1, 5, 10):
             row = found.row("top_percent", predictor=name, k=k, split=None)
-            cells[f"top {k} % (chance {k})"] = _cell(row, 100)
+            cells[f"top {k} % (chance {k})"] = with_interval(row, 100)
         table[name] = cells
     return pd.DataFrame(table).T
 
 
-def _cell(row: dict[str, Any], factor: float = 1) -> str:
+def with_interval(row: dict[str, Any], factor: float = 1) -> str:
     """Value and interval as one text; two digits for what is below 1."""
     digits = 2 if factor == 1 and abs(row["value"]) < 1 else 1
     ends = [f"{factor * row[end]:.{digits}f}" for end in ("low", "high") if end in row]
     return f"{factor * row['value']:.{digits}f} [{', '.join(ends) or '–'}]"
-
-
-def contest() -> str:
-    """Who picks the right face in ``results/published_ridge.json``, as a Markdown table with intervals."""
-    found = io.read_record("published_ridge")
-    if found is None:
-        return absent("published_ridge")
-    rows = []
-    for key, words in CONTESTANTS.items():
-        cells = [found.matching(experiment="contest", contestant=key, **where) for where in CONTEST.values()]
-        if all(cells):
-            rows.append([words, *(_cell(cell[0], 100 if cell[0]["measure"] == "top_percent" else 1) for cell in cells)])
-    return markdown(("contestant", *CONTEST), rows, "Chance: 0.5, 0.5 and 10 %. " + source(found))
 
 
 def study() -> str:
@@ -228,71 +208,38 @@ def findings() -> str:
     return "\n".join(f"- {sentence}" for sentence in said) or absent("loss_ablation", "s2f study ablation")
 
 
-def voices() -> str:
-    """Who understands whose voices: the lines of ``results/voices.json`` by listener, as a Markdown table."""
-    found = io.read_record("voices")
-    if found is None:
-        return absent("voices")
-
-    def cell(line: Line, who: dict) -> str:
-        row = next(iter(found.matching(measure=line.measure, **line.where, **who)), None)
-        if row is None:
-            return "–"
-        return line.text(row["value"]) + (f" ({_interval(line, row)})" if "low" in row else "")
-
-    rows = [[line.words, *(cell(line, who) for who in LISTENERS.values())] for line in lines()["voices"]]
-    constant = shown(found.value("sex_right", corpus="published", baseline="constant"), "share")
-    below = f"Always the commoner label: {constant} of the published clips. {source(found)} {found.notes}"
-    return markdown(("measure (95 % interval)", *LISTENERS), rows, below)
-
-
-def errors() -> str:
-    """Angle and share of right sex labels of the shipped encoder by sex, group and decade, as a Markdown table."""
-    found = io.read_record("ethics")
-    if found is None:
-        return absent("ethics")
-    rows = []
-    for row in found.matching(measure="angle", experiment="groups", by=["sex", "group", "decade", "sex and group"]):
-        right = found.value("sex_right", experiment="groups", by=row["by"], group=row["group"])
-        line = Line(_people(row["by"], row["group"]), "angle")
-        cells = [f"{row['n']:.0f}", line.text(row["value"]), _interval(line, row), f"{100 * right:.0f} %"]
-        rows.append([line.words, *cells])
-    head = ("people", "N", "angle to the true feature", "95 % interval", "sex label right")
-    return markdown(head, rows, source(found))
-
-
-def _people(by: str, group: str) -> str:
-    """Words for a group of people."""
-    if by == "decade":
-        return f"{max(18, int(group))} to {int(group) + 9} years"  # nobody is younger than 18
-    if by == "sex and group":
-        return ", group ".join(group.split())
-    return f"group {group}" if by == "group" else group
-
-
-def worlds() -> str:
-    """What follows the voice in which world, ridge baseline, as a Markdown table."""
-    found = io.read_record("ethics")
-    if found is None:
-        return absent("ethics")
-    words = {"hair": "hair colour", "nose": "nose width", "jaw": "jaw width", "sex": "sex (share right)"}
-    rows = []
-    for attribute in ("skin", "hair", "nose", "jaw", "age", "sex"):
-        of = {"experiment": "worlds", "attribute": attribute, "predictor": "ridge baseline"}
-        measure = "sex_right" if attribute == "sex" else "r"
-        values = [found.value(measure, world=world, **of) for world in WORLDS]
-        rows.append([words.get(attribute, attribute), *(f"{value:.2f}" for value in values)])
-    below = (
-        "Ridge baseline: a ridge regression on statistics of the sound, 1,000 training and 500 test people in each "
-        f"world; intervals are about 0.09 to either side. {source(found)}"
-    )
-    return markdown(("attribute of the drawn face", *WORLDS), rows, below)
-
-
-def weights() -> str:
-    """The weights that `hub.available` lists, as Markdown."""
-    rows = [
-        [f"`{e['name']}`", e["kind"], "" if e["size_mb"] is None else shown(e["size_mb"]), e["licence"], e["source"]]
-        for e in hub.available()
+def scorecard() -> str:
+    """The table of README, intro and page 5, from ``results/scorecard.json``."""
+    record = io.read_record("scorecard")
+    if record is None:
+        return absent("scorecard", "python -m tools.report")
+    claims = record.tables["claims"]
+    commands = list(dict.fromkeys(row["command"] for row in claims if row["command"]))
+    letters = dict(zip(commands, "abcdefghijklmnopqrstuvwxyz"))
+    cells = []
+    for row in claims:
+        command = f"({letters[row['command']]})" if row["command"] and row["ours"] != NOT_RUN else NOT_RUN
+        claim = f"{row['claim']} ({row['where']})" if row["where"] != "–" else row["claim"]
+        cells.append([claim, row["published"], row["ours"], row["null"], row["oracle"], verdict(row), command])
+    said = counts(record)
+    below = [
+        f"{len(claims)} claims: {said}. Synthetic people unless a row says otherwise. *Null*: the same of an encoder "
+        "or an answer that knows nothing about the face; where it passes the rule as well as we do, the verdict is "
+        f"*void*. *Oracle*: an estimate of the most a voice tells. {MARK}: the rule was written or changed after its "
+        "numbers were known, so it predicts nothing. Made by:",
+        "",
     ]
-    return markdown(("name", "what", "size (MB)", "licence", "source"), rows, "").strip()
+    old = {row["command"] for row in claims if row["command"] and caution(row["record"])}
+    later = "; the weights were trained again later, so these rows are of the earlier networks"
+    below += [f"- ({letter}) `{command}`{later if command in old else ''}" for command, letter in letters.items()]
+    return markdown((*SCORECARD, "made by"), cells, "\n".join(below))
+
+
+def verdict(row: dict) -> str:
+    """The verdict of a row of the scorecard, with a mark where its rule is no prediction."""
+    return f"**{row['verdict']}**" + f" {MARK}" * bool(row["post_hoc"])
+
+
+def counts(record: io.Record) -> str:
+    """How many claims have which verdict."""
+    return ", ".join(f"{row['value']:.0f} {row['verdict']}" for row in record.matching(measure="verdicts"))

@@ -3,7 +3,7 @@
 import pytest
 
 from s2f_lib import hub, io
-from s2f_lib.report import scorecard, staleness, tables
+from s2f_lib.book import staleness, tables
 
 RECORD = io.Record([], name="voice_encoder", date="2026-05-05T10:00:00Z", command="python -m again")
 EARLIER, LATER = "2026-05-05T09:59:59Z", "2026-05-05T10:00:01Z"
@@ -59,4 +59,4 @@ def test_no_record_no_warning(monkeypatch):
 def test_tables_carry_the_warning(monkeypatch):
     monkeypatch.setattr(hub, "describe", lambda name: {"date": "2999-01-01"})
     assert tables.record_table("voice_encoder").startswith("**Measured with earlier weights.**")
-    assert scorecard.markdown().count("trained again later") == 3  # evaluation, ethics, losses; not the pictures
+    assert tables.scorecard().count("trained again later") == 3  # evaluation, ethics, losses; not the pictures
