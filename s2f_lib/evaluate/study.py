@@ -67,6 +67,11 @@ class Evaluation:
         return len(self.people)
 
     @cached_property
+    def strangers(self) -> np.ndarray:
+        """For each test person the row of somebody else, (N,)."""
+        return similarity.mismatched(len(self))
+
+    @cached_property
     def predictions(self) -> dict[str, np.ndarray]:
         """v_s after six and after three seconds, and what stands in for it, by name; each (N, D)."""
         models = {
@@ -80,8 +85,8 @@ class Evaluation:
             "voice": self.v_s,
             "voice, 3 s": self.v_s_short,
             "mean feature": similarity.mean_feature(self.train_v_f, len(self)),
-            "random pair": self.v_f[similarity.mismatched(len(self))],
-            "null encoder": self.v_s[similarity.mismatched(len(self))],  # the encoder's answers, to other people
+            "random pair": self.v_f[self.strangers],
+            "null encoder": self.v_s[self.strangers],  # the encoder's answers, to other people
             **{name: model.fit(*train).predict(self.people) for name, model in models.items()},
             "another picture": self.v_f_other,
         }
@@ -89,9 +94,8 @@ class Evaluation:
     def answered_by(self, predictor: str) -> "Evaluation":
         """The same people, with a prediction in the place of the voice's: its faces are the S2F faces."""
         other = replace(self, v_s=self.predictions[predictor])
-        drawn = dataset.decode(self.decoder, other.v_s)
-        shared = {"faces": self.faces | {"S2F": drawn}, "predictions": self.predictions | {"voice": other.v_s}}
-        vars(other).update(shared)  # what the cached properties would have made again
+        predictions = self.predictions | {"voice": other.v_s}
+        vars(other).update(unheard=self.unheard, predictions=predictions)  # or they would be made again
         return other
 
     @cached_property
@@ -126,11 +130,15 @@ class Evaluation:
         return labels.of_people(self.people)
 
     @cached_property
+    def unheard(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Those of `faces` that owe nothing to a voice: reference and F2F."""
+        f2f = dataset.decode(self.decoder, self.v_f)
+        return {"reference": dataset.canonical_faces(self.population, f2f[0].shape[1], self.workers), "F2F": f2f}
+
+    @cached_property
     def faces(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Canonical faces uint8 (N, S, S, 3) and landmarks (N, 68, 2): reference (true), F2F and S2F."""
-        f2f, s2f = dataset.decode(self.decoder, self.v_f), dataset.decode(self.decoder, self.v_s)
-        reference = dataset.canonical_faces(self.population, f2f[0].shape[1], self.workers)
-        return {"reference": reference, "F2F": f2f, "S2F": s2f}
+        return self.unheard | {"S2F": dataset.decode(self.decoder, self.v_s)}
 
     @cached_property
     def labels(self) -> dict[str, pd.DataFrame]:
@@ -332,8 +340,12 @@ def rows(evaluation: Evaluation, untrained: tuple | None = None) -> list[dict]:
         *craniofacial_rows(evaluation),
         *answer_rows(evaluation),
         *map_rows(evaluation, None if untrained is None else untrained[0]),
-        *consistency_rows(evaluation.v_s, evaluation.v_s_other, evaluation),
-        *(() if untrained is None else consistency_rows(*untrained, evaluation, predictor="untrained")),
+        *consistency_rows((evaluation.v_s, evaluation.v_s_other), evaluation.groups["sex and decade"]),
+        *(
+            consistency_rows(untrained, evaluation.groups["sex and decade"], predictor="untrained")
+            if untrained is not None
+            else ()
+        ),
         *corruption_rows(evaluation),
         *(
             row(name, value, experiment="evidence", within=shared)
@@ -348,10 +360,10 @@ def rows(evaluation: Evaluation, untrained: tuple | None = None) -> list[dict]:
 def similarity_rows(evaluation: Evaluation) -> Rows:
     """Angles of the voice and the baselines, and how much nearer six seconds are."""
     of, angles = {"experiment": "similarity"}, evaluation.angles
+    short = similarity.angle_deg(evaluation.v_s_short[evaluation.strangers], evaluation.v_f)
     for name, angle in angles.items():
         yield row("angle", inference.mean_interval(angle), **of, **NAMES.get(name, {"predictor": name}))
-    short = evaluation.v_s_short[similarity.mismatched(len(evaluation))]
-    angles = angles | {"null encoder, 3 s": similarity.angle_deg(short, evaluation.v_f)}
+    angles = angles | {"null encoder, 3 s": short}
     pairs = (("voice", "voice, 3 s"), ("voice", "sex alone"), ("null encoder", "null encoder, 3 s"))
     for name, against in pairs:
         gain = inference.mean_interval(angles[against] - angles[name])
@@ -427,10 +439,10 @@ def map_rows(evaluation: Evaluation, untrained: np.ndarray | None) -> Rows:
         yield row("p", found["p"], **of)
 
 
-def consistency_rows(v_s: np.ndarray, v_s_other: np.ndarray, evaluation: Evaluation, **of) -> Rows:
+def consistency_rows(clips: tuple[np.ndarray, np.ndarray], groups: np.ndarray, **of) -> Rows:
     """Angles between the predictions (N, D) for two clips: of one person, of two, of two of one sex and decade."""
     of |= {"experiment": "consistency"}
-    same, other, alike = consistency(v_s, v_s_other, evaluation.groups["sex and decade"])
+    same, other, alike = consistency(*clips, groups)
     yield row("clip_angle", same, **of, pair="same person")
     yield row("clip_angle", other, **of, pair="two people")
     yield row("clip_angle", alike, **of, pair="two people", within="sex and decade") | {"n": alike.n}
