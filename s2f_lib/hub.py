@@ -86,15 +86,6 @@ def available() -> list[dict]:
     return rows
 
 
-def write_entry(path: Path, entry: dict) -> None:
-    """Write what is known about weights beside their file; refuses what `check_entry` does."""
-    check_entry(entry, path.name)
-    ordered = {key: entry[key] for key in FIELDS if key in entry}
-    with io.atomic_write(path, "w") as file:
-        json.dump(ordered, file, indent=2)
-        file.write("\n")
-
-
 def check_entry(entry: dict, name: str) -> None:
     """Refuse (ValueError) an entry that says too little, or what nobody would look for; `name` is for the message."""
     wrong = [f"it lacks {key!r}" for key in NEEDED if not entry.get(key)]
