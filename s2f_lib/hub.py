@@ -45,8 +45,15 @@ def load(name: str, device: str = "cpu", **options: Any) -> Any:
     module, _, function = entry["builder"].partition(":")
     builder = getattr(importlib.import_module(module), function)
     path = find(name)
-    network = builder(path, device, **options)
-    if path is not None and _wanted(entry, path) is None:
+    unproven = path is not None and _wanted(entry, path) is None
+    try:
+        network = builder(path, device, **options)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        if not unproven:
+            raise
+        told = f"{path} is not the {entry['kind']} {name!r} ({type(error).__name__}: {str(error).splitlines()[0]})"
+        raise io.WeightFileError(f"{told}; delete it, and get it again from {entry['source']}") from error
+    if unproven:
         with io.atomic_write(_note(path), "w") as file:
             file.write(io.sha256(path) + "\n")
     return network
@@ -77,15 +84,6 @@ def available() -> list[dict]:
         present = not _missing_packages(entry) and (not entry.get("file") or _present(entry) is not None)
         rows.append({column: entry.get(column) for column in COLUMNS} | {"present": present})
     return rows
-
-
-def write_entry(path: Path, entry: dict) -> None:
-    """Write what is known about weights beside their file; refuses what `check_entry` does."""
-    check_entry(entry, path.name)
-    ordered = {key: entry[key] for key in FIELDS if key in entry}
-    with io.atomic_write(path, "w") as file:
-        json.dump(ordered, file, indent=2)
-        file.write("\n")
 
 
 def check_entry(entry: dict, name: str) -> None:

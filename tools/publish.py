@@ -7,6 +7,7 @@ where that went on from other weights, it counts their clips too and says how th
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -46,7 +47,11 @@ def publish(
     io.write_tensors(path, tensors, shape, key=key)
     path.chmod(0o644)
     file = {"file": path.name, "sha256": io.sha256(path), "size_mb": round(path.stat().st_size / 1e6, 2)}
-    hub.write_entry(path.with_suffix(".json"), {"name": name} | file | made | facts)
+    entry = {"name": name} | file | made | facts
+    hub.check_entry(entry, name)
+    with io.atomic_write(path.with_suffix(".json"), "w") as told:
+        json.dump({key: entry[key] for key in hub.FIELDS if key in entry}, told, indent=2)
+        told.write("\n")
     return path
 
 

@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from s2f_lib import io
-from s2f_lib.book.staleness import caution
+from s2f_lib import hub, io
 from s2f_lib.io.measures import MEASURES
 
 NOT_RUN = "not run yet"
@@ -28,6 +27,16 @@ STUDY: dict[str, list] = _COLUMNS["study"]  # of results/loss_ablation.json: mea
 LISTENERS: dict[str, dict] = _COLUMNS["listeners"]  # of results/voices.json
 SCORECARD = ("claim of the paper", "published", "ours", "null", "oracle", "verdict")
 MARK = "†"  # beside the verdict of a rule that was written or changed after its numbers
+# With which weights a record was measured: where one of them is younger, it says so, see `caution`.
+CHAIN = ("synthetic-vgg", "decoder-synthetic-vgg", "voice-encoder-synthetic")  # each learned from those before it
+READER = "attributes-synthetic"  # reads sex, group and age off the decoded faces
+MEASURED_WITH: dict[str, tuple[str, ...]] = {
+    "face_pipeline": (*CHAIN[:2], "decoder-dlib", READER),
+    "loss_ablation": (*CHAIN[:2], READER),
+    "published_ridge": CHAIN[2:],
+    "voice_scaling": CHAIN,
+    **dict.fromkeys(("voice_encoder", "evaluation_synthetic", "ethics", "neighbours"), (*CHAIN, READER)),
+}
 
 
 class Line(NamedTuple):
@@ -95,6 +104,22 @@ def selected(name: str, command: str = "", **conditions: Any):
     from IPython.display import Markdown
 
     return Markdown(absent(name, command))
+
+
+def caution(name: str) -> str:
+    """A warning in Markdown if a record is older than weights it depends on; "" if not, or if there is no record."""
+    record = io.read_record(name)
+    if record is None:
+        return ""
+    newer = [weights for weights in MEASURED_WITH.get(name, ()) if hub.describe(weights)["date"] > record.date]
+    if not newer:
+        return ""
+    names = " and ".join(f"`{weights}`" for weights in newer)
+    return (
+        f"**Measured with earlier weights.** `results/{name}.json` is of {record.date[:10]}, {names} "
+        f"{'are' if len(newer) > 1 else 'is'} younger. The numbers are those of the earlier network until this has run "
+        f"again: `{record.command}`."
+    )
 
 
 def record_table(name: str) -> str:
