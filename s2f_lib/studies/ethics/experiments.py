@@ -98,6 +98,12 @@ class Context:
         heard = self.heard(world)[:, 0]
         return baselines.RidgeBaseline().fit(heard, self.train_v_f[: len(heard)])
 
+    def predict(self, world: str, by: str = "ridge baseline") -> np.ndarray:
+        """v_f of the first test people of a world, as the "oracle" or the "ridge baseline" predicts it."""
+        if by == "oracle":
+            return self.oracle(world).predict(self.test(world).table())
+        return self.ridge(world).predict(self.heard(world, "test")[:, 0])
+
     def follow(self, v: np.ndarray) -> dict[str, Interval]:
         """How the faces drawn for the first test people follow their true ones."""
         return effects.attribute_correlations(self.draw(v), self.truth.iloc[: len(v)].reset_index(drop=True))
@@ -107,14 +113,7 @@ def worlds(
     context: Context, names: Sequence[str] = WORLDS, by: str = "ridge baseline"
 ) -> dict[str, dict[str, Interval]]:
     """Which attributes of the drawn face follow the voice in which world; ``by`` "ridge baseline" or "oracle"."""
-    out = {}
-    for world in names:
-        if by == "oracle":
-            v = context.oracle(world).predict(context.test(world).table())
-        else:
-            v = context.ridge(world).predict(context.heard(world, "test")[:, 0])
-        out[world] = context.follow(v)
-    return out
+    return {world: context.follow(context.predict(world, by)) for world in names}
 
 
 def language_switch(context: Context, world: str, by: str = "ridge baseline") -> dict[str, Interval]:
@@ -261,7 +260,7 @@ def style(context: Context, world: str) -> Interval:
 
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=1e-3, max_iter=300))
     probe.fit(context.train_v_f, context.train(world).style)
-    v = context.ridge(world).predict(context.heard(world, "test")[:, 0])
+    v = context.predict(world)
     score, member = probe.decision_function(v), context.test(world).style[: len(v)]
 
     def auc(score: np.ndarray, member: np.ndarray) -> float:
