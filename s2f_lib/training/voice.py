@@ -169,8 +169,7 @@ class VoiceTrainer(Trainer):
     def out_of_memory(self) -> str:
         """Which batch size fits."""
         share = self.config.batch_size // self.accelerator.num_processes
-        total = memory.device_bytes(self.device)
-        return memory.explain_out_of_memory(self.encoder.config, share, self.config.mixed_precision, total)
+        return memory.explain_out_of_memory(self.encoder.config, share, self.config.mixed_precision, self.device)
 
     def result(self, stopped: str) -> Run:
         """What a page works with: the encoder, frozen, and the log."""
