@@ -45,8 +45,15 @@ def load(name: str, device: str = "cpu", **options: Any) -> Any:
     module, _, function = entry["builder"].partition(":")
     builder = getattr(importlib.import_module(module), function)
     path = find(name)
-    network = builder(path, device, **options)
-    if path is not None and _wanted(entry, path) is None:
+    unproven = path is not None and _wanted(entry, path) is None
+    try:
+        network = builder(path, device, **options)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        if not unproven:
+            raise
+        told = f"{path} is not the {entry['kind']} {name!r} ({type(error).__name__}: {str(error).splitlines()[0]})"
+        raise io.WeightFileError(f"{told}; delete it, and get it again from {entry['source']}") from error
+    if unproven:
         with io.atomic_write(_note(path), "w") as file:
             file.write(io.sha256(path) + "\n")
     return network

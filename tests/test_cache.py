@@ -67,6 +67,23 @@ def test_a_damaged_file_is_named_and_made_anew(damage, suffix):
     get("test/c", 7, never)
 
 
+@pytest.mark.parametrize("kind", ["npy", "npz", "packed npz"])
+@pytest.mark.filterwarnings("ignore:.*is damaged")
+def test_whatever_damage_ends_in_the_array_or_in_none(kind, tmp_path):
+    made, rng = {"x": np.arange(300).reshape(30, 10), "y": np.array(["a", "b"])}, np.random.default_rng(0)
+    path, load = tmp_path / "x", np.load if kind == "npy" else cache._load_all
+    with open(path, "wb") as file:
+        {"npy": lambda f, **a: np.save(f, a["x"]), "npz": np.savez, "packed npz": np.savez_compressed}[kind](
+            file, **made
+        )
+    whole = np.frombuffer(path.read_bytes(), np.uint8)
+    for _ in range(300):
+        data = whole.copy()[: None if rng.random() < 0.8 else rng.integers(len(whole))]
+        data[rng.integers(len(data) or 1, size=3 if len(data) else 0)] = rng.integers(256)
+        path.write_bytes(data.tobytes())
+        cache._read(path, load)
+
+
 def test_a_cut_file_is_made_anew_also_when_it_is_mapped():
     cache.array("test/d", 1, lambda: np.arange(1000))
     path = cache.location("test/d", 1)

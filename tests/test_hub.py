@@ -99,14 +99,17 @@ def test_without_a_published_checksum_the_first_one_seen_is_kept(entry, server):
         hub.find("tiny")
 
 
-def test_a_file_from_which_nothing_could_be_built_is_not_trusted(entry, server, monkeypatch):
+@pytest.mark.parametrize(
+    "error", [io.WeightFileError("tiny.bin is an error page"), KeyError("fc8"), RuntimeError("x\ny")]
+)
+def test_a_file_from_which_nothing_could_be_built_is_not_trusted(entry, server, monkeypatch, error):
     def refuse(*_):
-        raise io.WeightFileError("tiny.bin is an error page")
+        raise error
 
     entry(url="http://host/tiny.bin", sha256=None)
     with monkeypatch.context() as patch:
         patch.setattr(hub.importlib, "import_module", lambda name: __import__("types").SimpleNamespace(build=refuse))
-        with pytest.raises(io.WeightFileError):
+        with pytest.raises(io.WeightFileError, match=r"tiny\.bin is not the .* delete it, and get it again"):
             hub.load("tiny")
     hub.find("tiny").write_bytes(b"the right file")
     assert hub.load("tiny")[0] == b"the right file"

@@ -192,6 +192,11 @@ def test_a_room_imports_only_itself_and_rooms_before_it(path):
     assert wrong == set()
 
 
+def test_every_module_has_a_name_of_its_own():
+    names = [module_of(path).rpartition(".")[2] for path in LIBRARY]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
 def test_no_file_imports_itself_through_others():
     known = {module_of(path) for path in LIBRARY}
     imports = {module_of(path): imported_modules(path, known) for path in LIBRARY}

@@ -51,6 +51,29 @@ def test_a_slammed_door_does_not_hide_a_soft_voice(tmp_path, voice):
     assert "quiet" in speech.notes[1]
 
 
+@pytest.mark.parametrize("kind", ["hiss", "hum", "dial tone"])
+def test_a_voice_is_found_behind_a_louder_noise(tmp_path, voice, kind):
+    hiss = np.random.default_rng(0).normal(0, 0.2, 12 * RATE)
+    noise = {"hiss": hiss, "hum": np.tile(3 * hum(120.0), 2), "dial tone": tone(12.0)}[kind]
+    audio.write(tmp_path / "x.wav", np.clip(np.concatenate([noise, np.zeros(RATE), voice, np.zeros(RATE)]), -1, 1))
+    speech = audio.load_speech(tmp_path / "x.wav")
+    assert speech.start == pytest.approx(13, abs=0.5)
+
+
+def test_a_noise_that_fades_away_is_no_voice(tmp_path):
+    noise = np.random.default_rng(0).normal(0, 0.2, 12 * RATE)
+    audio.write(tmp_path / "x.wav", np.concatenate([noise, noise * np.linspace(1, 0, len(noise)) ** 2]))
+    with pytest.raises(audio.NoSpeech, match="steady noise"):
+        audio.load_speech(tmp_path / "x.wav")
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_infinite_sample_is_named_without_a_warning(tmp_path, voice):
+    soundfile.write(tmp_path / "x.wav", np.where(np.arange(len(voice)) == 5000, np.inf, voice), RATE, subtype="FLOAT")
+    with pytest.raises(audio.AudioError, match="NaN or infinite"):
+        audio.load_speech(tmp_path / "x.wav")
+
+
 def test_what_was_not_searched_is_said(tmp_path, voice, monkeypatch):
     monkeypatch.setattr("s2f_lib.audio.level.SEARCHED", 5.0)
     audio.write(tmp_path / "x.wav", np.concatenate([np.zeros(9 * RATE), voice]))

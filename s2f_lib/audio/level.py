@@ -24,6 +24,7 @@ SEARCHED = 600.0  # s; speech is looked for in the first ten minutes
 STEADY_DB = 1.5  # pieces that differ by less are a hum, a hiss or a tone
 PERIODIC = 0.5  # correlation of a sound with itself one period later; noise has less
 SAME = 0.7  # and with itself some hundred periods later; a voice wavers and has less
+SEARCHES = 3  # for speech behind what is louder
 EPS = 1e-20
 
 
@@ -64,8 +65,10 @@ def load_speech(path: str | Path, start: float | None = None) -> Speech:
     """
     path = Path(path)
     levels = _levels(path, start)
-    first = _loudest_start(levels) if start is None else start
-    waveform, channel = read(path, first, first + CLIP_SECONDS)
+    if start is None:
+        first, waveform, channel = _loudest_speech(path, levels)
+    else:
+        first, (waveform, channel) = start, read(path, start, start + CLIP_SECONDS)
     end = first + len(waveform) / SAMPLE_RATE
     searched = f", searched in its first {SEARCHED:.0f} s," if start is None and len(levels) * PIECE >= SEARCHED else ""
     sound, level = leveled(waveform, path.name + searched)
@@ -83,6 +86,23 @@ def load_speech(path: str | Path, start: float | None = None) -> Speech:
     if level < USUAL_DB - 20:
         notes.append(f"it is quiet, at {level:.0f} dB of full scale, and was raised to the usual {USUAL_DB:.0f}")
     return Speech(fit_to_clip(sound), first, end, level, tuple(notes))
+
+
+def _loudest_speech(path: Path, levels: np.ndarray) -> tuple[float, np.ndarray, int | None]:
+    """Where the loudest six seconds begin (s), and what `read` gives of them; a steady noise is not heard.
+
+    Behind what is louder, only what has the period of a voice is taken for speech. Where there is none, the loudest.
+    """
+    found, heard = [], levels
+    for _ in range(SEARCHES):
+        first = _loudest_start(heard)
+        found.append((first, *read(path, first, first + CLIP_SECONDS)))
+        waveform = found[-1][1]
+        if not is_steady(waveform) and (len(found) == 1 or _is_voiced(waveform)):
+            return found[-1]
+        noise = np.median(levels[round(first / PIECE) :][: round(CLIP_SECONDS / PIECE)])
+        heard = np.where(np.abs(levels - noise) < 2 * STEADY_DB, SILENT_DB, heard)
+    return found[0]
 
 
 def leveled(waveform: np.ndarray, name: str = "the recording") -> tuple[np.ndarray, float]:
@@ -122,7 +142,8 @@ def _piece_levels(waveform: np.ndarray, rate: int) -> np.ndarray:
     """Power in the band of speech in each 50 ms, dB of full scale; a rest at the end is a piece of its own."""
     size = round(PIECE * rate)
     pieces = np.pad(waveform, (0, -len(waveform) % size or (0 if len(waveform) else size))).reshape(-1, size)
-    spectrum = np.fft.rfft(pieces)
+    with np.errstate(invalid="ignore"):  # of infinite samples, which `read` refuses
+        spectrum = np.fft.rfft(pieces)
     inside = (np.fft.rfftfreq(size, 1 / rate) >= BAND[0]) & (np.fft.rfftfreq(size, 1 / rate) <= BAND[1])
     power = 2 * np.square(np.abs(spectrum[:, inside])).sum(axis=1) / size**2
     return 10 * np.log10(power + EPS)
@@ -149,11 +170,23 @@ def is_steady(waveform: np.ndarray) -> bool:
     whole = levels[: len(waveform) // size]
     if len(whole) < 10 or np.ptp(np.percentile(whole, (10, 90))) > 2 * STEADY_DB:
         return False
-    pieces = np.diff(waveform[: len(whole) * size].reshape(-1, size))
     sound = np.diff(waveform[: 40 * size])  # two seconds
     later = np.arange(len(sound) // 4, len(sound) // 2)  # up to one second
-    noise = np.median(_correlation(pieces)[:, 40:320].max(axis=1)) < PERIODIC
+    noise = np.median(_periodic(waveform)) < PERIODIC
     return bool(noise or (_correlation(sound)[later] * len(sound) / (len(sound) - later)).max() > SAME)
+
+
+def _is_voiced(waveform: np.ndarray) -> bool:
+    """Whether one in four of the loud pieces has the period of a voice."""
+    levels = _piece_levels(waveform, SAMPLE_RATE)[: len(periodic := _periodic(waveform))]
+    return bool(np.quantile(periodic[levels > levels.max() - GATE_DB], 0.75) > PERIODIC)
+
+
+def _periodic(waveform: np.ndarray) -> np.ndarray:
+    """How alike each 50 ms are to themselves one period (50 to 400 Hz) later, up to 1."""
+    size = round(PIECE * SAMPLE_RATE)
+    pieces = np.diff(waveform[: len(waveform) // size * size].reshape(-1, size))
+    return _correlation(pieces)[:, 40:320].max(axis=1)
 
 
 def _correlation(sound: np.ndarray) -> np.ndarray:

@@ -25,6 +25,7 @@ MAX_CLIP_SECONDS = 60.0  # s; the list says 3 to 10
 MAX_LINE = 4096  # bytes; a longer one is no row
 MAX_REFUSALS = 20  # videos in a row before we stop asking
 TASK_SECONDS = 7200.0  # for all clips of one video
+NUMBER = re.compile(r"[\d.+\0-]|(nan|inf)?$", re.IGNORECASE)  # no name of a column begins so
 
 # What yt-dlp says, without ids: first what passes, then what does not. The status of an answer goes before any words.
 STALLED = r"timed? ?out"
@@ -43,8 +44,8 @@ GONE = (
 class VideoList:
     """Rows of the published CSV, read from the file as often as they are asked for: start, end (s), x, y.
 
-    With or without byte-order mark and header; every line stands for itself, whatever is wrong in another one. A wrong
-    one is "failed", one that names a clip for the second time "skipped".
+    With commas, tabs or semicolons, with or without byte-order mark and header; every line stands for itself, whatever
+    is wrong in another one. A wrong one is "failed", one that names a clip for the second time "skipped".
 
     Raises ValueError if the file is a page or something else that is no list.
     """
@@ -53,7 +54,8 @@ class VideoList:
         self.path = Path(path)
         with open(self.path, "rb") as file:
             head = file.read(512).removeprefix(b"\xef\xbb\xbf").lstrip()
-        if head.startswith((b"<", b"{", b"PK", b"\x1f\x8b", b"\xff\xfe", b"\xfe\xff")):
+        self.encoding = "utf-16" if head.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+        if head.startswith((b"<", b"{", b"PK", b"\x1f\x8b")):
             raise ValueError(
                 f"{path} is a page, an archive or something else, and no list of AVSpeech (id, start, end, x, y)"
             )
@@ -65,14 +67,13 @@ class VideoList:
         return sum(1 for _ in self)
 
     def _rows(self) -> Iterator[Row]:
-        with open(self.path, encoding="utf-8-sig", errors="replace") as file:
+        with open(self.path, encoding=self.encoding, errors="replace") as file:
             for number, line in enumerate(_lines(file), start=1):
-                values = line.strip().split(",")
-                if values == [""] or (
-                    number == 1 and len(values) == 5 and not any(c.isdigit() for c in "".join(values[1:]))
-                ):
-                    continue  # an empty line, or a header
-                yield _row(number, [value.strip().strip('"') for value in values])
+                separator = next((mark for mark in ",\t;" if line.count(mark) >= 4), ",")
+                values = [value.strip().strip('"') for value in line.strip().rstrip(separator).split(separator)]
+                header = number == 1 and len(values) == 5 and not any(NUMBER.match(value) for value in values[1:])
+                if values != [""] and not header:
+                    yield _row(number, values)
 
 
 def _lines(file) -> Iterator[str]:

@@ -218,7 +218,7 @@ class Journal:
 
     def __init__(self, path: Path):
         self.path = path
-        self._lines: dict[str, tuple[int, bool]] = {}  # clip -> (where its last line begins, whether it is settled)
+        self._lines: dict[str, int] = {}  # clip -> twice where its last line begins, and 1 more if it is settled
 
     def __enter__(self) -> Journal:
         self.file = open(self.path, "a+b")
@@ -238,11 +238,11 @@ class Journal:
 
     def _note(self, row: Row, begin: int) -> None:
         again = row["status"] in AGAIN or str(row["reason"]).startswith(HOST)
-        self._lines[row["clip_id"]] = begin, not again
+        self._lines[row["clip_id"]] = 2 * begin + (not again)
 
     def settled(self, clip_id: str) -> bool:
         """Whether the clip need not be tried again."""
-        return self._lines.get(clip_id, (0, False))[1]
+        return self._lines.get(clip_id, 0) % 2 == 1
 
     def add(self, rows: list[Row]) -> None:
         """Write lines; they are on the disk when this returns."""
@@ -259,7 +259,7 @@ class Journal:
         """The last line of a clip; None if it was not tried."""
         if clip_id not in self._lines:
             return None
-        self.file.seek(self._lines[clip_id][0])
+        self.file.seek(self._lines[clip_id] // 2)
         return json.loads(self.file.readline())
 
 

@@ -5,8 +5,10 @@ Layouts: ``wav/id10001/<video>/00001.wav`` (VoxCeleb1), ``aac/id00012/<video>/00
 Names of people serve to find the face folder and do not enter the manifest.
 """
 
+import contextlib
 import hashlib
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +38,7 @@ def read_meta(path: str | Path) -> Speakers:
 
     Raises ValueError if it is not a tab- or comma-separated table with the columns of VoxCeleb.
     """
-    lines = Path(path).read_bytes().decode("utf-8-sig", errors="replace").splitlines()
+    lines = re.sub("\r\n?", "\n", _text(Path(path).read_bytes())).removesuffix("\n").split("\n")
     head = next((line for line in lines if line.strip()), "")
     separator = "\t" if "\t" in head else ","
     names = {name.strip().strip('"').lower(): index for index, name in enumerate(head.split(separator))}
@@ -58,10 +60,18 @@ def read_meta(path: str | Path) -> Speakers:
         else:
             about = {
                 "name": told.get("vggface1 id", "").removesuffix("."),
-                "sex": SEXES.get(told["gender"].lower(), ""),
+                "sex": SEXES.get(told["gender"][:1].lower(), ""),
             }
             found[values[speaker]] = about | {"country": told.get("nationality", ""), "set": told.get("set", "")}
     return found
+
+
+def _text(data: bytes) -> str:
+    """A table as text, in the encodings that spreadsheets write."""
+    for encoding in ("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig", "cp1252"):
+        with contextlib.suppress(UnicodeDecodeError):
+            return data.decode(encoding)
+    return data.decode("latin-1")
 
 
 def list_clips(root: str | Path, meta: dict[str, dict[str, str]] | None = None) -> Iterator[Row]:

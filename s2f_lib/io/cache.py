@@ -11,7 +11,6 @@ import json
 import math
 import os
 import warnings
-import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +18,6 @@ from typing import Any
 import numpy as np
 
 from s2f_lib.io import files
-
-UNREADABLE = (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile)  # what a damaged .npy or .npz raises
 
 
 class StaleCache(ValueError):
@@ -132,7 +129,7 @@ def _read(path: Path, load: Callable) -> Any:
         return load(path)
     except FileNotFoundError:
         return None
-    except UNREADABLE as error:
+    except Exception as error:  # what damaged .npy and .npz files make numpy raise has no end
         warnings.warn(f"{path} is damaged ({error}); it is made anew", stacklevel=6)
         return None
 

@@ -189,6 +189,7 @@ def explain(error: OSError, path: Path) -> OSError:
     reasons = {
         errno.ENOSPC: "the disk is full; free some space and run again, what is complete is kept",
         errno.EDQUOT: "the disk quota is used up; free some space and run again, what is complete is kept",
+        errno.EFBIG: "the file is larger than this disk or ulimit allows; choose another folder",
         errno.EACCES: "no permission to write here; choose another folder",
         errno.EROFS: "this file system is read-only; choose another folder",
         errno.EEXIST: "a part of this path is a file, not a folder; choose another name",

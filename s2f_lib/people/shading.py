@@ -112,6 +112,15 @@ def _bump(normal, height_mm, depth, y, x, pixel_mm):
 
 
 @inline_jit
+def sight(x, y, z, rows, columns, camera):
+    """The point seen in a pixel at this depth, and the direction from it to the camera."""
+    px, py = (x + 0.5 - columns * 0.5) * z / camera[1], (rows * 0.5 - y - 0.5) * z / camera[1]
+    pz = camera[0] - z
+    norm = np.sqrt(px * px + py * py + z * z)
+    return px, py, pz, -px / norm, -py / norm, z / norm
+
+
+@inline_jit
 def mix(out, values, i, j, k, b0, b1, b2):
     """Interpolate three vertices' vectors with barycentric weights into `out` (3,)."""
     for c in range(3):
@@ -183,12 +192,7 @@ def shade(
             if k < 0:
                 continue
             b0, b1, b2 = bary[y, x, 0], bary[y, x, 1], bary[y, x, 2]
-            zc = depth[y, x]
-            px, py = (x + 0.5 - columns * 0.5) * zc / camera[1], (rows * 0.5 - y - 0.5) * zc / camera[1]
-            pz = camera[0] - zc
-            vx, vy, vz = -px, -py, camera[0] - pz
-            norm = np.sqrt(vx * vx + vy * vy + vz * vz)
-            vx, vy, vz = vx / norm, vy / norm, vz / norm
+            px, py, pz, vx, vy, vz = sight(x, y, depth[y, x], rows, columns, camera)
             lit = shadow(px, py, pz, light, shadow_frame, shadow_map, 0.045 if k < n_head else 0.10)
             image[y, x, 3] = 1.0
             if k >= n_head:

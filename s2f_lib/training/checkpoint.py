@@ -15,7 +15,11 @@ def save(folder: str | Path, state: dict) -> Path:
     path = Path(folder) / NAME
     random = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []}
     with io.atomic_write(path) as file:
-        torch.save({"version": VERSION, "random": random, **state}, file)
+        try:
+            torch.save({"version": VERSION, "random": random, **state}, file)
+        except RuntimeError as error:  # PyTorch's writer hides what stopped it
+            hidden = error.__context__
+            raise hidden if isinstance(hidden, (OSError, KeyboardInterrupt)) else error from None
     return path
 
 

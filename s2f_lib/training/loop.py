@@ -186,15 +186,19 @@ class Trainer:
         state = None if self.folder is None else checkpoint.load(self.folder)
         if state is None:
             return False
-        checkpoint.check(state, self.config, self.about, self.folder)
-        self.about = self.about or state.get("data", {})
-        self.accelerator.unwrap_model(self.network).load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        for key in ("step", "seconds", "stopped", "best", "bad_evaluations", "window"):
-            setattr(self, key, state[key])
-        self.log.lines = state["lines"]
-        self.load_extra_state(state["extra"])
-        checkpoint.restore_random_state(state)
+        try:
+            checkpoint.check(state, self.config, self.about, self.folder)
+            self.about = self.about or state.get("data", {})
+            self.accelerator.unwrap_model(self.network).load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            for key in ("step", "seconds", "stopped", "best", "bad_evaluations", "window"):
+                setattr(self, key, state[key])
+            self.log.lines = state["lines"]
+            self.load_extra_state(state["extra"])
+            checkpoint.restore_random_state(state)
+        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+            told = f"{self.folder / checkpoint.NAME} lacks what this run needs ({type(error).__name__}: {error})"
+            raise ValueError(f"{told}; delete it to start this run again") from error
         return True
 
     def save_checkpoint(self) -> None:

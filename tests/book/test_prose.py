@@ -80,6 +80,14 @@ def test_code_cells_fit_on_a_screen(page):
 
 
 @by_stem
+def test_the_first_imports_name_at_most_four_of_our_modules(page):
+    first = next(text(cell) for cell in cells(page, "code") if "from s2f_lib" in text(cell))
+    imports = [node for node in ast.walk(ast.parse(first)) if isinstance(node, ast.ImportFrom)]
+    ours = [alias.name for node in imports if node.module.split(".")[0] == "s2f_lib" for alias in node.names]
+    assert 1 <= len(ours) <= 4, ours
+
+
+@by_stem
 def test_a_page_tells_more_than_it_computes(page):
     words = sum(len(text(cell).split()) for cell in cells(page, "markdown"))
     lines = sum(bool(line.strip()) for cell in cells(page, "code") for line in text(cell).splitlines())

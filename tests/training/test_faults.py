@@ -89,6 +89,38 @@ def test_a_full_disk_keeps_the_checkpoint_before(clips, settings, tmp_path, monk
     assert training.run(settings(max_steps=6, schedule="constant"), clips, out_dir=tmp_path).lines[-1]["step"] == 6
 
 
+def test_what_stops_the_write_of_a_checkpoint_is_not_hidden(tmp_path):
+    """PyTorch's writer says "unexpected pos", whatever happened to its file."""
+    resource = pytest.importorskip("resource")
+    checkpoint.save(tmp_path, {"step": 1})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+    try:
+        with pytest.raises(OSError, match="larger than this disk"):
+            checkpoint.save(tmp_path, {"a": torch.zeros(2_000_000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    class Interrupted:
+        def __reduce__(self):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.save(tmp_path, {"a": torch.zeros(10), "b": Interrupted()})
+    assert checkpoint.load(tmp_path)["step"] == 1
+    assert [path.name for path in tmp_path.iterdir()] == [checkpoint.NAME]
+
+
+@pytest.mark.parametrize("missing", ["config", "network", "optimizer", "step", "lines", "extra", "random"])
+def test_a_checkpoint_that_lacks_something_is_named(clips, settings, tmp_path, missing):
+    training.run(settings(max_steps=2), clips, out_dir=tmp_path)
+    state = checkpoint.load(tmp_path)
+    del state[missing]
+    torch.save(state, tmp_path / checkpoint.NAME)
+    with pytest.raises(ValueError, match=rf"checkpoint\.pt lacks .*{missing}.*; delete it to start"):
+        training.run(settings(max_steps=2), clips, out_dir=tmp_path)
+
+
 @pytest.mark.parametrize("content", [b"", b"half a file", [1], {"version": 1}])
 def test_what_is_no_checkpoint_is_named(tmp_path, content):
     if isinstance(content, bytes):

@@ -4,7 +4,7 @@ import numpy as np
 
 from s2f_lib.people.jit import jit
 from s2f_lib.people.paint import AMBIENT, FILL, FILL_DIR, KEY, KEY_DIR
-from s2f_lib.people.shading import highlight, light_surface, mix, shadow, unit
+from s2f_lib.people.shading import highlight, light_surface, mix, shadow, sight, unit
 
 BIAS = 0.07  # decimetres: cloth this near to the surface that the lamp sees is lit
 
@@ -26,7 +26,7 @@ def shade_solids(
             if k < 0 or near[y, x] >= depth[y, x]:
                 continue
             depth[y, x] = near[y, x]
-            px, py, pz, vx, vy, vz = _sight(x, y, near[y, x], rows, columns, camera)
+            px, py, pz, vx, vy, vz = sight(x, y, near[y, x], rows, columns, camera)
             i, j, h = triangles[k, 0], triangles[k, 1], triangles[k, 2]
             b0, b1, b2 = bary[y, x, 0], bary[y, x, 1], bary[y, x, 2]
             mix(normal, normals, i, j, h, b0, b1, b2)
@@ -52,7 +52,7 @@ def shade_lenses(triangle_id, bary, near, depth, image, triangles, normals, thro
             k = triangle_id[y, x]
             if k < 0 or near[y, x] >= depth[y, x]:
                 continue
-            _, _, _, vx, vy, vz = _sight(x, y, near[y, x], rows, columns, camera)
+            _, _, _, vx, vy, vz = sight(x, y, near[y, x], rows, columns, camera)
             i, j, h = triangles[k, 0], triangles[k, 1], triangles[k, 2]
             b0, b1, b2 = bary[y, x, 0], bary[y, x, 1], bary[y, x, 2]
             mix(normal, normals, i, j, h, b0, b1, b2)
@@ -71,12 +71,3 @@ def shade_lenses(triangle_id, bary, near, depth, image, triangles, normals, thro
                 glint = sparkle * light[KEY, c] + soft * light[FILL, c] + fresnel * light[AMBIENT, c] * upwards
                 image[y, x, c] = image[y, x, c] * share[c] * (1 - fresnel) + glint
             image[y, x, 3] = cover + (1 - cover) * (1 - passing)
-
-
-@jit
-def _sight(x, y, z, rows, columns, camera):
-    """The point seen in a pixel at this depth, and the direction from it to the camera."""
-    px, py = (x + 0.5 - columns * 0.5) * z / camera[1], (rows * 0.5 - y - 0.5) * z / camera[1]
-    pz = camera[0] - z
-    norm = np.sqrt(px * px + py * py + z * z)
-    return px, py, pz, -px / norm, -py / norm, z / norm
