@@ -2,11 +2,10 @@
 
     python -m benchmarks.recognisers        # ten minutes on one core; writes results/recognisers.json
 
-The recogniser of this book was trained on the names of synthetic people and also on the causes that made them, some of
-which drive the voice. So its feature may hold what a voice tells more plainly than a recogniser trained on names alone
-would. Beside it stands dlib's, trained on the names of real people, which never saw a synthetic head. Ridge baseline and
-oracle learn to predict either feature of the same pictures, from the same people; both are compared relative to the mean
-of the training people's.
+The recogniser of this book was trained on the names of synthetic people and also on the causes that made them, and some
+of these drive the voice. So its feature may hold what a voice tells more plainly than one trained on names alone would.
+Beside it stands dlib's, trained on names of real people, which never saw a synthetic head. Ridge baseline and oracle
+learn to predict either feature of the same people; both are compared relative to the mean of the training people's.
 """
 
 from __future__ import annotations
