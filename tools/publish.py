@@ -15,7 +15,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from s2f_lib import cli, config, hub, io, voice_encoder
+from s2f_lib import cli, config, hub, io
 from s2f_lib.training import checkpoint
 from s2f_lib.training.settings import TrainConfig
 from s2f_lib.voice_encoder import VoiceEncoder
@@ -69,9 +69,7 @@ def load_run(folder: str | Path) -> tuple[VoiceEncoder, TrainConfig, dict]:
     if state is None:
         raise FileNotFoundError(f"{folder} holds no {checkpoint.NAME}; train first: s2f train --out {folder}")
     settings = config.from_dict(TrainConfig, state["config"])
-    width = state["network"]["fc2.bias"].numel()
-    shape = voice_encoder.preset(settings.encoder, **({"feature_dim": width} | dict(settings.encoder_changes)))
-    encoder = VoiceEncoder(shape)
+    encoder = VoiceEncoder(settings.network(feature_dim=state["network"]["fc2.bias"].numel()))
     encoder.load_state_dict(state["network"])
     return encoder.eval(), settings, state
 
