@@ -8,7 +8,7 @@ from s2f_lib.training.settings import TrainConfig
 from s2f_lib.training.sources import ArraySource
 from s2f_lib.training.voice import Run, VoiceTrainer
 
-__all__ = ["frozen_layers", "layers_for", "make_config", "run", "table"]
+__all__ = ["frozen_layers", "layers_for", "make_config", "run"]
 
 
 def run(
@@ -118,16 +118,3 @@ def layers_for(source, loss: LossConfig) -> dict:
             "extract them again (s2f corpus extract_features --overwrite), or put those weights back"
         )
     return frozen_layers(recogniser, decoder)
-
-
-def table(runs: dict[str, list[Run]]):
-    """Mean and standard deviation over seeds of what each variant reached (pandas.DataFrame, one row per variant)."""
-    import pandas as pd
-
-    rows = {}
-    for name, several in runs.items():
-        scores = pd.DataFrame({key: [r.final(key) for r in several] for key in ("angle_deg", "top10_percent")})
-        rows[name] = {"seeds": len(several), "clips seen": several[0].lines[-1]["step"] * several[0].config.batch_size}
-        for key in scores:
-            rows[name] |= {key: scores[key].mean(), f"{key} sd": scores[key].std()}
-    return pd.DataFrame(rows).T

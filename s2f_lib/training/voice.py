@@ -57,8 +57,7 @@ def make_encoder(config: TrainConfig, source) -> VoiceEncoder:
     """
     mean = source.mean_feature
     torch.manual_seed(config.seed)
-    changes = {"feature_dim": len(mean)} | dict(config.encoder_changes)
-    wanted = voice_encoder.preset(config.encoder, **changes)
+    wanted = config.network(feature_dim=len(mean))
     if config.init_from:
         encoder = voice_encoder.load(weights_of(config.init_from))
         mine, its = settings.to_dict(wanted), settings.to_dict(encoder.config)

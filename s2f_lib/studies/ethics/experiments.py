@@ -176,14 +176,12 @@ def rare_group(context: Context) -> pd.DataFrame:
 def identity(context: Context, v_s: np.ndarray) -> list[dict]:
     """What the shipped encoder's feature (of the test people) gives an attacker, as rows of the record."""
     people = context.test("physiology").table()
-    train = context.train("physiology").table()
-    told = baselines.DemographicsOnly().fit(train, context.train_v_f).predict(people)
-    heard = baselines.DemographicsOnly(("sex", "decade")).fit(train, context.train_v_f).predict(people)
-    decades = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
-    cell = np.array([" ".join(x) for x in zip(people["sex"], decades, people["group"], strict=True)])
-    cell = np.unique(cell, return_inverse=True)[1]
-    predicted = {"voice": v_s, "told": told, "heard": heard}
-    top = {name: metrics.retrieval.rank(v, context.test_v_f).hit_percent(10) for name, v in predicted.items()}
+    train = context.train("physiology").table(), context.train_v_f
+    told = baselines.DemographicsOnly().fit(*train).predict(people)
+    heard = baselines.DemographicsOnly(("sex", "decade")).fit(*train).predict(people)
+    cell = np.unique(metrics.labels.of_people(people)["sex, decade and group"], return_inverse=True)[1]
+    ranks = [metrics.retrieval.rank(v, context.test_v_f) for v in (v_s, told, heard)]
+    voice, told, heard = (found.hit_percent(10) for found in ranks)
     alike = metrics.retrieval.rank(v_s, context.test_v_f, groups=cell)
     alike = alike.where(alike.size >= 2)
     cosine = metrics.similarity.cosines(v_s, context.test_v_f)
@@ -192,10 +190,10 @@ def identity(context: Context, v_s: np.ndarray) -> list[dict]:
     mean, auc_of = metrics.inference.mean_interval, metrics.verification.auc_of_people
     auc = metrics.inference.bootstrap(lambda who: auc_of(cosine, who, cell), np.arange(len(people)), times=300)
     return [
-        row("top_percent_gain", mean(top["voice"] - top["told"]), **of, against="demographics", k=10),
-        row("top_percent_gain", mean(top["voice"] - top["heard"]), **of, against="sex and decade", k=10),
+        row("top_percent_gain", mean(voice - told), **of, against="demographics", k=10),
+        row("top_percent_gain", mean(voice - heard), **of, against="sex and decade", k=10),
         row("match", mean(alike.match(2)), **of, **alone, k=2),
-        row("recall_at", mean(metrics.retrieval.rank(v_s, context.test_v_f).hit(1)), **of, k=1),
+        row("recall_at", mean(ranks[0].hit(1)), **of, k=1),
         row("auc", auc, **of, **alone),
     ]
 
