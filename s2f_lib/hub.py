@@ -7,7 +7,6 @@ never loaded. Where the publisher gives none, that of the first file from which 
 
 import importlib
 import importlib.util
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -98,7 +97,7 @@ def _entries() -> dict[str, dict]:
     """All entries by name."""
     entries = {}
     for path in sorted(WEIGHTS.glob("*.json")):
-        entry = json.loads(path.read_text(encoding="utf-8"))
+        entry = io.read_json(path)
         check_entry(entry, path.name)
         file = entry.get("file")
         if file and Path(file).name != file:

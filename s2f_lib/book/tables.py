@@ -6,7 +6,6 @@ is shown whole.
 ``tools/report`` puts these tables, and those that no page shows, into README and book.
 """
 
-import json
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +19,8 @@ from s2f_lib.io.measures import MEASURES
 NOT_RUN = "not run yet"
 # Formats: factor and pattern. A share and an angle have their own; a line may ask for another, or give a pattern.
 FORMS = {"share": (100, "{:.1f} %"), "deg": (1, "{:.1f}°"), "min": (1 / 60, "{:.1f} min"), "ms": (1000, "{:.0f} ms")}
-_COLUMNS = json.loads(Path(__file__).with_name("data").joinpath("columns.json").read_text(encoding="utf-8"))
+DATA = Path(__file__).parent / "data"
+_COLUMNS = io.read_json(DATA / "columns.json")
 CONTESTANTS: dict[str, str] = _COLUMNS["contestants"]  # of results/published_ridge.json
 CONTEST: dict[str, dict] = _COLUMNS["contest"]  # its columns
 STUDY: dict[str, list] = _COLUMNS["study"]  # of results/loss_ablation.json: measure, conditions, format
@@ -59,8 +59,7 @@ class Line(NamedTuple):
 @cache
 def lines() -> dict[str, tuple[Line, ...]]:
     """What is shown of each record that is not shown whole."""
-    text = Path(__file__).with_name("data").joinpath("lines.json").read_text(encoding="utf-8")
-    return {name: tuple(Line(*row) for row in rows) for name, rows in json.loads(text).items()}
+    return {name: tuple(Line(*row) for row in rows) for name, rows in io.read_json(DATA / "lines.json").items()}
 
 
 def shown(value: float, form: str = "") -> str:
