@@ -7,7 +7,6 @@ never loaded. Where the publisher gives none, that of the first file from which 
 
 import importlib
 import importlib.util
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -86,15 +85,6 @@ def available() -> list[dict]:
     return rows
 
 
-def write_entry(path: Path, entry: dict) -> None:
-    """Write what is known about weights beside their file; refuses what `check_entry` does."""
-    check_entry(entry, path.name)
-    ordered = {key: entry[key] for key in FIELDS if key in entry}
-    with io.atomic_write(path, "w") as file:
-        json.dump(ordered, file, indent=2)
-        file.write("\n")
-
-
 def check_entry(entry: dict, name: str) -> None:
     """Refuse (ValueError) an entry that says too little, or what nobody would look for; `name` is for the message."""
     wrong = [f"it lacks {key!r}" for key in NEEDED if not entry.get(key)]
@@ -107,7 +97,7 @@ def _entries() -> dict[str, dict]:
     """All entries by name."""
     entries = {}
     for path in sorted(WEIGHTS.glob("*.json")):
-        entry = json.loads(path.read_text(encoding="utf-8"))
+        entry = io.read_json(path)
         check_entry(entry, path.name)
         file = entry.get("file")
         if file and Path(file).name != file:

@@ -7,6 +7,7 @@ where that went on from other weights, it counts their clips too and says how th
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from s2f_lib import cli, config, hub, io, voice_encoder
+from s2f_lib import cli, config, hub, io
 from s2f_lib.training import checkpoint
 from s2f_lib.training.settings import TrainConfig
 from s2f_lib.voice_encoder import VoiceEncoder
@@ -46,7 +47,11 @@ def publish(
     io.write_tensors(path, tensors, shape, key=key)
     path.chmod(0o644)
     file = {"file": path.name, "sha256": io.sha256(path), "size_mb": round(path.stat().st_size / 1e6, 2)}
-    hub.write_entry(path.with_suffix(".json"), {"name": name} | file | made | facts)
+    entry = {"name": name} | file | made | facts
+    hub.check_entry(entry, name)
+    with io.atomic_write(path.with_suffix(".json"), "w") as told:
+        json.dump({key: entry[key] for key in hub.FIELDS if key in entry}, told, indent=2)
+        told.write("\n")
     return path
 
 
@@ -64,9 +69,7 @@ def load_run(folder: str | Path) -> tuple[VoiceEncoder, TrainConfig, dict]:
     if state is None:
         raise FileNotFoundError(f"{folder} holds no {checkpoint.NAME}; train first: s2f train --out {folder}")
     settings = config.from_dict(TrainConfig, state["config"])
-    width = state["network"]["fc2.bias"].numel()
-    shape = voice_encoder.preset(settings.encoder, **({"feature_dim": width} | dict(settings.encoder_changes)))
-    encoder = VoiceEncoder(shape)
+    encoder = VoiceEncoder(settings.network(feature_dim=state["network"]["fc2.bias"].numel()))
     encoder.load_state_dict(state["network"])
     return encoder.eval(), settings, state
 

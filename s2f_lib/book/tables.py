@@ -6,7 +6,6 @@ is shown whole.
 ``tools/report`` puts these tables, and those that no page shows, into README and book.
 """
 
-import json
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -14,20 +13,30 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from s2f_lib import io
-from s2f_lib.book.staleness import caution
+from s2f_lib import hub, io
 from s2f_lib.io.measures import MEASURES
 
 NOT_RUN = "not run yet"
 # Formats: factor and pattern. A share and an angle have their own; a line may ask for another, or give a pattern.
 FORMS = {"share": (100, "{:.1f} %"), "deg": (1, "{:.1f}°"), "min": (1 / 60, "{:.1f} min"), "ms": (1000, "{:.0f} ms")}
-_COLUMNS = json.loads(Path(__file__).with_name("data").joinpath("columns.json").read_text(encoding="utf-8"))
+DATA = Path(__file__).parent / "data"
+_COLUMNS = io.read_json(DATA / "columns.json")
 CONTESTANTS: dict[str, str] = _COLUMNS["contestants"]  # of results/published_ridge.json
 CONTEST: dict[str, dict] = _COLUMNS["contest"]  # its columns
 STUDY: dict[str, list] = _COLUMNS["study"]  # of results/loss_ablation.json: measure, conditions, format
 LISTENERS: dict[str, dict] = _COLUMNS["listeners"]  # of results/voices.json
 SCORECARD = ("claim of the paper", "published", "ours", "null", "oracle", "verdict")
 MARK = "†"  # beside the verdict of a rule that was written or changed after its numbers
+# With which weights a record was measured: where one of them is younger, it says so, see `caution`.
+CHAIN = ("synthetic-vgg", "decoder-synthetic-vgg", "voice-encoder-synthetic")  # each learned from those before it
+READER = "attributes-synthetic"  # reads sex, group and age off the decoded faces
+MEASURED_WITH: dict[str, tuple[str, ...]] = {
+    "face_pipeline": (*CHAIN[:2], "decoder-dlib", READER),
+    "loss_ablation": (*CHAIN[:2], READER),
+    "published_ridge": CHAIN[2:],
+    "voice_scaling": CHAIN,
+    **dict.fromkeys(("voice_encoder", "evaluation_synthetic", "ethics", "neighbours"), (*CHAIN, READER)),
+}
 
 
 class Line(NamedTuple):
@@ -50,8 +59,7 @@ class Line(NamedTuple):
 @cache
 def lines() -> dict[str, tuple[Line, ...]]:
     """What is shown of each record that is not shown whole."""
-    text = Path(__file__).with_name("data").joinpath("lines.json").read_text(encoding="utf-8")
-    return {name: tuple(Line(*row) for row in rows) for name, rows in json.loads(text).items()}
+    return {name: tuple(Line(*row) for row in rows) for name, rows in io.read_json(DATA / "lines.json").items()}
 
 
 def shown(value: float, form: str = "") -> str:
@@ -95,6 +103,22 @@ def selected(name: str, command: str = "", **conditions: Any):
     from IPython.display import Markdown
 
     return Markdown(absent(name, command))
+
+
+def caution(name: str) -> str:
+    """A warning in Markdown if a record is older than weights it depends on; "" if not, or if there is no record."""
+    record = io.read_record(name)
+    if record is None:
+        return ""
+    newer = [weights for weights in MEASURED_WITH.get(name, ()) if hub.describe(weights)["date"] > record.date]
+    if not newer:
+        return ""
+    names = " and ".join(f"`{weights}`" for weights in newer)
+    return (
+        f"**Measured with earlier weights.** `results/{name}.json` is of {record.date[:10]}, {names} "
+        f"{'are' if len(newer) > 1 else 'is'} younger. The numbers are those of the earlier network until this has run "
+        f"again: `{record.command}`."
+    )
 
 
 def record_table(name: str) -> str:

@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         torch.manual_seed(0)
         fresh = VoiceEncoder(encoder.config).eval()
         untrained = tuple(dataset.voice_features(fresh, evaluation.population, item, **how)[:, 0] for item in (0, 1))
-        n, rows = len(evaluation), study.rows(evaluation, encoder, untrained)
+        n, rows = len(evaluation), study.rows(evaluation, untrained)
         notes = (
             f"{options.weights} on world {options.world}; baselines fitted on {options.train_people} people of seed "
             f"{SEEDS['voice']}; 95 % intervals by bootstrap over people."

@@ -6,14 +6,10 @@ all that it was made from: networks, seeds, numbers, the version of renderer and
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from s2f_lib import hub, io, people, voice_encoder
-from s2f_lib.audio import degrade
-from s2f_lib.config import SEEDS
 from s2f_lib.people import Population
 from s2f_lib.people.fingerprint import face_key, voice_key
 from s2f_lib.training.people_set import show
@@ -22,71 +18,6 @@ from s2f_lib.training.people_set import show
 def load_encoder(name: str) -> voice_encoder.VoiceEncoder:
     """An encoder by its name in the hub, or from a file written by `voice_encoder.save`."""
     return voice_encoder.load(name) if name.endswith(".safetensors") else hub.load(name)
-
-
-@dataclass(frozen=True)
-class EvaluationData:
-    """Test people with their features, and training people for the baselines.
-
-    ``v_f`` is the recogniser's feature of a wild picture, ``v_f_other`` of another picture of the same
-    person; ``v_s`` what the encoder gives for a 6 s clip, ``v_s_short`` for its first 3 s (repeated to 6 s, as
-    the paper does), ``v_s_other`` for a clip of other sentences in another room. All (N, D), float32.
-    """
-
-    people: pd.DataFrame
-    v_f: np.ndarray
-    v_f_other: np.ndarray
-    v_s: np.ndarray
-    v_s_short: np.ndarray
-    v_s_other: np.ndarray
-    train_people: pd.DataFrame
-    train_v_f: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.people)
-
-
-def prepare(
-    recogniser: Callable,
-    encoder: Callable,
-    n: int = 1000,
-    *,
-    seed: int = SEEDS["test"],
-    world: str = "physiology",
-    train_n: int = 1500,
-    workers: int = 2,
-    progress: bool = False,
-) -> EvaluationData:
-    """Render, synthesise and encode what an evaluation needs; from the cache the second time.
-
-    Parameters
-    ----------
-    n, seed, world
-        Test people: they share nobody, and their clips no sentence, with training.
-    train_n : int
-        People of ``SEEDS["voice"]`` on whom the baselines (mean feature, demographics, oracle) are fitted.
-    """
-    test = people.sample(n, world, seed)
-    train = people.sample(train_n, world, SEEDS["voice"])
-    v_f = face_features(recogniser, test, items=(0, 1), workers=workers, progress=progress)
-    changes = (None, degrade.first_seconds(3.0))
-    v_s = voice_features(encoder, test, 0, changes=changes, workers=workers, progress=progress)
-    v_s_other = voice_features(encoder, test, 1, workers=workers, progress=progress)[:, 0]
-    if v_s.shape[2] != v_f.shape[2]:
-        raise ValueError(
-            f"the encoder gives {v_s.shape[2]} dimensions, the recogniser {v_f.shape[2]}; "
-            "evaluate an encoder with the recogniser it was trained for"
-        )
-    return EvaluationData(
-        people=test.table(),
-        v_f=v_f[:, 0],
-        v_f_other=v_f[:, 1],
-        v_s=v_s[:, 0],
-        v_s_short=v_s[:, 1],
-        v_s_other=v_s_other,
-        train_people=train.table(),
-        train_v_f=face_features(recogniser, train, items=(0,), workers=workers, progress=progress)[:, 0],
-    )
 
 
 def face_features(

@@ -10,7 +10,7 @@ The measures themselves, with landmark numbers, are in `s2f_lib.metrics.face_mea
 
 import numpy as np
 
-from s2f_lib.metrics import checks, inference
+from s2f_lib.metrics import inference, similarity
 
 
 def pearson(x: np.ndarray, y: np.ndarray, covariates: np.ndarray | None = None) -> tuple[float, float]:
@@ -21,11 +21,11 @@ def pearson(x: np.ndarray, y: np.ndarray, covariates: np.ndarray | None = None) 
     """
     from scipy import stats
 
-    x = checks.column(x, "x").astype(float)
-    y = checks.column(y, "y", len(x)).astype(float)
+    x = inference.as_column(x, "x").astype(float)
+    y = inference.as_column(y, "y", len(x)).astype(float)
     used = 0
     if covariates is not None:
-        covariates = checks.features(np.asarray(covariates, float), "covariates")
+        covariates = similarity.as_features(np.asarray(covariates, float), "covariates")
         if len(covariates) != len(x):
             raise ValueError(f"covariates have {len(covariates)} rows for {len(x)} clips")
         covariates = covariates[:, np.ptp(covariates, axis=0) > 0]  # a constant one takes nothing out
@@ -89,8 +89,8 @@ def correlations(predicted: dict[str, np.ndarray], reference: dict[str, np.ndarr
     other = np.random.default_rng(seed).permutation(n)
     rows = {}
     for name in predicted:
-        x = checks.column(predicted[name], name, n)
-        y = checks.column(reference[name], name, n)
+        x = inference.as_column(predicted[name], name, n)
+        y = inference.as_column(reference[name], name, n)
         row = {}
         for how, mask in masks.items():
             row[how], row[f"p_{how}"] = np.nan, np.nan

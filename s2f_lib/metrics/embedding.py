@@ -6,7 +6,7 @@ So each map is shown with the purity of the neighbours in the *original* space a
 
 import numpy as np
 
-from s2f_lib.metrics import checks, inference
+from s2f_lib.metrics import inference
 from s2f_lib.metrics.similarity import unit
 
 
@@ -43,5 +43,5 @@ def purity_test(features: np.ndarray, labels: np.ndarray, times: int = 500) -> d
     Chance for labels with shares q is the sum of q squared, slightly less in a finite sample.
     """
     rows = neighbours(features)
-    codes = np.unique(checks.column(labels, "labels", len(rows)), return_inverse=True)[1]
+    codes = np.unique(inference.as_column(labels, "labels", len(rows)), return_inverse=True)[1]
     return inference.permutation_test(lambda shuffled: purity(rows, shuffled), codes, times)

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from s2f_lib.metrics import checks
-
 
 @dataclass(frozen=True)
 class Interval:
@@ -25,9 +23,23 @@ class Interval:
         return f"{self.estimate:.3g} [{self.low:.3g}, {self.high:.3g}]"
 
 
+def as_column(x: object, name: str, n: int | None = None, least: int = 1) -> np.ndarray:
+    """``x`` as a 1-D array of ``n`` entries (any kind), at least ``least`` of them, numbers finite."""
+    x = np.asarray(x)
+    if x.ndim != 1:
+        raise ValueError(f"{name} should be one value per clip, got shape {x.shape}")
+    if n is not None and len(x) != n:
+        raise ValueError(f"{name} has {len(x)} entries for {n} clips; they should be as many")
+    if len(x) < least:
+        raise ValueError(f"{name} has {len(x)} entries, at least {least} are needed")
+    if np.issubdtype(x.dtype, np.floating) and not np.isfinite(x).all():
+        raise ValueError(f"{name} has {(~np.isfinite(x)).sum()} NaN or infinite entries of {len(x)}; drop them first")
+    return x
+
+
 def _members(people: np.ndarray | None, n: int) -> list[np.ndarray]:
     """Rows of each of at least two people: one person says nothing about the spread between people."""
-    people = np.arange(n) if people is None else checks.column(people, "people", n)
+    people = np.arange(n) if people is None else as_column(people, "people", n)
     order = np.argsort(people, kind="stable")
     members = np.split(order, np.flatnonzero(people[order][1:] != people[order][:-1]) + 1)
     if len(members) < 2:
@@ -91,7 +103,7 @@ def mean_interval(values: np.ndarray, people: np.ndarray | None = None, times: i
     >>> print(mean_interval(np.ones(60)))
     1 [0.94, 1]
     """
-    values = checks.column(values, "values").astype(float)
+    values = as_column(values, "values").astype(float)
     members = _members(people, len(values))
     if (values == 1).all() or (values == 0).all():
         return proportion(int(values[0]) * len(members), len(members))
@@ -127,7 +139,7 @@ def permutation_test(
     dict with ``value``, ``chance`` (mean over shuffles), ``low`` and ``high`` (the middle 95 % of them) and
     ``p``, one-sided, (1 + shuffles as large) / (1 + shuffles), so never zero (Phipson and Smyth 2010).
     """
-    labels = checks.column(labels, "labels", least=2)
+    labels = as_column(labels, "labels", least=2)
     rng = np.random.default_rng(seed)
     value = float(statistic(labels))
     shuffled = np.array([statistic(rng.permutation(labels)) for _ in range(times)], dtype=float)
@@ -144,7 +156,7 @@ def holm(p: np.ndarray) -> np.ndarray:
     >>> holm([0.01, 0.04, 0.03])
     array([0.03, 0.06, 0.06])
     """
-    p = checks.column(p, "p").astype(float)
+    p = as_column(p, "p").astype(float)
     order = np.argsort(p)
     steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     out = np.empty_like(p)

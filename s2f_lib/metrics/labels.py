@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from s2f_lib.io import row
-from s2f_lib.metrics import checks, inference
+from s2f_lib.metrics import inference
 
 SEXES = ("female", "male")
 GROUPS = ("A", "B", "C", "D")  # the invented groups of the synthetic people
@@ -18,7 +18,17 @@ DECADES = (10, 20, 30, 40, 50, 60, 70, 80)
 
 def decade(age: np.ndarray) -> np.ndarray:
     """Age in years to the decade it lies in: 37.2 -> 30; clipped to 10..80, as the paper's figure."""
-    return np.clip(np.floor(checks.column(age, "age") / 10) * 10, DECADES[0], DECADES[-1]).astype(int)
+    return np.clip(np.floor(inference.as_column(age, "age") / 10) * 10, DECADES[0], DECADES[-1]).astype(int)
+
+
+def of_people(people) -> dict[str, np.ndarray]:
+    """Labels of people (pandas.DataFrame with ``sex``, ``group``, ``language``, ``age``), alone and together, (N,)."""
+    found = {name: people[name].to_numpy(str) for name in ("sex", "group", "language")}
+    found["decade"] = decade(people["age"].to_numpy(float)).astype(str)
+    together = {"sex and group": ("sex", "group"), "sex and decade": ("sex", "decade")}
+    for name, parts in (together | {"sex, decade and group": ("sex", "decade", "group")}).items():
+        found[name] = np.array([" ".join(one) for one in zip(*(found[part] for part in parts))])
+    return found
 
 
 def confusion(reference: Sequence, predicted: Sequence, labels: Sequence | None = None) -> np.ndarray:
@@ -53,8 +63,8 @@ def confusion_counts(reference: Sequence, predicted: Sequence, labels: Sequence 
     """
     from sklearn.metrics import confusion_matrix
 
-    reference = checks.column(reference, "reference")
-    predicted = checks.column(predicted, "predicted", len(reference))
+    reference = inference.as_column(reference, "reference")
+    predicted = inference.as_column(predicted, "predicted", len(reference))
     there = np.unique(np.concatenate([reference, predicted])).tolist()
     labels = there if labels is None else list(labels)
     if strange := [str(label) for label in there if label not in labels]:
@@ -110,8 +120,8 @@ def by_group(values: np.ndarray, groups: Sequence):
     """Mean of ``values`` per group (pandas.DataFrame), number of clips, and a 95 % interval where they are several."""
     import pandas as pd
 
-    values = checks.column(values, "values").astype(float)
-    groups = checks.column(groups, "groups", len(values))
+    values = inference.as_column(values, "values").astype(float)
+    groups = inference.as_column(groups, "groups", len(values))
     rows = {}
     for group in np.unique(groups):
         mask = groups == group
@@ -123,23 +133,19 @@ def by_group(values: np.ndarray, groups: Sequence):
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def errors(people, angle: np.ndarray, sex_right: np.ndarray, top10: np.ndarray) -> dict:
+def errors(labels: dict, angle: np.ndarray, sex_right: np.ndarray, top10: np.ndarray) -> dict:
     """Angle, share of right sex labels and of faces in the first 10 %, by sex, decade, group, language, sex and group.
 
-    `people` has ``sex``, ``group``, ``language`` and ``age``; `angle` (N,) is in degrees, `sex_right` 0 or 1, `top10` a
-    probability. Each table (pandas.DataFrame) has one row per group with ``angle_deg``, ``low``, ``high``, ``n``,
-    ``sex_right``, ``sex_low``, ``sex_high`` and ``top10_percent``.
+    `labels` are those `of_people`; `angle` (N,) is in degrees, `sex_right` 0 or 1, `top10` a probability. Each table
+    (pandas.DataFrame) has one row per group with ``angle_deg``, ``low``, ``high``, ``n``, ``sex_right``, ``sex_low``,
+    ``sex_high`` and ``top10_percent``.
     """
-    keys = {k: people[k].to_numpy(str) for k in ("sex", "group", "language")}
-    keys["decade"] = decade(people["age"].to_numpy(float)).astype(str)
-    keys["sex and group"] = np.char.add(np.char.add(keys["sex"], " "), keys["group"])
     out = {}
-    for name, groups in keys.items():
-        table = by_group(angle, groups).rename(columns={"mean": "angle_deg"})
-        right = by_group(sex_right, groups)
+    for name in ("sex", "group", "language", "decade", "sex and group"):
+        angles, right, found = (by_group(values, labels[name]) for values in (angle, sex_right, top10))
+        table = angles.rename(columns={"mean": "angle_deg"})
         table["sex_right"], table["sex_low"], table["sex_high"] = right["mean"], right["low"], right["high"]
-        table["top10_percent"] = by_group(top10, groups)["mean"]
-        out[name] = table
+        out[name] = table.assign(top10_percent=found["mean"])
     return out
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from s2f_lib.io import row
-from s2f_lib.metrics import checks, inference
+from s2f_lib.metrics import inference, similarity
 
 METRICS = ("cosine", "l2", "l1")
 TIE = 5e-7  # two distances closer than this, relative to the largest, are a tie: below it is float32 rounding
@@ -126,19 +126,24 @@ def rank(
     >>> rank(faces[:2] + 0.1, faces, truth=[0, 1]).expected.tolist()
     [1.0, 1.0]
     """
-    queries, gallery = checks.features(queries, "queries"), checks.features(gallery, "gallery")
     if metric not in METRICS:
         raise ValueError(f"metric should be one of {', '.join(METRICS)}, got {metric!r}")
-    if queries.shape[1] != gallery.shape[1]:
-        raise ValueError(f"queries have {queries.shape[1]} dimensions, the gallery {gallery.shape[1]}")
-    truth = _truth(truth, len(queries), len(gallery))
+    queries, gallery = _prepared(queries, gallery, metric)
+    if truth is None and len(queries) != len(gallery):
+        raise ValueError(
+            f"{len(queries)} queries and a gallery of {len(gallery)}: say with `truth` which row belongs to which query"
+        )
+    truth = inference.as_column(np.arange(len(queries)) if truth is None else truth, "truth", len(queries)).astype(int)
+    if truth.min() < 0 or truth.max() >= len(gallery):
+        raise ValueError(
+            f"truth points outside the gallery: {truth.min()}..{truth.max()}, the rows are 0..{len(gallery) - 1}"
+        )
     if groups is not None:
-        groups = np.unique(checks.column(groups, "groups", len(gallery)), return_inverse=True)[1]
-    distance = _distances_to(gallery, metric)
+        groups = np.unique(inference.as_column(groups, "groups", len(gallery)), return_inverse=True)[1]
     closer, tied, size = (np.empty(len(queries), int) for _ in range(3))
     for start in range(0, len(queries), block):
         rows = slice(start, min(start + block, len(queries)))
-        d = distance(queries[rows])
+        d = _distances(queries[rows], gallery, metric)
         right = np.take_along_axis(d, truth[rows, None], axis=1)
         tie = TIE * d.max()
         near, equal = d < right - tie, np.abs(d - right) <= tie
@@ -151,38 +156,26 @@ def rank(
     return Ranks(closer, tied, size)
 
 
-def _truth(truth: np.ndarray | None, n_queries: int, n_gallery: int) -> np.ndarray:
-    if truth is None:
-        if n_queries != n_gallery:
-            raise ValueError(
-                f"{n_queries} queries and a gallery of {n_gallery}: say with `truth` which row belongs to which query"
-            )
-        return np.arange(n_queries)
-    truth = checks.column(truth, "truth", n_queries).astype(int)
-    if truth.min() < 0 or truth.max() >= n_gallery:
-        raise ValueError(
-            f"truth points outside the gallery: {truth.min()}..{truth.max()}, the rows are 0..{n_gallery - 1}"
-        )
-    return truth
-
-
-def _distances_to(gallery: np.ndarray, metric: str) -> Callable[[np.ndarray], np.ndarray]:
-    """A function (B, D) -> (B, N), float32: "cosine" is 1 - cosine, "l2" the *squared* distance (same order)."""
-    gallery = np.ascontiguousarray(gallery, dtype=np.float32)
+def _prepared(queries: np.ndarray, gallery: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Both checked, float32; of length 1 for "cosine", around the gallery's mean for "l2"."""
+    queries, gallery = similarity.as_features(queries, "queries"), similarity.as_features(gallery, "gallery")
+    if queries.shape[1] != gallery.shape[1]:
+        raise ValueError(f"queries have {queries.shape[1]} dimensions, the gallery {gallery.shape[1]}")
+    queries, gallery = (np.ascontiguousarray(x, dtype=np.float32) for x in (queries, gallery))
     if metric == "cosine":
-        faces = checks.directions(gallery, "gallery").T
-        return lambda block: 1 - checks.directions(block.astype(np.float32), "queries") @ faces
-    if metric == "l2":
-        centre = gallery.mean(axis=0)  # distances do not change, and float32 keeps more digits
-        faces = gallery - centre
-        squares = (faces**2).sum(axis=1)
+        return similarity.directions(queries, "queries"), similarity.directions(gallery, "gallery")
+    centre = gallery.mean(axis=0) if metric == "l2" else 0  # distances do not change, and float32 keeps more digits
+    return queries - centre, gallery - centre
 
-        def squared(block: np.ndarray) -> np.ndarray:
-            block = block.astype(np.float32) - centre
-            return (block**2).sum(axis=1, keepdims=True) + squares - 2 * (block @ faces.T)
 
-        return squared
-    return lambda block: _l1_kernel()(np.ascontiguousarray(block, dtype=np.float32), gallery)
+def _distances(queries: np.ndarray, gallery: np.ndarray, metric: str) -> np.ndarray:
+    """Distances (B, N) of what is `_prepared`: "cosine" is 1 - cosine, "l2" the *squared* distance (same order)."""
+    if metric == "l1":
+        return _l1_kernel()(queries, gallery)
+    products = queries @ gallery.T
+    if metric == "cosine":
+        return 1 - products
+    return (queries**2).sum(axis=1, keepdims=True) + (gallery**2).sum(axis=1) - 2 * products
 
 
 @functools.cache
@@ -207,8 +200,7 @@ def _l1_kernel() -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
 
 def nearest(queries: np.ndarray, gallery: np.ndarray, k: int = 5) -> np.ndarray:
     """Rows of the ``k`` faces with the smallest angle to each query, nearest first; shape (Q, k)."""
-    queries, gallery = checks.features(queries, "queries"), checks.features(gallery, "gallery")
-    d = _distances_to(gallery, "cosine")(queries)
+    d = _distances(*_prepared(queries, gallery, "cosine"), "cosine")
     return np.argsort(d, axis=1, kind="stable")[:, :k]
 
 

@@ -9,7 +9,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from s2f_lib.metrics import checks, similarity
+from s2f_lib.metrics import inference, similarity
+
+
+def _scores(same: np.ndarray, different: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of one person's pairs and of two people's, checked."""
+    return inference.as_column(same, "same"), inference.as_column(different, "different")
 
 
 def cllr(same: np.ndarray, different: np.ndarray) -> float:
@@ -22,7 +27,7 @@ def cllr(same: np.ndarray, different: np.ndarray) -> float:
     >>> cllr(np.zeros(3), np.zeros(5))
     1.0
     """
-    same, different = checks.column(same, "same"), checks.column(different, "different")
+    same, different = _scores(same, different)
     return float((np.logaddexp(0, -same).mean() + np.logaddexp(0, different).mean()) / (2 * np.log(2)))
 
 
@@ -34,7 +39,8 @@ def auc(same: np.ndarray, different: np.ndarray) -> float:
     >>> auc(np.array([2.0, 3.0]), np.array([1.0, 2.5]))
     0.75
     """
-    same, different = checks.column(same, "same"), np.sort(checks.column(different, "different"))
+    same, different = _scores(same, different)
+    different = np.sort(different)
     below = np.searchsorted(different, same, "left") + np.searchsorted(different, same, "right")
     return float(below.mean() / (2 * len(different)))
 
@@ -74,7 +80,7 @@ def matched_pairs(sex: np.ndarray, group: np.ndarray, age: np.ndarray, years: fl
 
 def equal_error_rate(same: np.ndarray, different: np.ndarray) -> float:
     """Error where false matches are as frequent as false non-matches (linear between the two nearest scores)."""
-    same, different = checks.column(same, "same"), checks.column(different, "different")
+    same, different = _scores(same, different)
     cuts = np.concatenate([[-np.inf], np.unique(np.concatenate([same, different])), [np.inf]])
     miss = np.searchsorted(np.sort(same), cuts, side="left") / len(same)
     false = 1 - np.searchsorted(np.sort(different), cuts, side="left") / len(different)
@@ -91,7 +97,7 @@ def calibrate(same: np.ndarray, different: np.ndarray) -> Callable[[np.ndarray],
     """
     from sklearn.linear_model import LogisticRegression
 
-    same, different = checks.column(same, "same"), checks.column(different, "different")
+    same, different = _scores(same, different)
     x = np.concatenate([same, different])[:, None].astype(float)
     y = np.r_[np.ones(len(same)), np.zeros(len(different))]
     scale = x.std() or 1.0
@@ -105,12 +111,30 @@ def pair_scores(v_s: np.ndarray, v_f: np.ndarray, groups: np.ndarray | None = No
 
     Gives `same` (N,) and `different`, up to N * (N - 1). ValueError if there is no such pair.
     """
-    v_s, v_f = checks.paired(v_s, v_f)
-    cosine = checks.directions(v_s, "v_s") @ checks.directions(v_f, "v_f").T
+    v_s, v_f = similarity.paired(v_s, v_f)
+    cosine = similarity.directions(v_s, "v_s") @ similarity.directions(v_f, "v_f").T
     other = ~np.eye(len(v_s), dtype=bool)
     if groups is not None:
-        groups = checks.column(groups, "groups", len(v_s))
+        groups = inference.as_column(groups, "groups", len(v_s))
         other &= groups[:, None] == groups[None]
     if not other.any():
         raise ValueError("there is no pair of two different people to compare with")
     return np.diag(cosine).copy(), cosine[other]
+
+
+def summary(v_s: np.ndarray, v_f: np.ndarray, groups: np.ndarray | None = None) -> dict[str, float]:
+    """The cosine as evidence that voice and face belong together: AUC, equal error rate, Cllr, median likelihood ratio.
+
+    The calibration is fitted on even rows and used on odd ones; with `groups` (N,) people of one group are compared.
+    """
+    fit, used = (
+        pair_scores(v_s[half], v_f[half], None if groups is None else groups[half])
+        for half in (slice(0, None, 2), slice(1, None, 2))
+    )
+    ratio, (same, different) = calibrate(*fit), used
+    return {
+        "auc": auc(same, different),
+        "equal_error_rate": equal_error_rate(same, different),
+        "cllr": cllr(ratio(same), ratio(different)),
+        "median_likelihood_ratio": float(np.exp(np.median(ratio(same)))),
+    }

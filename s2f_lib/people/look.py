@@ -5,16 +5,16 @@ the next (make-up, stubble, now and then the hair). All random draws are made in
 are, so that changing one attribute of a person changes nothing else.
 """
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from s2f_lib.io.files import read_json
 from s2f_lib.people.head import LOOK_STREAM, random_stream
 
 # Colours of skin, hair, eyes and things, and the shares of hair styles and beards; the file says what each is.
-LOOKS = json.loads((Path(__file__).parent / "data" / "looks.json").read_text(encoding="utf-8"))
+LOOKS = read_json(Path(__file__).parent / "data" / "looks.json")
 HAIR_RGB, RED_HAIR, GREY_HAIR = (np.array(LOOKS[name]) for name in ("hair_rgb", "red_hair_rgb", "grey_hair_rgb"))
 SKIN_SRGB, LIPSTICK_SRGB = (np.array(LOOKS[name], float) for name in ("skin_srgb", "lipstick_srgb"))
 STYLES, BEARDS = LOOKS["styles"], LOOKS["beards"]

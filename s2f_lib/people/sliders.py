@@ -3,10 +3,11 @@
 Slider units are MakeHuman's (1 = the full target). The tables are in ``data/sliders.json``, which says what each is.
 """
 
-import json
 from pathlib import Path
 
-TABLES = json.loads((Path(__file__).parent / "data" / "sliders.json").read_text(encoding="utf-8"))
+from s2f_lib.io.files import read_json
+
+TABLES = read_json(Path(__file__).parent / "data" / "sliders.json")
 OWN_SD: dict[str, float] = TABLES["own_sd"]
 SCORE_SLIDERS: dict[str, dict[str, float]] = TABLES["score"]
 BASE, AFRICAN, ASIAN, MASCULINE, OLD, GROUP = (

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from s2f_lib import metrics
-from s2f_lib.metrics import checks
+from s2f_lib.metrics import inference, similarity
 from s2f_lib.metrics.retrieval import Ranks
 from s2f_lib.published.voice_heads import Head
 
@@ -15,7 +15,7 @@ FOLDS, INNER_FOLDS, REPEATS = 10, 3, 2
 
 def folds_by_speaker(speakers: Sequence, folds: int = FOLDS, seed: int = 0) -> np.ndarray:
     """A fold per clip, (N,) in 0 .. folds - 1, one for all clips of a speaker; ValueError for too few speakers."""
-    _, number = np.unique(checks.column(speakers, "speakers"), return_inverse=True)
+    _, number = np.unique(inference.as_column(speakers, "speakers"), return_inverse=True)
     people = number.max() + 1
     if people < folds:
         raise ValueError(f"{people} speakers cannot fill {folds} folds; bring more clips or ask for fewer folds")
@@ -31,13 +31,13 @@ def ranks(scores: np.ndarray, speakers: Sequence, groups: Sequence | None = None
     of the same group (the same gender label, say) stay in it. ValueError if the scores are not square, or the labels
     not one per clip.
     """
-    scores = checks.features(scores, "scores")
+    scores = similarity.as_features(scores, "scores")
     if scores.shape[0] != scores.shape[1]:
         raise ValueError(f"scores should be clips x clips, got {scores.shape}")
-    speakers = _numbered(checks.column(speakers, "speakers", len(scores)))
+    speakers = _numbered(inference.as_column(speakers, "speakers", len(scores)))
     other = speakers[:, None] != speakers[None]
     if groups is not None:
-        groups = _numbered(checks.column(groups, "groups", len(scores)))
+        groups = _numbered(inference.as_column(groups, "groups", len(scores)))
         other &= groups[:, None] == groups[None]
     own = np.diag(scores)[:, None]
     return Ranks(((scores > own) & other).sum(axis=1), ((scores == own) & other).sum(axis=1), other.sum(axis=1) + 1)

@@ -5,15 +5,15 @@ Sources: Oh et al. (2019), figures 4 and 5, tables 2 and 3; the supplement's fig
 All of it is aggregate: no value belongs to a person.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from s2f_lib.io.files import read_json
 from s2f_lib.metrics.retrieval import Ranks
 
-_PRINTED = json.loads(Path(__file__).with_name("data").joinpath("paper.json").read_text(encoding="utf-8"))
+_PRINTED = read_json(Path(__file__).parent / "data" / "paper.json")
 
 # Craniofacial correlation of F2F with S2F (exaggerated 0.7, DEST landmarks). Philtrum width was computed but is not
 # in the printed table.

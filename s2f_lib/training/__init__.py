@@ -20,7 +20,7 @@ What the runs taught, and why some settings are as they are:
 """
 
 from s2f_lib.losses import LossConfig
-from s2f_lib.training.api import frozen_layers, layers_for, make_config, run, table
+from s2f_lib.training.api import frozen_layers, layers_for, make_config, run
 from s2f_lib.training.loop import TrainingError
 from s2f_lib.training.people_set import PeopleSet
 from s2f_lib.training.settings import TrainConfig
@@ -28,4 +28,4 @@ from s2f_lib.training.sources import ArraySource, Plan
 from s2f_lib.training.voice import Run
 
 __all__ = ["ArraySource", "LossConfig", "PeopleSet", "Plan", "Run", "TrainConfig", "TrainingError"]
-__all__ += ["frozen_layers", "layers_for", "make_config", "run", "table"]
+__all__ += ["frozen_layers", "layers_for", "make_config", "run"]

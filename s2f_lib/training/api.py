@@ -8,7 +8,7 @@ from s2f_lib.training.settings import TrainConfig
 from s2f_lib.training.sources import ArraySource
 from s2f_lib.training.voice import Run, VoiceTrainer
 
-__all__ = ["frozen_layers", "layers_for", "make_config", "run", "table"]
+__all__ = ["frozen_layers", "layers_for", "make_config", "run"]
 
 
 def run(
@@ -71,21 +71,17 @@ def make_config(preset: str = "quick", loss: str | dict = "paper", **changes) ->
 def frozen_layers(recogniser="synthetic-vgg", decoder: str | None = "decoder-synthetic-vgg") -> dict:
     """The frozen layers of the paper's loss, as keyword arguments for `run`: f_vgg = fc8, f_dec = the first FC.
 
-    Both are names in the hub, or the networks themselves; ``decoder=None`` leaves f_dec out. A recogniser without
-    classes (dlib) has no fc8, and f_vgg is left out. ValueError if the decoder, given by its name, reads the features
-    of another recogniser.
+    Both are names in the hub (or the recogniser itself); ``decoder=None`` leaves f_dec out. A recogniser without
+    classes (dlib) has no fc8, and f_vgg is left out. ValueError if the decoder reads the features of another one.
     """
     from s2f_lib import hub
 
-    load = lambda thing: hub.load(thing) if isinstance(thing, str) else thing  # noqa: E731
     name = getattr(recogniser, "name", recogniser)
-    if isinstance(decoder, str):
-        reads = hub.describe(decoder).get("settings", {}).get("recogniser", name)
-        if reads != name:
-            raise ValueError(f"{decoder} reads features of {reads}, not of {name}; take decoder-{name}, or None")
-    network = load(recogniser)
+    if decoder and (reads := hub.describe(decoder).get("settings", {}).get("recogniser", name)) != name:
+        raise ValueError(f"{decoder} reads features of {reads}, not of {name}; take decoder-{name}, or None")
+    network = hub.load(recogniser) if isinstance(recogniser, str) else recogniser
     layers = {"f_vgg": network.fc8} if hasattr(network, "fc8") else {}
-    return layers if decoder is None else layers | {"f_dec": load(decoder).f_dec}
+    return layers | ({"f_dec": hub.load(decoder).f_dec} if decoder else {})
 
 
 def layers_for(source, loss: LossConfig) -> dict:
@@ -118,16 +114,3 @@ def layers_for(source, loss: LossConfig) -> dict:
             "extract them again (s2f corpus extract_features --overwrite), or put those weights back"
         )
     return frozen_layers(recogniser, decoder)
-
-
-def table(runs: dict[str, list[Run]]):
-    """Mean and standard deviation over seeds of what each variant reached (pandas.DataFrame, one row per variant)."""
-    import pandas as pd
-
-    rows = {}
-    for name, several in runs.items():
-        scores = pd.DataFrame({key: [r.final(key) for r in several] for key in ("angle_deg", "top10_percent")})
-        rows[name] = {"seeds": len(several), "clips seen": several[0].lines[-1]["step"] * several[0].config.batch_size}
-        for key in scores:
-            rows[name] |= {key: scores[key].mean(), f"{key} sd": scores[key].std()}
-    return pd.DataFrame(rows).T

@@ -36,8 +36,12 @@ def largest_batch(encoder: EncoderConfig | str, free_bytes: int, mixed_precision
     return batch
 
 
-def explain_out_of_memory(encoder: EncoderConfig, batch_size: int, mixed_precision: str, total_bytes: int) -> str:
-    """What to say when a step did not fit: what was tried, what fits, what else helps."""
+def explain_out_of_memory(encoder: EncoderConfig, batch_size: int, mixed_precision: str, device: torch.device) -> str:
+    """What to say when a step did not fit: what was tried, what fits into the device or this machine, what helps."""
+    if device.type == "cuda":
+        total_bytes = torch.cuda.get_device_properties(device).total_memory
+    else:
+        total_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     fits = largest_batch(encoder, total_bytes, mixed_precision)
     tried, total = step_bytes(encoder, batch_size, mixed_precision) / 1e9, total_bytes / 1e9
     text = f"batch_size {batch_size} of preset {encoder.name!r} needs about {tried:.1f} GB, there are {total:.1f} GB; "
@@ -45,13 +49,6 @@ def explain_out_of_memory(encoder: EncoderConfig, batch_size: int, mixed_precisi
         return text + "not even one clip fits: take a narrower preset or a larger device"
     text += f"{fits} fits (about {step_bytes(encoder, fits, mixed_precision) / 1e9:.1f} GB). Set batch_size={fits}"
     return text + (", or mixed_precision='bf16'" if mixed_precision == "no" else ", or gradient_checkpointing=True")
-
-
-def device_bytes(device: torch.device) -> int:
-    """Memory of a device: of the GPU, or of this machine."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_properties(device).total_memory
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _parts(encoder: EncoderConfig, frames: int) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -63,7 +62,6 @@ class PeopleSet:
 def source(
     which: PeopleSet,
     recogniser="synthetic-vgg",
-    folder: Path | None = None,
     workers: int = 2,
     progress: bool = True,
     as_magnitudes: bool = False,
@@ -74,9 +72,6 @@ def source(
     ----------
     recogniser : str or object
         Name in the hub, or a recogniser itself.
-    folder : Path, optional
-        Where to keep the set; by default in the cache, under a name that changes with the synthesiser and the
-        renderer. 192 kB a clip, and 10-20 kB of features.
     workers : int
         Processes that speak and render. About 40 clips and 60 pictures a second on two free cores.
     as_magnitudes : bool
@@ -84,23 +79,22 @@ def source(
 
     Notes
     -----
-    Of several processes that want one set, one makes it and the others wait; a call that was broken off goes on.
+    It is kept in the cache, under a name that changes with synthesiser and renderer: 192 kB a clip, and 10-20 kB of
+    features. Of several processes that want one set, one makes it and the others wait; a call that was broken off
+    goes on.
     """
     if isinstance(recogniser, str):
         from s2f_lib import hub
 
         recogniser = hub.load(recogniser)
-    sound = (magnitudes if as_magnitudes else voices)(which, folder, workers, progress)
-    targets = face_targets(which, recogniser, folder, workers, progress)
+    sound = (magnitudes if as_magnitudes else voices)(which, workers, progress)
+    targets = face_targets(which, recogniser, workers, progress)
     about = which.about | {"recogniser": {"name": recogniser.name, "checksum": recogniser.checksum}}
     return ArraySource(sound, targets.v_f, targets.logits, which.speaker, about)
 
 
-def voices(which: PeopleSet, folder: Path | None = None, workers: int = 2, progress: bool = True) -> np.ndarray:
-    """The sound of a set as a read-only memory map, (people * clips, 96_000) int16; a broken-off call goes on.
-
-    io.cache.StaleCache if `folder` holds another set, or one of another version of the synthesiser.
-    """
+def voices(which: PeopleSet, workers: int = 2, progress: bool = True) -> np.ndarray:
+    """The sound of a set as a read-only memory map, (people * clips, 96_000) int16; a broken-off call goes on."""
     from s2f_lib.people import speech
 
     population, made_from = which.population(), voices_key(which)
@@ -109,7 +103,7 @@ def voices(which: PeopleSet, folder: Path | None = None, workers: int = 2, progr
         parts = speech.stream(population[done:], which.clips, workers, sentences=which.sentences)
         yield from ((part,) for part in show(parts, which.people, f"{which.name}: voices", progress, done))
 
-    place = Path(folder) if folder else io.cache.location(f"voices/{which.name}", made_from, suffix="")
+    place = io.cache.location(f"voices/{which.name}", made_from, suffix="")
     rows = {"voices": (np.int16, (which.clips, SAMPLES))}
     return io.cache.grow(place, made_from, which.people, rows, fill, NOTE_EVERY)["voices"].reshape(-1, SAMPLES)
 
@@ -123,27 +117,21 @@ def voices_key(which: PeopleSet) -> dict:
     return made_from
 
 
-def magnitudes(which: PeopleSet, folder: Path | None = None, workers: int = 2, progress: bool = True) -> np.ndarray:
+def magnitudes(which: PeopleSet, workers: int = 2, progress: bool = True) -> np.ndarray:
     """Compressed magnitudes of the sound of a set, a read-only memory map, (people * clips, 598, 257) float16."""
-    sound, made_from = voices(which, folder, workers, progress), voices_key(which)
+    sound, made_from = voices(which, workers, progress), voices_key(which)
 
     def fill(done: int) -> Iterator[tuple[np.ndarray]]:
         parts = (audio.compressed_magnitude(sound[i : i + 32])[:, 0].numpy() for i in range(done, len(sound), 32))
         yield from ((part,) for part in show(parts, len(sound), f"{which.name}: magnitudes", progress, done, "clip"))
 
-    name = f"voices/{which.name}-magnitudes"
-    place = Path(folder) / "magnitudes" if folder else io.cache.location(name, made_from, suffix="")
+    place = io.cache.location(f"voices/{which.name}-magnitudes", made_from, suffix="")
     rows = {"magnitudes": (np.float16, audio.compressed_magnitude(sound[:1]).shape[2:])}
     return io.cache.grow(place, made_from, len(sound), rows, fill, NOTE_EVERY)["magnitudes"]
 
 
-def face_targets(
-    which: PeopleSet, recogniser, folder: Path | None = None, workers: int = 2, progress: bool = True
-) -> FaceTargets:
-    """v_f and classes of the wild pictures that go with the clips, in their order; kept per recogniser.
-
-    io.cache.StaleCache if `folder` holds features of another recogniser or set, or another version of the renderer.
-    """
+def face_targets(which: PeopleSet, recogniser, workers: int = 2, progress: bool = True) -> FaceTargets:
+    """v_f and classes of the wild pictures that go with the clips, in their order; kept per recogniser."""
     from s2f_lib import people
     from s2f_lib.faces.recogniser import extract
     from s2f_lib.people import fingerprint
@@ -159,8 +147,7 @@ def face_targets(
         for part in show(parts, which.people, f"{which.name}: faces", progress, done):
             yield tuple(values for values in extract(recogniser, part) if values is not None)
 
-    kind = f"features-{recogniser.name}"
-    place = Path(folder) / kind if folder else io.cache.location(f"voices/{which.name}-{kind}", made_from, suffix="")
+    place = io.cache.location(f"voices/{which.name}-features-{recogniser.name}", made_from, suffix="")
     found = io.cache.grow(place, made_from, which.people, rows, fill, NOTE_EVERY)
     return FaceTargets(**{name: values.reshape(-1, values.shape[-1]) for name, values in found.items()})
 

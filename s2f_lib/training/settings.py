@@ -87,6 +87,10 @@ class TrainConfig(LoopConfig):
             raise ValueError(
                 f"no such augmentation: {', '.join(sorted(unknown))}; there are {', '.join(AUGMENTATIONS)}"
             )
-        network = voice_encoder.preset(self.encoder, **self.encoder_changes)  # refuses an unknown preset or field
+        network = self.network()  # refuses an unknown preset or field
         if self.augment and network.input != "magnitude":
             raise ValueError(f"{' and '.join(self.augment)} change magnitudes; set the encoder's input to magnitude")
+
+    def network(self, **changes) -> voice_encoder.EncoderConfig:
+        """Shape of the encoder; its own ``encoder_changes`` count more than these."""
+        return voice_encoder.preset(self.encoder, **(changes | self.encoder_changes))

@@ -57,8 +57,7 @@ def make_encoder(config: TrainConfig, source) -> VoiceEncoder:
     """
     mean = source.mean_feature
     torch.manual_seed(config.seed)
-    changes = {"feature_dim": len(mean)} | dict(config.encoder_changes)
-    wanted = voice_encoder.preset(config.encoder, **changes)
+    wanted = config.network(feature_dim=len(mean))
     if config.init_from:
         encoder = voice_encoder.load(weights_of(config.init_from))
         mine, its = settings.to_dict(wanted), settings.to_dict(encoder.config)
@@ -170,8 +169,7 @@ class VoiceTrainer(Trainer):
     def out_of_memory(self) -> str:
         """Which batch size fits."""
         share = self.config.batch_size // self.accelerator.num_processes
-        total = memory.device_bytes(self.device)
-        return memory.explain_out_of_memory(self.encoder.config, share, self.config.mixed_precision, total)
+        return memory.explain_out_of_memory(self.encoder.config, share, self.config.mixed_precision, self.device)
 
     def result(self, stopped: str) -> Run:
         """What a page works with: the encoder, frozen, and the log."""

@@ -3,7 +3,7 @@
 import pytest
 
 from s2f_lib import hub, io
-from s2f_lib.book import staleness, tables
+from s2f_lib.book import tables
 
 RECORD = io.Record([], name="voice_encoder", date="2026-05-05T10:00:00Z", command="python -m again")
 EARLIER, LATER = "2026-05-05T09:59:59Z", "2026-05-05T10:00:01Z"
@@ -22,38 +22,38 @@ def weights_of(monkeypatch):
 
 
 def stale():
-    return {name for name in staleness.MEASURED_WITH if staleness.caution(name)}
+    return {name for name in tables.MEASURED_WITH if tables.caution(name)}
 
 
-@pytest.mark.parametrize("name", staleness.MEASURED_WITH)
+@pytest.mark.parametrize("name", tables.MEASURED_WITH)
 def test_every_record_that_depends_on_weights_is_there_and_so_are_the_weights(name):
     assert io.read_record(name) is not None
-    assert all(hub.describe(weights)["date"][:2] == "20" for weights in staleness.MEASURED_WITH[name])
+    assert all(hub.describe(weights)["date"][:2] == "20" for weights in tables.MEASURED_WITH[name])
 
 
 def test_only_a_record_older_than_its_weights_warns(weights_of):
     weights_of(EARLIER)
-    assert staleness.caution("voice_encoder") == ""
+    assert tables.caution("voice_encoder") == ""
     weights_of(LATER)
-    warning = staleness.caution("voice_encoder")
+    warning = tables.caution("voice_encoder")
     for part in ("2026-05-05", "`voice-encoder-synthetic`", "python -m again"):
         assert part in warning
-    assert staleness.caution("corpus") == ""  # depends on no weights
+    assert tables.caution("corpus") == ""  # depends on no weights
 
 
 def test_a_decoder_trained_again_alone_makes_what_was_read_off_its_faces_old(weights_of):
     weights_of(LATER, "decoder-synthetic-vgg")
-    assert stale() == set(staleness.MEASURED_WITH) - {"published_ridge"}  # contest of features: nothing is decoded
+    assert stale() == set(tables.MEASURED_WITH) - {"published_ridge"}  # contest of features: nothing is decoded
 
 
 def test_an_attribute_classifier_trained_again_makes_old_what_it_read(weights_of):
-    weights_of(LATER, staleness.READER)
-    assert stale() == set(staleness.MEASURED_WITH) - {"published_ridge", "voice_scaling"}  # these read no labels
+    weights_of(LATER, tables.READER)
+    assert stale() == set(tables.MEASURED_WITH) - {"published_ridge", "voice_scaling"}  # these read no labels
 
 
 def test_no_record_no_warning(monkeypatch):
     monkeypatch.setattr(io, "read_record", lambda name: None)
-    assert staleness.caution("voice_encoder") == ""
+    assert tables.caution("voice_encoder") == ""
 
 
 def test_tables_carry_the_warning(monkeypatch):

@@ -137,4 +137,4 @@ class Spectrum(torch.nn.Module):
 @pytest.fixture(scope="session")
 def small_study(stand_ins):
     """56 test people through the stand-ins."""
-    return study.evaluation(*stand_ins, 56, train_n=56, workers=1)
+    return study.evaluation(*stand_ins, 56, train_n=56, corrupted=8, workers=1)

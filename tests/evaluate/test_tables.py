@@ -35,23 +35,23 @@ def test_within_tables_compare_inside_groups_only(small_study):
     assert table.loc[("same sex", "voice"), "faces"] == 28
 
 
-def test_the_record_has_only_finite_numbers_and_ordered_intervals(small_study, stand_ins, tmp_path):
-    rows = study.rows(small_study, stand_ins[1], degraded=8)
+def test_the_record_has_only_finite_numbers_and_ordered_intervals(small_study, tmp_path):
+    rows = study.rows(small_study)
     path = io.write_record(tmp_path / "r.json", rows=rows, command="c", n=56, seconds=1)  # refuses what is not finite
     found = io.read_record(path)
     assert len(found.rows) > 150
     assert all(row["low"] <= row["value"] <= row["high"] for row in found.rows if "low" in row)
     voice = {"experiment": "retrieval", "metric": "cosine", "predictor": "voice", "seconds": 6}
-    ranks = study.retrieval_ranks(small_study)
+    ranks = small_study.ranks["voice"]
     assert found.value("top_percent", k=10, within=None, **voice) == pytest.approx(ranks.top_percent(10))
     assert found.value("median_rank", within=None, **voice) == pytest.approx(ranks.median())
     assert found.value("match", k=2, within=None, experiment="retrieval", predictor="chance") == 0.5
     assert found.value("match", k=2, within="sex", **voice) <= 1
     assert found.value("agreement", label="sex", pair="assigned x S2F") <= 1
     others = small_study.answered_by("null encoder").labels["S2F"]["sex"]  # what strangers' voices drew
-    right = float((others.to_numpy() == small_study.material.people["sex"].to_numpy()).mean())
+    right = float((others.to_numpy() == small_study.people["sex"].to_numpy()).mean())
     assert found.value("agreement", label="sex", pair="assigned x null encoder") == pytest.approx(right)
-    angle = similarity.angle_deg(small_study.predictions["oracle"], small_study.material.v_f).mean()
+    angle = similarity.angle_deg(small_study.predictions["oracle"], small_study.v_f).mean()
     assert found.value("angle", experiment="similarity", predictor="oracle") == pytest.approx(angle)
     assert found.value("clip_angle", pair="two people", within="sex and decade") > 0
     assert [row["n"] for row in found.matching(measure="angle", experiment="corruptions")] == [8] * 15
@@ -65,7 +65,7 @@ def test_features_come_from_the_cache_the_second_time(small_study, stand_ins, mo
 
     monkeypatch.setattr(speech, "stream", refuse)
     again = dataset.voice_features(stand_ins[1], small_study.population, 1, workers=1)[:, 0]
-    np.testing.assert_array_equal(again, small_study.material.v_s_other)
+    np.testing.assert_array_equal(again, small_study.v_s_other)
     with pytest.raises(AssertionError, match="again"):
         dataset.voice_features(stand_ins[1], small_study.population, workers=1, language="de")
 
@@ -86,7 +86,7 @@ def test_a_wrong_pair_of_networks_is_refused(stand_ins):
             super().__init__(dim=7)
 
     with pytest.raises(ValueError, match="7 dimensions"):
-        dataset.prepare(stand_ins[0], Wide().eval(), 16, train_n=56, workers=1)
+        study.evaluation(stand_ins[0], Wide().eval(), *stand_ins[2:], 16, train_n=56, workers=1)
 
 
 def test_short_clips_are_repeated_from_the_beginning():

@@ -28,14 +28,14 @@ def test_distances_are_those_of_scipy_for_any_gallery_size(metric, faces):
     from scipy.spatial.distance import cdist
 
     name = {"cosine": "cosine", "l2": "sqeuclidean", "l1": "cityblock"}[metric]
-    found = retrieval._distances_to(FACES[:faces], metric)(VOICES)
+    found = retrieval._distances(*retrieval._prepared(VOICES, FACES[:faces], metric), metric)
     np.testing.assert_allclose(found, cdist(VOICES, FACES[:faces], name), rtol=2e-4, atol=2e-5)
 
 
 def test_recall_is_that_of_torchmetrics():
     torch = pytest.importorskip("torch")
     metrics = pytest.importorskip("torchmetrics.retrieval")
-    similarity = 1 - retrieval._distances_to(FACES, "cosine")(VOICES)
+    similarity = 1 - retrieval._distances(*retrieval._prepared(VOICES, FACES, "cosine"), "cosine")
     n = len(FACES)
     args = (
         torch.tensor(similarity.ravel()),
@@ -90,7 +90,7 @@ def test_chance_by_formula_is_chance_by_shuffling():
 
 def test_matching_is_what_random_lineups_give():
     ranks = retrieval.rank(VOICES, FACES)
-    d = retrieval._distances_to(FACES, "cosine")(VOICES)
+    d = retrieval._distances(*retrieval._prepared(VOICES, FACES, "cosine"), "cosine")
     wins = []
     for _ in range(4000):
         i = rng.integers(60)

@@ -17,6 +17,7 @@ def numbers(value, low=None, high=None):
 SIMILARITY, COSINE = {"experiment": "similarity"}, {"experiment": "retrieval", "metric": "cosine"}
 FIRST = (("recall_at", 0.0), ("top_percent", 0.1))
 VOICE = {"predictor": "voice", "seconds": 6}
+NULL = {"predictor": "null encoder"}
 
 
 def evaluation(changes=None):
@@ -28,12 +29,18 @@ def evaluation(changes=None):
         "top": numbers(0.5, 0.45, 0.55),
         "top over sex": numbers(0.3, 0.25, 0.35),
         "top over 3 s": numbers(0.1, 0.05, 0.15),
+        "null": numbers(50.0, 49.0, 51.0),
+        "null over 3 s": numbers(0.0, -0.1, 0.1),
+        "null top": numbers(0.1, 0.08, 0.12),
     } | (changes or {})
     angles = {"mean feature": 45.0, "sex alone": 40.0, "sex and decade": 35.0, "demographics": 25.0, "oracle": 28.0}
     tops = {"chance": 0.1, "sex alone": 0.2, "demographics": 0.9, "oracle": 0.6}
     return [
         {"measure": "angle", **SIMILARITY, **VOICE, **values["angle"]},
         *({"measure": "angle", **SIMILARITY, "predictor": name, "value": x} for name, x in angles.items()),
+        {"measure": "angle", **SIMILARITY, **NULL, **values["null"]},
+        {"measure": "angle_gain", **SIMILARITY, **NULL, "against": "null encoder, 3 s", **values["null over 3 s"]},
+        {"measure": "top_percent", **COSINE, **NULL, "k": 10, **values["null top"]},
         {"measure": "angle_gain", **SIMILARITY, **VOICE, "against": "sex alone", **values["gain over sex"]},
         {"measure": "angle_gain", **SIMILARITY, **VOICE, "against": "voice, 3 s", **values["gain over 3 s"]},
         {"measure": "top_percent", **COSINE, **VOICE, "k": 10, **values["top"]},
@@ -65,6 +72,9 @@ def test_verdicts_follow_the_numbers():
     assert verdict("longer") == "holds"
     assert verdict("longer", **{"top over 3 s": numbers(0.05, -0.01, 0.1)}) == "partly"
     assert verdict("longer", **{"gain over 3 s": numbers(1.0, -0.1, 2.0)}) == "no"
+    assert verdict("angle", null=numbers(30.0, 29.0, 31.0)) == "void"
+    assert verdict("retrieval", **{"null top": numbers(0.5, 0.45, 0.55)}) == "void"
+    assert verdict("retrieval", **{"null top": numbers(0.13, 0.11, 0.15)}) == "holds"
 
 
 def test_a_rule_that_the_null_passes_is_void():
@@ -89,15 +99,20 @@ def test_neighbours_prove_nothing_where_an_untrained_encoder_has_them_too():
 
 
 def test_among_people_of_one_sex_and_decade_the_oracles_gain_is_the_measure():
-    def rows(value, low):
+    def rows(value, low, null=0.5):
         of = {"measure": "match", **COSINE, "within": "sex and decade", "k": 2}
         oracle = {**of, "predictor": "oracle", "value": 0.6}
-        return [{**of, **VOICE, **numbers(value, low, value + 0.02)}, oracle]
+        return [
+            {**of, **VOICE, **numbers(value, low, value + 0.02)},
+            oracle,
+            {**of, **NULL, **numbers(null, null - 0.02)},
+        ]
 
     row = judge("alike", rows(0.56, 0.54))
     assert row["verdict"] == "holds"
     assert "60.0 % of the oracle's gain" in row["ours"]
-    assert (row["null"], row["oracle"]) == ("not measured yet", "60.0 %")
+    assert (row["null"], row["oracle"]) == ("50.0 %", "60.0 %")
+    assert judge("alike", rows(0.56, 0.54, null=0.56))["verdict"] == "void"
     assert judge("alike", rows(0.53, 0.51))["verdict"] == "partly"
     assert judge("alike", rows(0.53, 0.49))["verdict"] == "no"
 
@@ -128,6 +143,7 @@ def test_rules_of_the_published_files_and_of_avspeech():
         of = {"experiment": "craniofacial", "reference": "f2f", "picture": "s2f_07"}
         rows = [{"measure": "median_r", **of, "how": how, "value": 0.1} for how in ("pooled", "adjusted")]
         rows.append({"measure": "significant", **of, "how": "adjusted", "value": found})
+        rows += [{"measure": "r", **of, "how": "random", "value": r} for r in (0.05, -0.06, 0.01)]
         return judge("individual_published", rows, "published_avspeech")["verdict"]
 
     assert [adjusted(found) for found in (7, 6, 0)] == ["holds", "partly", "no"]

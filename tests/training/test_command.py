@@ -38,12 +38,12 @@ def test_people_kept_for_something_else_are_not_trained_on(seed, monkeypatch, ca
     assert f"--population-seed {seed}: these people are kept for" in capsys.readouterr().err
 
 
-def test_a_set_of_people_says_who_they_are_and_whose_features_they_have(tmp_path, monkeypatch):
+def test_a_set_of_people_says_who_they_are_and_whose_features_they_have(monkeypatch):
     sound, targets = np.zeros((6, 96_000), np.int16), people_set.FaceTargets(np.ones((6, 4), np.float16), None)
     monkeypatch.setattr(people_set, "voices", lambda *arguments: sound)
     monkeypatch.setattr(people_set, "face_targets", lambda *arguments: targets)
     recogniser = types.SimpleNamespace(name="r", checksum="abc")
-    about = people_set.source(people_set.PeopleSet(3, 2, seed=5, world="null"), recogniser, tmp_path).about
+    about = people_set.source(people_set.PeopleSet(3, 2, seed=5, world="null"), recogniser).about
     assert about["recogniser"] == {"name": "r", "checksum": "abc"}
     assert (about["people"], about["clips"], about["seed"], about["world"]) == (3, 2, 5, "null")
     json.dumps(about)

@@ -39,7 +39,8 @@ def test_a_second_training_in_the_same_folder_is_refused_and_changes_nothing(cli
 def speak(folder, queue):
     """In a process of its own: the sound of a small set."""
     torch.set_num_threads(1)
-    queue.put(np.array(people_set.voices(people_set.PeopleSet(20, 1, seed=5), folder, workers=1)).tobytes())
+    os.environ["S2F_HOME"] = str(folder)
+    queue.put(np.array(people_set.voices(people_set.PeopleSet(20, 1, seed=5), workers=1)).tobytes())
 
 
 @pytest.mark.slow

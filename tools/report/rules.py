@@ -264,7 +264,7 @@ def individual_published(r: Records) -> Judged:
     random = [row["value"] for row in r.read(PICTURES).matching(experiment="craniofacial", how="random", **of)]
     p = 2 * norm.sf(np.abs(np.arctanh(random)) * np.sqrt(r.n(PICTURES) - 3))
     passed = int((inference.holm(p) < 0.05).sum())
-    null = f"random pairs: {passed} of 13, median r {np.median(random):.2f}"
+    null = f"random pairs: {passed} of 13, median r {round(np.median(random), 2) + 0:.2f}"
     return Judged(ours, _graded(found >= 7, found >= 1), null, _graded(passed >= 7, passed >= 1))
 
 
@@ -274,12 +274,11 @@ def consistent(r: Records) -> Judged:
             return r.row(EVALUATION, "clip_angle", pair=pair, within=within, predictor=predictor)
 
         same, other, alike = of("same person"), of("two people"), of("two people", "sex and decade")
-        words = (
-            f"{same['value']:.1f}° between clips of one person, {other['value']:.1f}° between people; between people "
-            f"of one sex and decade: {alike['value']:.1f}°"
-        )
+        digits = 1 if same["value"] > 1 else 3
+        values = [f"{row['value']:.{digits}f}°" for row in (same, other, alike)]
+        words = "{} between clips of one person, {} between people; between people of one sex and decade: {}"
         high, low = same["high"], other["low"]
-        return words, _graded(high < 0.7 * low, high < low)
+        return words.format(*values), _graded(high < 0.7 * low, high < low)
 
     null, null_grade = judged("untrained")
     return Judged(*judged(None), f"untrained: {null}", null_grade)

@@ -6,13 +6,15 @@ In the *main* stage the chosen settings run with other seeds, and are scored on 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from s2f_lib import config, io
+from s2f_lib import config, hub, io
 from s2f_lib.training import PeopleSet, TrainConfig
+
+RECOGNISER, DECODER, ATTRIBUTES = "synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic"
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,13 @@ class Design:
         chosen = {"learning_rate": job.choice.rate, "warm_up": job.choice.warm_up, "seed": job.seed}
         chosen["start_from_mean"] = job.choice.start_from_mean
         return config.from_dict(TrainConfig, self.base | changes | loss | chosen)
+
+    def made_from(self, variant: Variant, settings: TrainConfig) -> dict:
+        """What the numbers of a run depend on."""
+        people = {name: asdict(getattr(self, name)) for name in ("train", "validation", "test")}
+        aim = {"behind": variant.behind, "target": variant.target}
+        frozen = {name: hub.describe(name)["sha256"] for name in (RECOGNISER, DECODER, ATTRIBUTES)}
+        return {"settings": asdict(settings), **people, **aim, "weights": frozen}
 
     def search_jobs(self, variant: str, rows: Sequence[dict]) -> list[Job]:
         """The runs that the search of a variant needs next, given the rows it has; none when it is over."""

@@ -19,14 +19,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from s2f_lib import config, hub, io, metrics, voice_encoder
+from s2f_lib import hub, io
 from s2f_lib.faces import decode, to_pictures, to_tensor
-from s2f_lib.studies.ablation.design import Choice, Design, Job, Variant
+from s2f_lib.metrics import retrieval
+from s2f_lib.metrics.similarity import angle_deg
+from s2f_lib.studies.ablation.design import ATTRIBUTES, DECODER, RECOGNISER, Choice, Design, Job, Variant
 from s2f_lib.training import ArraySource, TrainConfig, TrainingError, frozen_layers, people_set, validate
 from s2f_lib.training.loop import OutOfMemory
 from s2f_lib.training.voice import VoiceTrainer
 
-RECOGNISER, DECODER, ATTRIBUTES = "synthetic-vgg", "decoder-synthetic-vgg", "attributes-synthetic"
 TEST_SECONDS = (3.0, 6.0)
 ROWS = 1000  # of the random projection, as f_dec has
 WHITENED = 200  # principal components
@@ -58,7 +59,11 @@ def run(job: Job, design: Design, rows: Path, work: Path) -> dict:
     if found := finished(path, design):
         return found
     torch.set_num_threads(1)
-    trainer, failed = make_trainer(design.variants[job.variant], design.settings(job), design, work / job.name), ""
+    variant = design.variants[job.variant]
+    settings = design.settings(job)
+    made_from = design.made_from(variant, settings)
+    trainer = make_trainer(variant, settings, design, work / job.name)
+    failed = ""
     try:
         trainer.fit(True, False)
     except OutOfMemory:
@@ -72,7 +77,7 @@ def run(job: Job, design: Design, rows: Path, work: Path) -> dict:
         row["scores"] = score(trainer, design.test)
         row["angle"] = next(s["value"] for s in row["scores"] if s["measure"] == "angle" and s["seconds"] == 6.0)
     with io.atomic_write(path, "w") as file:
-        json.dump(row | {"made_from": made_from(job, design)}, file, indent=1)
+        json.dump(row | {"made_from": made_from}, file, indent=1)
         file.write("\n")
     shutil.rmtree(work / job.name, ignore_errors=True)
     return row
@@ -82,21 +87,11 @@ def make_trainer(
     variant: Variant, settings: TrainConfig, design: Design, folder: Path | None = None
 ) -> AblationTrainer:
     """What trains a variant on the people of a design; its ``fit`` does it."""
-    kind = voice_encoder.preset(settings.encoder, **settings.encoder_changes).input
-    train, validation = clips(design.train, variant.target, kind), clips(design.validation, input=kind)
-    frozen = layers(variant.behind, design.train)
+    train = clips(design.train, variant.target, settings.network().input)
+    validation, frozen = clips(design.validation, input=settings.network().input), layers(variant.behind, design.train)
     trainer = AblationTrainer(settings, train, validation=validation, folder=folder, **frozen)
     trainer.rectified = variant.target == "before_relu"
     return trainer
-
-
-def made_from(job: Job, design: Design) -> dict:
-    """What the numbers of a run depend on."""
-    people = {name: asdict(getattr(design, name)) for name in ("train", "validation", "test")}
-    variant = design.variants[job.variant]
-    frozen = {name: hub.describe(name)["sha256"] for name in (RECOGNISER, DECODER, ATTRIBUTES)}
-    aim = {"behind": variant.behind, "target": variant.target}
-    return {"settings": config.to_dict(design.settings(job)), **people, **aim, "weights": frozen}
 
 
 def finished(path: Path, design: Design) -> dict | None:
@@ -106,7 +101,8 @@ def finished(path: Path, design: Design) -> dict | None:
     row = io.read_json(path)
     if row["variant"] not in design.variants:
         raise ValueError(f"{path} is of a variant that the design {design.name} lacks; delete it")
-    now = made_from(Job(row["variant"], row["stage"], Choice(**row["choice"]), row["seed"]), design)
+    job = Job(row["variant"], row["stage"], Choice(**row["choice"]), row["seed"])
+    now = json.loads(json.dumps(design.made_from(design.variants[job.variant], design.settings(job))))
     if differing := [key for key in now if row["made_from"].get(key) != now[key]]:
         raise ValueError(f"{path} was made from other {', '.join(differing)}; delete it to run it again")
     return row
@@ -151,21 +147,16 @@ def score(trainer: AblationTrainer, people: people_set.PeopleSet) -> list[dict]:
     v_f, out = validate.targets(source).astype(np.float32), []
     for seconds in TEST_SECONDS:
         v_s = trainer.predict(source, seconds)
-        scores = validate.quick_scores(v_s, v_f)
-        out.append({"measure": "angle", "value": scores["angle_deg"], "seconds": seconds})
-        ranks = metrics.retrieval.rank(validate.with_direction(v_s, v_f), v_f)
+        said = validate.with_direction(v_s, v_f)
+        out.append({"measure": "angle", "value": float(angle_deg(said, v_f).mean()), "seconds": seconds})
+        ranks = retrieval.rank(said, v_f)
         for k in (1, 5, 10):
             out.append({"measure": "top_percent", "k": k, "value": ranks.top_percent(k), "seconds": seconds})
-    right, r = drawn_labels(v_s, table, hub.load(DECODER), hub.load(ATTRIBUTES))
-    return [*out, {"measure": "sex_right", "value": right}, {"measure": "age_r", "value": r}]
-
-
-def drawn_labels(v_s: np.ndarray, people, decoder, reader) -> tuple[float, float]:
-    """Of the faces drawn for v_s (N, D): share whose sex is read as that of ``people``, and correlation of the age."""
-    labels = reader.label(to_tensor(to_pictures(decode(decoder, v_s).image)))
+    labels = hub.load(ATTRIBUTES).label(to_tensor(to_pictures(decode(hub.load(DECODER), v_s).image)))
     age = np.clip(labels.age, 18, 85).astype(float)
-    r = float(np.corrcoef(age, people["age"])[0, 1]) if age.std() > 0 else 0.0
-    return float((labels.sex == people["sex"].to_numpy()).mean()), r
+    r = float(np.corrcoef(age, table["age"])[0, 1]) if age.std() > 0 else 0.0
+    right = float((labels.sex == table["sex"].to_numpy()).mean())
+    return [*out, {"measure": "sex_right", "value": right}, {"measure": "age_r", "value": r}]
 
 
 @cache

@@ -45,7 +45,8 @@ def run(context: Context, encoder) -> list[dict]:
     rows += experiments.identity(context, v_s)
     people, v_f = context.test("physiology").table(), context.test_v_f
     right = ((context.draw(v_s)["male"].to_numpy() > 0.5) == (people["sex"].to_numpy() == "male")).astype(float)
-    errors = labels.errors(people, similarity.angle_deg(v_s, v_f), right, retrieval.rank(v_s, v_f).hit_percent(10))
+    top10 = retrieval.rank(v_s, v_f).hit_percent(10)
+    errors = labels.errors(labels.of_people(people), similarity.angle_deg(v_s, v_f), right, top10)
     for by, table in errors.items():
         rows += labels.group_rows(table, by)
     for world, predictor in itertools.product(WORLDS, ("ridge baseline", "oracle")):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from s2f_lib import metrics
 from s2f_lib.evaluate import appearance
-from s2f_lib.metrics import checks
+from s2f_lib.metrics import inference
 from s2f_lib.metrics.inference import Interval
 
 ATTRIBUTES = ("skin", "hair", "nose", "jaw", "age")
@@ -70,8 +70,8 @@ def effect(before: np.ndarray, after: np.ndarray, group_gap: float, times: int =
 
     That is the true mean difference of two groups; 1 in the result means "as different as the groups are".
     """
-    before = checks.column(before, "before").astype(float)
-    after = checks.column(after, "after", len(before)).astype(float)
+    before = inference.as_column(before, "before").astype(float)
+    after = inference.as_column(after, "after", len(before)).astype(float)
     if group_gap == 0 or not np.isfinite(group_gap):
         raise ValueError(f"the two groups do not differ in this attribute (difference {group_gap})")
     return metrics.inference.mean_interval((after - before) / group_gap, times=times, seed=seed)
@@ -82,7 +82,7 @@ def subsample(groups: np.ndarray, group: str, share: float, repair: bool = False
 
     ``repair`` repeats the rows that are left until the group has its old weight: balanced sampling.
     """
-    groups = checks.column(groups, "groups")
+    groups = inference.as_column(groups, "groups")
     inside, others = np.flatnonzero(groups == group), np.flatnonzero(groups != group)
     if not len(inside):
         raise ValueError(f"group {group!r} has nobody in this corpus")

@@ -98,6 +98,12 @@ class Context:
         heard = self.heard(world)[:, 0]
         return baselines.RidgeBaseline().fit(heard, self.train_v_f[: len(heard)])
 
+    def predict(self, world: str, by: str = "ridge baseline") -> np.ndarray:
+        """v_f of the first test people of a world, as the "oracle" or the "ridge baseline" predicts it."""
+        if by == "oracle":
+            return self.oracle(world).predict(self.test(world).table())
+        return self.ridge(world).predict(self.heard(world, "test")[:, 0])
+
     def follow(self, v: np.ndarray) -> dict[str, Interval]:
         """How the faces drawn for the first test people follow their true ones."""
         return effects.attribute_correlations(self.draw(v), self.truth.iloc[: len(v)].reset_index(drop=True))
@@ -107,14 +113,7 @@ def worlds(
     context: Context, names: Sequence[str] = WORLDS, by: str = "ridge baseline"
 ) -> dict[str, dict[str, Interval]]:
     """Which attributes of the drawn face follow the voice in which world; ``by`` "ridge baseline" or "oracle"."""
-    out = {}
-    for world in names:
-        if by == "oracle":
-            v = context.oracle(world).predict(context.test(world).table())
-        else:
-            v = context.ridge(world).predict(context.heard(world, "test")[:, 0])
-        out[world] = context.follow(v)
-    return out
+    return {world: context.follow(context.predict(world, by)) for world in names}
 
 
 def language_switch(context: Context, world: str, by: str = "ridge baseline") -> dict[str, Interval]:
@@ -176,14 +175,12 @@ def rare_group(context: Context) -> pd.DataFrame:
 def identity(context: Context, v_s: np.ndarray) -> list[dict]:
     """What the shipped encoder's feature (of the test people) gives an attacker, as rows of the record."""
     people = context.test("physiology").table()
-    train = context.train("physiology").table()
-    told = baselines.DemographicsOnly().fit(train, context.train_v_f).predict(people)
-    heard = baselines.DemographicsOnly(("sex", "decade")).fit(train, context.train_v_f).predict(people)
-    decades = metrics.labels.decade(people["age"].to_numpy(float)).astype(str)
-    cell = np.array([" ".join(x) for x in zip(people["sex"], decades, people["group"], strict=True)])
-    cell = np.unique(cell, return_inverse=True)[1]
-    predicted = {"voice": v_s, "told": told, "heard": heard}
-    top = {name: metrics.retrieval.rank(v, context.test_v_f).hit_percent(10) for name, v in predicted.items()}
+    train = context.train("physiology").table(), context.train_v_f
+    told = baselines.DemographicsOnly().fit(*train).predict(people)
+    heard = baselines.DemographicsOnly(("sex", "decade")).fit(*train).predict(people)
+    cell = np.unique(metrics.labels.of_people(people)["sex, decade and group"], return_inverse=True)[1]
+    ranks = [metrics.retrieval.rank(v, context.test_v_f) for v in (v_s, told, heard)]
+    voice, told, heard = (found.hit_percent(10) for found in ranks)
     alike = metrics.retrieval.rank(v_s, context.test_v_f, groups=cell)
     alike = alike.where(alike.size >= 2)
     cosine = metrics.similarity.cosines(v_s, context.test_v_f)
@@ -192,10 +189,10 @@ def identity(context: Context, v_s: np.ndarray) -> list[dict]:
     mean, auc_of = metrics.inference.mean_interval, metrics.verification.auc_of_people
     auc = metrics.inference.bootstrap(lambda who: auc_of(cosine, who, cell), np.arange(len(people)), times=300)
     return [
-        row("top_percent_gain", mean(top["voice"] - top["told"]), **of, against="demographics", k=10),
-        row("top_percent_gain", mean(top["voice"] - top["heard"]), **of, against="sex and decade", k=10),
+        row("top_percent_gain", mean(voice - told), **of, against="demographics", k=10),
+        row("top_percent_gain", mean(voice - heard), **of, against="sex and decade", k=10),
         row("match", mean(alike.match(2)), **of, **alone, k=2),
-        row("recall_at", mean(metrics.retrieval.rank(v_s, context.test_v_f).hit(1)), **of, k=1),
+        row("recall_at", mean(ranks[0].hit(1)), **of, k=1),
         row("auc", auc, **of, **alone),
     ]
 
@@ -263,7 +260,7 @@ def style(context: Context, world: str) -> Interval:
 
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=1e-3, max_iter=300))
     probe.fit(context.train_v_f, context.train(world).style)
-    v = context.ridge(world).predict(context.heard(world, "test")[:, 0])
+    v = context.predict(world)
     score, member = probe.decision_function(v), context.test(world).style[: len(v)]
 
     def auc(score: np.ndarray, member: np.ndarray) -> float:

@@ -5,22 +5,19 @@ shows a result; the record says which came true.
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from s2f_lib.io import Record
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """A sentence about an experiment, and the test on the recorded rows that decides it."""
+class Prediction(NamedTuple):
+    """A sentence about an experiment; `TESTS` decides it on the recorded rows."""
 
     key: str
     experiment: str
     text: str
-    test: Callable[[Record], bool]
 
 
 def _r(found: Record, attribute: str, world: str, predictor: str = "ridge baseline") -> dict:
@@ -101,12 +98,9 @@ TESTS = {
     "style is learnt": _style,
 }
 _STORED = Path(__file__).parents[1] / "data/predictions.json"
-PREDICTIONS = tuple(
-    Prediction(key, experiment, text, TESTS[key])
-    for key, experiment, text in json.loads(_STORED.read_text(encoding="utf-8"))
-)
+PREDICTIONS = [Prediction(*one) for one in json.loads(_STORED.read_text(encoding="utf-8"))]
 
 
 def check(found: Record) -> dict[str, bool]:
     """Which predictions came true, by key, from the rows of the experiments."""
-    return {p.key: bool(p.test(found)) for p in PREDICTIONS}
+    return {p.key: bool(TESTS[p.key](found)) for p in PREDICTIONS}
