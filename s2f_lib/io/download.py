@@ -23,28 +23,12 @@ LEAST = 1 << 10  # bytes that an attempt must bring to count as progress
 RETRY_STATUS = {408, 425, 429, *range(500, 600)} - {501, 505}
 MAX_UNTOLD = 4 << 30  # bytes of a file whose length is not told
 USER_AGENT = "s2f-lib (research notebook book)"
-BEGINNINGS = {  # how files begin, by their endings; an error message that comes in place of a file does not
-    "zip npz": rb"PK",
-    "pth pt": rb"PK|\x80",
-    "safetensors": rb".{8}\{",
-    "h5 hdf5": rb"\x89HDF",
-    "mat": rb"MATLAB",
-    "npy": rb"\x93NUMPY",
-    "gz tgz": rb"\x1f\x8b",
-    "bz2": rb"BZh",
-    "png": rb"\x89PNG",
-    "jpg jpeg": rb"\xff\xd8",
-    "wav": rb"RIFF|RIFX|RF64",
-    "flac": rb"fLaC|ID3",
-    "ogg opus": rb"OggS",
-    "mp3": rb"ID3|\xff[\xe0-\xff]",
-    "mp4 m4a mov": rb".{4}(ftyp|moov|mdat|wide|free|skip|styp)",
-    "mkv webm": rb"\x1a\x45\xdf\xa3",
-    "csv tsv txt": rb"(?!\s*[<{])",
-    "json": rb"\s*[^<\s]",
-    "html htm xml svg": rb"",
+# How files begin, by their endings, as regular expressions; an error message in place of a file does not.
+BEGINNINGS = {
+    ending: row["beginning"].encode()
+    for row in files.read_table(Path(__file__).with_name("data") / "beginnings.csv")
+    for ending in row["endings"].split()
 }
-BEGINNING = {ending: beginning for endings, beginning in BEGINNINGS.items() for ending in endings.split()}
 ANY = rb"(?i)(?!\s*(<(!doctype|html|\?xml|error)|\{\s*\"(error|message|detail|code|status)|version https://git-lfs))"
 
 
@@ -81,11 +65,8 @@ class _Connections(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
         self.seconds, self.bytes, self.late = seconds, 0, False
         self._socket, self._done = None, threading.Event()
 
-    def http_open(self, request):
-        return self.do_open(functools.partial(self._make, http.client.HTTPConnection), request)
-
-    def https_open(self, request):
-        return self.do_open(functools.partial(self._make, http.client.HTTPSConnection), request)
+    def do_open(self, kind, request, **options):
+        return super().do_open(functools.partial(self._make, kind), request, **options)
 
     def _make(self, kind: type, host: str, **options):
         connection = kind(host, **options)
@@ -356,7 +337,7 @@ def _finish(part: Path, path: Path, url: str, sha256: str | None) -> None:
     with open(part, "rb") as file:
         head = file.read(512)
         os.fsync(file.fileno())
-    beginning = BEGINNING.get(path.suffix.lower().lstrip("."), ANY)
+    beginning = BEGINNINGS.get(path.suffix.lower().lstrip("."), ANY)
     if sha256 is None and not (head and re.match(beginning, head, re.DOTALL)):
         part.unlink()
         page = b"<html" in head.lower() or b"<!doctype" in head.lower()
