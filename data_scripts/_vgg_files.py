@@ -26,6 +26,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ from s2f_lib.faces.vgg import KEYS, LAYERS, build
 __all__ = ["read_vgg_face"]
 
 BGR_LAYOUTS = ("deepface-pth", "rcmalli-h5", "deepface-h5", "torch7")
+MORE = 1 << 24  # bytes of a .pth file besides its numbers
 SECONDS = 300  # of one core, for the readers that run in a process of their own
 
 Layers = list[tuple[np.ndarray, np.ndarray]]  # weight and bias of each of the sixteen layers, in order
@@ -108,6 +110,11 @@ def _checked(layers: Layers, layout: str) -> dict[str, Tensor]:
 
 def _read_pth(path: Path) -> tuple[Layers, str]:
     """A PyTorch state dict with the names conv1_1 .. fc8: pytorch-mcn's, or deepface's with convolutions for fc."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as packed:
+            size = sum(record.file_size for record in packed.infolist())
+        if size > 8 * _foreign.MAX_NUMBERS + MORE:
+            raise ValueError(f"it unpacks to {size >> 20} MB, more than any VGG-Face")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:  # torch's own words are long and speak of switching the check off

@@ -129,6 +129,11 @@ def nothing(task):
             "host refuses",
         ),
         ("ERROR: [youtube] abcdefghijk: Premieres in 3 hours", "host error"),
+        ("ERROR: [youtube] abcdefghijk: This video isn\u2019t available anymore", "gone"),
+        (
+            "ERROR: [youtube] abcdefghijk: Video unavailable. This content isn't available, try again later",
+            "host refuses",
+        ),
         ("ERROR: [youtube] abcdefghijk: Unable to download webpage: HTTP Error 410: Gone", "gone"),
         ("ERROR: [youtube] abcdefghijk: Unable to download webpage: HTTP Error 429: Too Many Requests", "host refuses"),
         ("ERROR: [youtube] abcdefghijk: HTTP Error 500: Not available", "host error"),

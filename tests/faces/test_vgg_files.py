@@ -1,6 +1,7 @@
 """A small random VGG-Face, written in every published layout, must come back with the same fc7."""
 
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -331,6 +332,18 @@ def test_a_keras_file_of_something_else_is_refused(tmp_path):
         file.create_group("a").create_dataset("w", (10**6, 10**6), "f4", chunks=(100, 100), compression="gzip")
     with pytest.raises(io.WeightFileError, match="announces 1000000000000 numbers"):
         read_vgg_face(path)
+
+
+def test_a_torch_file_that_unpacks_without_end_is_refused_unread(tmp_path, monkeypatch):
+    monkeypatch.setattr("data_scripts._foreign.MAX_NUMBERS", 1000)
+    torch.save({"conv1_1.weight": torch.zeros(6_000_000)}, tmp_path / "whole.pth")
+    with zipfile.ZipFile(tmp_path / "whole.pth") as whole, zipfile.ZipFile(tmp_path / "x.pth", "w") as packed:
+        for name in whole.namelist():
+            packed.writestr(name, whole.read(name), zipfile.ZIP_DEFLATED)
+    assert (tmp_path / "x.pth").stat().st_size < 100_000
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was unpacked"))
+    with pytest.raises(io.WeightFileError, match="unpacks to 22 MB"):
+        read_vgg_face(tmp_path / "x.pth")
 
 
 def test_a_folder_or_a_missing_file_is_told_as_such(tmp_path):
