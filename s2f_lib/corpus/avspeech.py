@@ -36,7 +36,7 @@ REFUSED = (
 )
 PASSING = r"format is not available|service unavailable|temporarily|connection|network|resolve|premieres|live event"
 GONE = (
-    r"video (is )?(unavailable|not available|private)|no longer available|available anymore|has been (removed|deleted|terminated)|"
+    r"video (is )?(unavailable|not available|private)|no longer available|available anymore|"
     r"(was|been) (removed|deleted|terminated)|account .*terminated|copyright|does not exist|not found"
 )
 
