@@ -10,6 +10,7 @@ import numpy as np
 from s2f_lib import io
 from s2f_lib.corpus import manifest, splits, storage
 
+SHARD = {"name": str, "split": str, "clips": int, "bytes": int, "sha256": str}  # what corpus.json says of each
 DEFAULT = {"people": 60, "world": "physiology", "seed": 0, "pictures": 2, "clips": 2, "size": 96}  # "synthetic"
 
 
@@ -100,7 +101,7 @@ def _info(path: storage.Location) -> dict:
     """``corpus.json``, if it lists shards as it should."""
     info = io.read_json(path)
     try:
-        told = all({"name", "split", "clips", "bytes", "sha256"} <= set(shard) for shard in info["shards"])
+        told = all(isinstance(shard[key], kind) for shard in info["shards"] for key, kind in SHARD.items())
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is damaged: {error}") from error
     if not told:

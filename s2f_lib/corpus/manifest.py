@@ -75,8 +75,8 @@ def write(path: storage.PathLike, rows: Iterable[Mapping[str, object]]) -> stora
 class Table:
     """The rows of a manifest, read from the file as often as they are asked for; every value is text.
 
-    Raises FileNotFoundError or ValueError if there is none, if a column lacks, if a row is not whole, or an id is no
-    safe name.
+    Raises FileNotFoundError or ValueError if there is none, if a column lacks, if a row is not whole or there twice, or
+    an id is no safe name.
     """
 
     def __init__(self, path: storage.PathLike):
@@ -89,7 +89,7 @@ class Table:
 
     def __iter__(self) -> Iterator[dict[str, str]]:
         with self.path.open("r", encoding="utf-8-sig", newline="") as file:
-            table = csv.DictReader(file)
+            table, seen = csv.DictReader(file), set()  # of hashes: a list may have millions of rows
             try:
                 missing = [column for column in COLUMNS if column not in (table.fieldnames or ())]
                 if missing:
@@ -99,7 +99,10 @@ class Table:
                         raise ValueError(f"{self.path}, line {number}: {len(table.fieldnames)} values are wanted")
                     if row["status"] not in STATUSES:
                         raise ValueError(f"{self.path}, line {number}: unknown status {row['status'][:40]!r}")
-                    safe_name(row["clip_id"], f"{self.path}, line {number}: clip_id")
+                    clip = safe_name(row["clip_id"], f"{self.path}, line {number}: clip_id")
+                    if hash(clip) in seen:
+                        raise ValueError(f"{self.path}: clip {clip!r} is in the list twice; every clip has one row")
+                    seen.add(hash(clip))
                     yield {
                         key: value.removeprefix("'") if FORMULA.match(value) else value for key, value in row.items()
                     }
@@ -109,10 +112,7 @@ class Table:
 
 def read(path: storage.PathLike) -> list[dict[str, str]]:
     """All rows of a manifest at once; see `Table`. ValueError if a clip is there twice."""
-    rows = list(Table(path))
-    if twice := [clip for clip, n in Counter(row["clip_id"] for row in rows).items() if n > 1]:
-        raise ValueError(f"{path}: clip {twice[0]!r} is in the list twice; every clip has one row")
-    return rows
+    return list(Table(path))
 
 
 def unique(rows: Iterable[Row]) -> Iterator[Row]:

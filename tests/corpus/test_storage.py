@@ -1,6 +1,7 @@
 """A corpus at an address is the same as one in a folder, and nothing half-written ever has a final name."""
 
 import errno
+import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from data_scripts import build_shards, crop_faces
 from s2f_lib import cli, corpus
-from s2f_lib.corpus import build, splits, storage
+from s2f_lib.corpus import build, manifest, splits, storage
 from s2f_lib.training.sources import Plan
 
 fsspec = pytest.importorskip("fsspec")
@@ -170,3 +171,18 @@ def test_a_damaged_note_of_a_folder_is_named(tmp_path, content):
         pass
     with pytest.raises(ValueError, match=r"splits\.json"):
         splits.load(tmp_path / "splits.json")
+
+
+@pytest.mark.parametrize("wrong", [{"clips": "3"}, {"sha256": 5}, {"name": None}, {"bytes": 1.5}])
+def test_a_damaged_list_of_shards_is_named(tmp_path, wrong):
+    shard = {"name": "train-000000.tar", "split": "train", "clips": 3, "bytes": 9, "sha256": "0" * 64} | wrong
+    (tmp_path / "corpus.json").write_text(json.dumps({"kind": "synthetic", "shards": [shard]}))
+    with pytest.raises(ValueError, match=r"corpus\.json is damaged"):
+        corpus.open(tmp_path)
+
+
+def test_a_clip_that_is_there_twice_ends_every_reading(tmp_path):
+    row = "c1,s,v,,ok,\n"
+    (tmp_path / "m.csv").write_text("clip_id,speaker_id,video_id,split,status,reason\n" + row + row)
+    with pytest.raises(ValueError, match="in the list twice"):
+        list(manifest.Table(tmp_path / "m.csv"))
