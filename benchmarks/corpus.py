@@ -60,7 +60,7 @@ def main() -> None:
         f"of processor time. Dask: {TASKS} tasks of 50 ms on 2 processes, against a plain pool. Recogniser "
         f"{options.recogniser}.",
     )
-    print(io.read_record("corpus").table.to_string())
+    print(io.read_record("corpus").select().to_string())
 
 
 def _make_videos(folder: Path) -> None:
