@@ -333,39 +333,32 @@ def duration_table(evaluation: Evaluation, encoder, n: int = 100, seconds=(1.0, 
 
 def rows(evaluation: Evaluation, untrained: tuple | None = None) -> list[dict]:
     """Every row of the record; ``untrained`` is what an untrained encoder gives for two clips of everybody."""
-    return [
+    cells = evaluation.groups["sex and decade"]
+    found = [
         *similarity_rows(evaluation),
         *retrieval_rows(evaluation),
         *label_rows(evaluation),
         *craniofacial_rows(evaluation),
         *answer_rows(evaluation),
-        *map_rows(evaluation, None if untrained is None else untrained[0]),
-        *consistency_rows((evaluation.v_s, evaluation.v_s_other), evaluation.groups["sex and decade"]),
-        *(
-            consistency_rows(untrained, evaluation.groups["sex and decade"], predictor="untrained")
-            if untrained is not None
-            else ()
-        ),
+        *map_rows(evaluation, untrained and untrained[0]),
+        *consistency_rows((evaluation.v_s, evaluation.v_s_other), cells),
+        *(consistency_rows(untrained, cells, predictor="untrained") if untrained else ()),
         *corruption_rows(evaluation),
-        *(
-            row(name, value, experiment="evidence", within=shared)
-            for shared in (None, "sex")
-            for name, value in verification.summary(
-                evaluation.v_s, evaluation.v_f, evaluation.groups.get(shared)
-            ).items()
-        ),
     ]
+    for shared in (None, "sex"):
+        summary = verification.summary(evaluation.v_s, evaluation.v_f, evaluation.groups.get(shared))
+        found += [row(name, value, experiment="evidence", within=shared) for name, value in summary.items()]
+    return found
 
 
 def similarity_rows(evaluation: Evaluation) -> Rows:
     """Angles of the voice and the baselines, and how much nearer six seconds are."""
-    of, angles = {"experiment": "similarity"}, evaluation.angles
-    short = similarity.angle_deg(evaluation.v_s_short[evaluation.strangers], evaluation.v_f)
-    for name, angle in angles.items():
+    of = {"experiment": "similarity"}
+    for name, angle in evaluation.angles.items():
         yield row("angle", inference.mean_interval(angle), **of, **NAMES.get(name, {"predictor": name}))
-    angles = angles | {"null encoder, 3 s": short}
-    pairs = (("voice", "voice, 3 s"), ("voice", "sex alone"), ("null encoder", "null encoder, 3 s"))
-    for name, against in pairs:
+    short = similarity.angle_deg(evaluation.v_s_short[evaluation.strangers], evaluation.v_f)
+    angles = evaluation.angles | {"null encoder, 3 s": short}
+    for name, against in (("voice", "voice, 3 s"), ("voice", "sex alone"), ("null encoder", "null encoder, 3 s")):
         gain = inference.mean_interval(angles[against] - angles[name])
         yield row("angle_gain", gain, **of, **NAMES.get(name, {"predictor": name}), against=against)
 
