@@ -8,7 +8,7 @@ faces is part of every table.
 import numpy as np
 import pandas as pd
 
-from s2f_lib.metrics import similarity
+from s2f_lib.metrics import inference
 
 SIDE = 16  # canonical faces are aligned: in a picture of 16 x 16 the same pixel is the same part of the head
 # Rows and columns, chosen on 160 people of seed 2000: cheeks correlate with melanin at -0.97, the hair boxes with the
@@ -46,7 +46,7 @@ def read(classifier, images: np.ndarray) -> pd.DataFrame:
 def skin_and_hair(images: np.ndarray) -> dict[str, np.ndarray]:
     """Lightness (relative luminance of the displayed colour) of both cheeks and of the hair, (N,)."""
     light = small(images).astype(float) @ np.array([0.2126, 0.7152, 0.0722])
-    similarity.as_features(light.reshape(len(light), -1), "images")
+    inference.as_features(light.reshape(len(light), -1), "images")
     found = {}
     for name, boxes in (("skin", CHEEKS), ("hair", HAIR)):
         parts = [light[:, slice(*rows), slice(*columns)].reshape(len(light), -1) for rows, columns in boxes]

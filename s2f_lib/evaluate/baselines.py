@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from s2f_lib import audio, io
-from s2f_lib.metrics import similarity
+from s2f_lib.metrics import inference
 from s2f_lib.metrics.labels import decade
 from s2f_lib.people import Population
 from s2f_lib.people.fingerprint import voice_key
@@ -64,7 +64,7 @@ class DemographicsOnly:
 
     def fit(self, people: pd.DataFrame, v_f: np.ndarray) -> DemographicsOnly:
         """Learn from training people: table with sex, age, group, language, and v_f (N, D)."""
-        v_f = similarity.as_features(v_f, "v_f")
+        v_f = inference.as_features(v_f, "v_f")
         if len(people) != len(v_f):
             raise ValueError(f"{len(people)} people for {len(v_f)} features")
         cells = _keys(people)
@@ -128,7 +128,7 @@ class Oracle:
         """Learn from training people: ``population.table()`` and v_f (N, D)."""
         from sklearn.decomposition import PCA
 
-        v_f = similarity.as_features(v_f, "v_f")
+        v_f = inference.as_features(v_f, "v_f")
         if len(people) != len(v_f):
             raise ValueError(f"{len(people)} people for {len(v_f)} features")
         if len(v_f) < 20:
@@ -144,7 +144,7 @@ class Oracle:
         scores = {}
         for name in ("ridge", "ridge and boosting"):
             guess = self.pca_.inverse_transform(self._predict(self._fit(name, x[kept], y[kept]), x[held]))
-            cosine = similarity.directions(guess, "guess") * similarity.directions(v_f[held].astype(float), "v_f")
+            cosine = inference.directions(guess, "guess") * inference.directions(v_f[held].astype(float), "v_f")
             scores[name] = float(cosine.sum(axis=1).mean())
         self.models_ = self._fit(max(scores, key=scores.get), x, y)
         return self
@@ -196,7 +196,7 @@ def acoustic_features(waveform: np.ndarray) -> np.ndarray:
     Over the frames louder than the clip's median: mean log-mel spectrum (40), covariance of 20 cepstra (210),
     spread of their changes (20), mean fine spectrum below 500 Hz (15), median and spread of the logarithm of pitch (2).
     """
-    waveform = similarity.as_features(waveform, "waveform")
+    waveform = inference.as_features(waveform, "waveform")
     if waveform.shape[1] < 10 * audio.WIN_LENGTH:
         raise ValueError(
             f"clips of {waveform.shape[1]} samples are too short; at least {10 * audio.WIN_LENGTH} are needed"
@@ -284,7 +284,7 @@ class RidgeBaseline:
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
 
-        heard, target = similarity.as_features(heard, "heard"), similarity.as_features(target, "target")
+        heard, target = inference.as_features(heard, "heard"), inference.as_features(target, "target")
         if len(heard) != len(target):
             raise ValueError(f"{len(heard)} clips for {len(target)} targets")
         self.pca_ = None
@@ -299,5 +299,5 @@ class RidgeBaseline:
         """Targets of other clips, (N, D), float32."""
         if not hasattr(self, "model_"):
             raise ValueError("this baseline has not been fitted; call fit(heard, target) first")
-        out = self.model_.predict(similarity.as_features(heard, "heard"))
+        out = self.model_.predict(inference.as_features(heard, "heard"))
         return (out if self.pca_ is None else self.pca_.inverse_transform(out)).astype(np.float32)

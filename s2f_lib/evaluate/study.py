@@ -34,6 +34,7 @@ Rows = Iterator[dict[str, Any]]
 VOICE = {"predictor": "voice", "seconds": 6}
 NAMES = {"voice": VOICE, "voice, 3 s": {"predictor": "voice", "seconds": 3}}
 CORRUPTIONS = (None, *degrade.standard_set())  # None: as recorded
+SHARED = (None, "sex", "sex and decade", "sex, decade and group")  # by the people of a gallery
 RANKED = ("voice", "voice, 3 s", "sex alone", "sex and decade", "demographics", "null encoder", "oracle")
 
 
@@ -214,7 +215,7 @@ def retrieval_table(evaluation: Evaluation) -> pd.DataFrame:
 def within_table(evaluation: Evaluation) -> pd.DataFrame:
     """Retrieval among people who share something: what is left when sex, group, decade, language are no help."""
     rows = {}
-    for shared in (None, "sex", "sex and decade", "sex, decade and group"):
+    for shared in SHARED:
         for name in ("voice", "sex and decade", "demographics", "oracle"):
             kept = within(evaluation, name, shared)
             if len(kept) < 2:  # too few people for galleries of this kind
@@ -228,10 +229,10 @@ def within_table(evaluation: Evaluation) -> pd.DataFrame:
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def within(evaluation: Evaluation, predictor: str, shared: str | None) -> retrieval.Ranks:
+def within(evaluation: Evaluation, predictor: str, shared: str | None, metric: str = "cosine") -> retrieval.Ranks:
     """Ranks of a predictor among people of one label (of `Evaluation.groups`), where these are five or more."""
     groups = evaluation.groups.get(shared)
-    ranks = retrieval.rank(evaluation.predictions[predictor], evaluation.v_f, groups=groups)
+    ranks = retrieval.rank(evaluation.predictions[predictor], evaluation.v_f, metric=metric, groups=groups)
     return ranks.where(ranks.size >= 5)
 
 
@@ -283,18 +284,18 @@ def purity_table(evaluation: Evaluation, untrained: np.ndarray | None = None, ti
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def consistency(v_s: np.ndarray, v_s_other: np.ndarray, groups: np.ndarray) -> tuple[inference.Interval, ...]:
-    """Angle between v_s (N, D) of two clips: of one person (other sentences, other room), of two people, of two alike.
+def consistency(evaluation: Evaluation, clips: tuple | None = None) -> tuple[inference.Interval, ...]:
+    """Angle between v_s of two clips: of one person (other sentences, other room), of two people, of two alike.
 
-    Two alike are of one group (N,); somebody who is alone in it is left out.
+    Two alike are of one sex and decade; somebody who is alone in it is left out. ``clips`` (two of (N, D)) are what
+    another encoder gives.
     """
-    numbers = pd.Series(np.arange(len(v_s)))
-    alike = numbers.groupby(groups).transform(lambda members: np.roll(members, -1))
-    some = (alike != numbers).to_numpy()
-    same = similarity.angle_deg(v_s, v_s_other)
-    near = similarity.angle_deg(v_s[some], v_s_other[alike[some]])
-    other = similarity.angle_deg(v_s, v_s_other[similarity.mismatched(len(v_s))])
-    return tuple(inference.mean_interval(angle) for angle in (same, other, near))
+    v_s, v_s_other = clips or (evaluation.v_s, evaluation.v_s_other)
+    everybody, cells = np.arange(len(evaluation)), evaluation.groups["sex and decade"]
+    alike = pd.Series(everybody).groupby(cells).transform(lambda members: np.roll(members, -1)).to_numpy()
+    pairs = everybody, evaluation.strangers, alike
+    same, other, near = (similarity.angle_deg(v_s, v_s_other[rows]) for rows in pairs)
+    return tuple(inference.mean_interval(angle) for angle in (same, other, near[alike != everybody]))
 
 
 def degradation_table(evaluation: Evaluation) -> pd.DataFrame:
@@ -333,7 +334,6 @@ def duration_table(evaluation: Evaluation, encoder, n: int = 100, seconds=(1.0, 
 
 def rows(evaluation: Evaluation, untrained: tuple | None = None) -> list[dict]:
     """Every row of the record; ``untrained`` is what an untrained encoder gives for two clips of everybody."""
-    cells = evaluation.groups["sex and decade"]
     found = [
         *similarity_rows(evaluation),
         *retrieval_rows(evaluation),
@@ -341,8 +341,8 @@ def rows(evaluation: Evaluation, untrained: tuple | None = None) -> list[dict]:
         *craniofacial_rows(evaluation),
         *answer_rows(evaluation),
         *map_rows(evaluation, untrained and untrained[0]),
-        *consistency_rows((evaluation.v_s, evaluation.v_s_other), cells),
-        *(consistency_rows(untrained, cells, predictor="untrained") if untrained else ()),
+        *consistency_rows(evaluation),
+        *(consistency_rows(evaluation, untrained, predictor="untrained") if untrained else ()),
         *corruption_rows(evaluation),
     ]
     for shared in (None, "sex"):
@@ -354,10 +354,10 @@ def rows(evaluation: Evaluation, untrained: tuple | None = None) -> list[dict]:
 def similarity_rows(evaluation: Evaluation) -> Rows:
     """Angles of the voice and the baselines, and how much nearer six seconds are."""
     of = {"experiment": "similarity"}
-    for name, angle in evaluation.angles.items():
-        yield row("angle", inference.mean_interval(angle), **of, **NAMES.get(name, {"predictor": name}))
     short = similarity.angle_deg(evaluation.v_s_short[evaluation.strangers], evaluation.v_f)
     angles = evaluation.angles | {"null encoder, 3 s": short}
+    for name, angle in evaluation.angles.items():
+        yield row("angle", inference.mean_interval(angle), **of, **NAMES.get(name, {"predictor": name}))
     for name, against in (("voice", "voice, 3 s"), ("voice", "sex alone"), ("null encoder", "null encoder, 3 s")):
         gain = inference.mean_interval(angles[against] - angles[name])
         yield row("angle_gain", gain, **of, **NAMES.get(name, {"predictor": name}), against=against)
@@ -365,17 +365,15 @@ def similarity_rows(evaluation: Evaluation) -> Rows:
 
 def retrieval_rows(evaluation: Evaluation) -> Rows:
     """Retrieval by every predictor, among everybody and among people who share something; other distances; gains."""
-    of = {"experiment": "retrieval", "metric": "cosine"}
-    for shared in (None, "sex", "sex and decade", "sex, decade and group"):
-        found = {name: within(evaluation, name, shared) for name in RANKED}
-        if len(found["voice"]) < 2:
+    cosine = [(name, "cosine", shared) for shared in SHARED for name in RANKED]
+    for name, metric, shared in (*cosine, ("voice", "l2", None), ("voice", "l1", None)):
+        ranks = within(evaluation, name, shared, metric)
+        if len(ranks) < 2:  # too few people for galleries of this kind
             continue
-        for name, ranks in found.items():
-            yield from retrieval.rows(ranks, **of, **NAMES.get(name, {"predictor": name}), within=shared)
-        yield from retrieval.chance_rows(found["voice"], **of, predictor="chance", within=shared)
-    for metric in ("l2", "l1"):
-        ranks = retrieval.rank(evaluation.v_s, evaluation.v_f, metric=metric)
-        yield from retrieval.rows(ranks, experiment="retrieval", metric=metric, **VOICE)
+        of = {"experiment": "retrieval", "metric": metric, "within": shared}
+        if (name, metric) == ("voice", "cosine"):
+            yield from retrieval.chance_rows(ranks, **of, predictor="chance")
+        yield from retrieval.rows(ranks, **of, **NAMES.get(name, {"predictor": name}))
     for (queries, gallery), ranks in evaluation.galleries.items():
         where = {"experiment": "gallery", "queries": queries, "gallery": gallery}
         yield row("top_percent", ranks.top_percent(10), **where, k=10)
@@ -384,7 +382,7 @@ def retrieval_rows(evaluation: Evaluation) -> Rows:
     hits = {name: ranks.hit_percent(10) for name, ranks in evaluation.ranks.items()}
     for name in ("demographics", "sex and decade", "sex alone", "voice, 3 s"):
         gain = inference.mean_interval(hits["voice"] - hits[name])
-        yield row("top_percent_gain", gain, **of, **VOICE, against=name, k=10)
+        yield row("top_percent_gain", gain, experiment="retrieval", metric="cosine", **VOICE, against=name, k=10)
 
 
 def label_rows(evaluation: Evaluation) -> Rows:
@@ -432,10 +430,10 @@ def map_rows(evaluation: Evaluation, untrained: np.ndarray | None) -> Rows:
         yield row("p", found["p"], **of)
 
 
-def consistency_rows(clips: tuple[np.ndarray, np.ndarray], groups: np.ndarray, **of) -> Rows:
-    """Angles between the predictions (N, D) for two clips: of one person, of two, of two of one sex and decade."""
+def consistency_rows(evaluation: Evaluation, clips: tuple | None = None, **of) -> Rows:
+    """Angles between the predictions for two clips: of one person, of two, of two of one sex and decade."""
     of |= {"experiment": "consistency"}
-    same, other, alike = consistency(*clips, groups)
+    same, other, alike = consistency(evaluation, clips)
     yield row("clip_angle", same, **of, pair="same person")
     yield row("clip_angle", other, **of, pair="two people")
     yield row("clip_angle", alike, **of, pair="two people", within="sex and decade") | {"n": alike.n}

@@ -7,7 +7,7 @@
 - `face_measures`: the paper's craniofacial measures of 68 landmarks;
 - `craniofacial`: correlations of face measures, pooled, within sex, with sex and age taken out;
 - `embedding`: maps of features, and the purity of neighbours;
-- `inference`: bootstrap over people, permutation, corrections for many tests.
+- `inference`: bootstrap over people, permutation, corrections for many tests; the checks of arrays that all share.
 
 Examples
 --------

@@ -10,7 +10,7 @@ The measures themselves, with landmark numbers, are in `s2f_lib.metrics.face_mea
 
 import numpy as np
 
-from s2f_lib.metrics import inference, similarity
+from s2f_lib.metrics import inference
 
 
 def pearson(x: np.ndarray, y: np.ndarray, covariates: np.ndarray | None = None) -> tuple[float, float]:
@@ -25,7 +25,7 @@ def pearson(x: np.ndarray, y: np.ndarray, covariates: np.ndarray | None = None) 
     y = inference.as_column(y, "y", len(x)).astype(float)
     used = 0
     if covariates is not None:
-        covariates = similarity.as_features(np.asarray(covariates, float), "covariates")
+        covariates = inference.as_features(np.asarray(covariates, float), "covariates")
         if len(covariates) != len(x):
             raise ValueError(f"covariates have {len(covariates)} rows for {len(x)} clips")
         covariates = covariates[:, np.ptp(covariates, axis=0) > 0]  # a constant one takes nothing out

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from s2f_lib.io import row
-from s2f_lib.metrics import inference, similarity
+from s2f_lib.metrics import inference
 
 METRICS = ("cosine", "l2", "l1")
 TIE = 5e-7  # two distances closer than this, relative to the largest, are a tie: below it is float32 rounding
@@ -158,12 +158,12 @@ def rank(
 
 def _prepared(queries: np.ndarray, gallery: np.ndarray, metric: str) -> tuple[np.ndarray, np.ndarray]:
     """Both checked, float32; of length 1 for "cosine", around the gallery's mean for "l2"."""
-    queries, gallery = similarity.as_features(queries, "queries"), similarity.as_features(gallery, "gallery")
+    queries, gallery = inference.as_features(queries, "queries"), inference.as_features(gallery, "gallery")
     if queries.shape[1] != gallery.shape[1]:
         raise ValueError(f"queries have {queries.shape[1]} dimensions, the gallery {gallery.shape[1]}")
     queries, gallery = (np.ascontiguousarray(x, dtype=np.float32) for x in (queries, gallery))
     if metric == "cosine":
-        return similarity.directions(queries, "queries"), similarity.directions(gallery, "gallery")
+        return inference.directions(queries, "queries"), inference.directions(gallery, "gallery")
     centre = gallery.mean(axis=0) if metric == "l2" else 0  # distances do not change, and float32 keeps more digits
     return queries - centre, gallery - centre
 

@@ -11,46 +11,9 @@ import numpy as np
 from s2f_lib.metrics import inference
 
 
-def as_features(x: object, name: str) -> np.ndarray:
-    """``x`` as a finite float array (N, D); raise ValueError with the reason otherwise."""
-    x = np.asarray(x)
-    if x.ndim != 2:
-        raise ValueError(f"{name} should have shape (clips, dimensions), got {x.shape}; one clip is {name}[None]")
-    if x.shape[0] == 0 or x.shape[1] == 0:
-        raise ValueError(f"{name} is empty, shape {x.shape}; at least one clip is needed")
-    if not np.issubdtype(x.dtype, np.floating):
-        x = x.astype(np.float64)
-    bad = ~np.isfinite(x).all(axis=1)
-    if bad.any():
-        raise ValueError(
-            f"{name} has NaN or infinite values in {bad.sum()} of {len(x)} rows (first: row {bad.argmax()}); "
-            "drop those clips or look why the encoder failed on them"
-        )
-    return x
-
-
-def directions(x: np.ndarray, name: str) -> np.ndarray:
-    """Rows of checked features scaled to length 1; ValueError on a row of zeros, which has no direction."""
-    length = np.linalg.norm(x, axis=1, keepdims=True)
-    if (length == 0).any():
-        raise ValueError(f"{name} has {int((length == 0).sum())} rows of zeros; they have no direction, drop them")
-    return x / length
-
-
-def paired(v_s: object, v_f: object) -> tuple[np.ndarray, np.ndarray]:
-    """Two feature arrays with one row per clip, same shape (or one row for all); ValueError otherwise."""
-    a, b = as_features(v_s, "v_s"), as_features(v_f, "v_f")
-    if a.shape != b.shape and (a.shape[1] != b.shape[1] or 1 not in (len(a), len(b))):
-        raise ValueError(
-            f"v_s {a.shape} and v_f {b.shape} should have one row per clip and the same dimension; "
-            "were the two made from different clips or by different recognisers?"
-        )
-    return a, b
-
-
 def unit(x: np.ndarray, name: str = "features") -> np.ndarray:
     """Rows scaled to length 1, (N, D) -> (N, D); ValueError on a row of zeros, which has no direction."""
-    return directions(as_features(x, name), name)
+    return inference.directions(inference.as_features(x, name), name)
 
 
 def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -89,8 +52,8 @@ def angle_deg(v_s: np.ndarray, v_f: np.ndarray) -> np.ndarray:
 
 def distances(v_s: np.ndarray, v_f: np.ndarray) -> dict[str, np.ndarray]:
     """``angle_deg`` and, on unit features, ``l2`` in [0, 2] and ``l1``; each of shape (N,)."""
-    v_s, v_f = paired(v_s, v_f)
-    a, b = directions(v_s.astype(np.float64), "v_s"), directions(v_f.astype(np.float64), "v_f")
+    v_s, v_f = inference.paired(v_s, v_f)
+    a, b = inference.directions(v_s.astype(np.float64), "v_s"), inference.directions(v_f.astype(np.float64), "v_f")
     difference = a - b
     l2 = np.linalg.norm(difference, axis=1)
     angle = np.degrees(2 * np.arctan2(l2, np.linalg.norm(a + b, axis=1)))
@@ -120,7 +83,7 @@ def mismatched(n: int, seed: int = 0, people: np.ndarray | None = None) -> np.nd
 
 def mean_feature(train_v_f: np.ndarray, n: int) -> np.ndarray:
     """The mean feature of training people, repeated for ``n`` clips: the constant guess; shape (n, D)."""
-    return np.repeat(as_features(train_v_f, "train_v_f").mean(axis=0, keepdims=True), n, axis=0)
+    return np.repeat(inference.as_features(train_v_f, "train_v_f").mean(axis=0, keepdims=True), n, axis=0)
 
 
 def table(predictions: dict[str, np.ndarray], v_f: np.ndarray, people: np.ndarray | None = None):

@@ -93,11 +93,10 @@ def equal_error_rate(same: np.ndarray, different: np.ndarray) -> float:
 def calibrate(same: np.ndarray, different: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     """Scores to natural-log likelihood ratios: a line, fitted on training scores by logistic regression.
 
-    The prior is taken out.
+    The prior is taken out. ValueError for NaN, or one side without a score.
     """
     from sklearn.linear_model import LogisticRegression
 
-    same, different = _scores(same, different)
     x = np.concatenate([same, different])[:, None].astype(float)
     y = np.r_[np.ones(len(same)), np.zeros(len(different))]
     scale = x.std() or 1.0
@@ -111,8 +110,8 @@ def pair_scores(v_s: np.ndarray, v_f: np.ndarray, groups: np.ndarray | None = No
 
     Gives `same` (N,) and `different`, up to N * (N - 1). ValueError if there is no such pair.
     """
-    v_s, v_f = similarity.paired(v_s, v_f)
-    cosine = similarity.directions(v_s, "v_s") @ similarity.directions(v_f, "v_f").T
+    v_s, v_f = inference.paired(v_s, v_f)
+    cosine = inference.directions(v_s, "v_s") @ inference.directions(v_f, "v_f").T
     other = ~np.eye(len(v_s), dtype=bool)
     if groups is not None:
         groups = inference.as_column(groups, "groups", len(v_s))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from s2f_lib import metrics
-from s2f_lib.metrics import inference, similarity
+from s2f_lib.metrics import inference
 from s2f_lib.metrics.retrieval import Ranks
 from s2f_lib.published.voice_heads import Head
 
@@ -31,7 +31,7 @@ def ranks(scores: np.ndarray, speakers: Sequence, groups: Sequence | None = None
     of the same group (the same gender label, say) stay in it. ValueError if the scores are not square, or the labels
     not one per clip.
     """
-    scores = similarity.as_features(scores, "scores")
+    scores = inference.as_features(scores, "scores")
     if scores.shape[0] != scores.shape[1]:
         raise ValueError(f"scores should be clips x clips, got {scores.shape}")
     speakers = _numbered(inference.as_column(speakers, "speakers", len(scores)))

@@ -31,6 +31,9 @@ def test_true_ratios_cost_less_than_none_or_wrong_ones():
     fitted = verification.calibrate(SAME, DIFFERENT)
     assert verification.cllr(fitted(SAME), fitted(DIFFERENT)) == pytest.approx(exact, abs=0.02)
     assert float(np.diff(fitted([0.0, 1.0]))[0]) == pytest.approx(1.5, abs=0.2)  # the slope
+    for wrong in (np.array([1.0, np.nan]), np.array([]), np.ones((2, 2))):
+        with pytest.raises(ValueError):
+            verification.calibrate(wrong, DIFFERENT)
 
 
 def test_scores_within_a_group_compare_the_group_only():
