@@ -13,17 +13,12 @@ AHEAD = 3  # parts per process that are made or wait in memory
 
 
 def in_order(function: Callable, population: Sequence, size: int, workers: int) -> Iterator:
-    """What a function gives for `size` people at a time; in this process with at most one worker.
-
-    Other processes are fresh ones ("spawn"), which is safe after threads and CUDA have started.
-    """
+    """What a function gives for `size` people at a time; in this process with at most one worker."""
     parts = (population[i : i + size] for i in range(0, len(population), size))
     if workers <= 1:
         yield from map(function, parts)
         return
-    spawn = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, spawn, initializer=end_with, initargs=(os.getpid(),))
-    waiting = deque()
+    pool, waiting = processes(workers), deque()
     try:
         for part in parts:
             waiting.append(pool.submit(function, part))
@@ -33,6 +28,13 @@ def in_order(function: Callable, population: Sequence, size: int, workers: int) 
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def processes(workers: int) -> ProcessPoolExecutor:
+    """Fresh processes ("spawn"), which is safe after threads and CUDA have started; they end with this one."""
+    return ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), initializer=end_with, initargs=(os.getpid(),)
+    )
 
 
 def end_with(parent: int) -> None:

@@ -11,7 +11,9 @@ import torch
 
 from s2f_lib.metrics import retrieval
 from s2f_lib.neighbours import heads
+from s2f_lib.training.people_set import VALIDATION_SEED, PeopleSet
 from tools import gan
+from tools import train_end_to_end as end_to_end
 
 SMALL = gan.GanConfig(embedding=4, widths=(8, 8, 8, 8), critic_widths=(8, 8, 8, 8), features=8, batch_size=8, steps=2)
 
@@ -85,3 +87,23 @@ def test_a_training_repeats_itself():
     runs = [gan.train(SMALL, torch.eye(6)[:, :4] + 0.1, faces) for _ in range(2)]
     assert runs[0][1] == runs[1][1]
     assert set(runs[0][1][0]) == {"step", "real", "made", "identity", "taken for real", "taken for the speaker"}
+
+
+def test_whole_networks_differ_in_the_loss_alone_and_are_trained_once(tmp_path, monkeypatch):
+    train, other = PeopleSet(32, 1), PeopleSet(8, 1, seed=VALIDATION_SEED, sentences="test")
+    jobs = [end_to_end.Job(name, 1e-3, 0, 2, train, {"test": other}) for name in end_to_end.WHOLE]
+    losses = [job.config().loss.weights() for job in jobs]
+    assert losses == [{"l2": 1.0}, {"contrastive": 1.0}]
+    assert replace(jobs[0].config(), loss=jobs[1].config().loss) == jobs[1].config()
+    found = [end_to_end.answers(job, tmp_path)["test"] for job in jobs]
+    assert found[0].shape == found[1].shape == (8, 4096)
+    assert not np.allclose(found[0], found[1])
+    monkeypatch.setattr(end_to_end.training, "run", None)  # what is finished is read
+    assert np.array_equal(end_to_end.answers(jobs[1], tmp_path)["test"], found[1])
+
+
+def test_a_regression_is_compared_from_the_mean_face_and_an_embedding_as_it_is():
+    v_s, v_f, mean = np.array([[3.0, 1.0]]), np.array([[1.0, 2.0]]), np.array([1.0, 1.0])
+    regression, contrastive = (end_to_end.compared(name, v_s, v_f, mean) for name in end_to_end.WHOLE)
+    assert np.array_equal(regression, ([[2.0, 0.0]], [[0.0, 1.0]]))
+    assert contrastive == (v_s, v_f)

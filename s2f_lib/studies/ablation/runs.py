@@ -7,13 +7,11 @@ when the run is over.
 
 import copy
 import json
-import os
 import shutil
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import asdict
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +22,7 @@ from s2f_lib import hub, io
 from s2f_lib.faces import decode, to_pictures, to_tensor
 from s2f_lib.metrics import retrieval
 from s2f_lib.metrics.similarity import angle_deg
-from s2f_lib.people.parallel import end_with
+from s2f_lib.people.parallel import processes
 from s2f_lib.studies.ablation.design import ATTRIBUTES, DECODER, RECOGNISER, Choice, Design, Job, Variant
 from s2f_lib.training import ArraySource, TrainConfig, TrainingError, frozen_layers, people_set, validate
 from s2f_lib.training.loop import OutOfMemory
@@ -115,7 +113,7 @@ def run_all(jobs: Sequence[Job], design: Design, rows: Path, work: Path, workers
     if workers <= 1:
         yield from (run(job, design, rows, work) for job in jobs)
         return
-    with ProcessPoolExecutor(workers, get_context("spawn"), end_with, (os.getpid(),)) as pool:
+    with processes(workers) as pool:
         try:
             for done in as_completed([pool.submit(run, job, design, rows, work) for job in jobs]):
                 yield done.result()
