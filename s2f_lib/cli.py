@@ -88,7 +88,9 @@ def guarded(run: Callable[[], int | None], program: str = "s2f") -> int:
     and passes through. ``program`` begins the line.
     """
     try:
-        return run() or 0
+        status = run() or 0
+        sys.stdout.flush()  # or what is still to be written would fail where nobody looks
+        return status
     except KeyboardInterrupt:
         print(f"{program}: stopped; {KEPT}", file=sys.stderr)
         return 130

@@ -32,7 +32,7 @@ def encoder(monkeypatch):
 def test_the_hidden_layer_is_what_the_last_one_gets(encoder):
     sound = 0.1 * torch.randn(2, 48_000, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        feature, v_s = hear(encoder, sound)
+        feature, v_s = hear(encoder, sound.numpy())
         torch.testing.assert_close(encoder.fc2(torch.from_numpy(feature)), encoder(sound))
     np.testing.assert_allclose(v_s, encoder(sound).detach(), atol=1e-6)
     assert feature.min() >= 0
