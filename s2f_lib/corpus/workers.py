@@ -3,15 +3,16 @@
 import contextlib
 import functools
 import itertools
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, wait
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from s2f_lib.people.parallel import processes
+from s2f_lib.people.parallel import end_with
 
 AHEAD = 4  # tasks per worker of Dask that wait in a queue; bounds the memory
 ATTEMPTS = 3  # of a Dask task whose worker died
@@ -79,7 +80,7 @@ def run(
 def _in_processes(function: Callable, tasks: Iterable, jobs: int, isolated: float | None) -> Iterator[tuple[Any, Any]]:
     """Pools of one process each, so that a crash is that of one task; they end with their parent, even a killed one."""
     call, waiting, running = functools.partial(_call, function, isolated), iter(tasks), {}
-    free = [processes(1) for _ in range(jobs)]
+    free = [_process() for _ in range(jobs)]
     try:
         while True:
             for process, task in zip(free[:], waiting):  # in this order no task is lost
@@ -94,11 +95,15 @@ def _in_processes(function: Callable, tasks: Iterable, jobs: int, isolated: floa
                     raise WorkerDied(
                         "a worker process was killed (out of memory?); what is complete is kept, run again to go on"
                     )
-                free.append(processes(1) if died else process)
+                free.append(_process() if died else process)
                 yield task, WorkerDied("the process that read it crashed or took too long") if died else future.result()
     finally:
         for process in (*free, *(process for _, process in running.values())):
             process.shutdown(cancel_futures=True)
+
+
+def _process() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(1, initializer=end_with, initargs=(os.getpid(),))
 
 
 def _call(function: Callable, seconds: float | None, task: Any) -> Any:
