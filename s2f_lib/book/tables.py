@@ -193,12 +193,12 @@ def with_interval(row: dict[str, Any], factor: float = 1) -> str:
     return f"{factor * row['value']:.{digits}f} [{', '.join(ends) or '–'}]"
 
 
-def study() -> str:
-    """Every variant of ``results/loss_ablation.json``, mean and standard deviation over seeds, as a Markdown table."""
-    found = io.read_record("loss_ablation")
+def study(design: str = "loss_ablation") -> str:
+    """Every variant of the record of a design, mean and standard deviation over seeds, as a Markdown table."""
+    found = io.read_record(design)
     main = found.matching(experiment="main") if found else []
     if not main:
-        return absent("loss_ablation", "s2f study ablation")
+        return absent(design, f"s2f study ablation --design {design}")
     record = io.Record(main)
     targets = list(dict.fromkeys(row["target"] for row in record.matching(measure="reached")))
     head = [
@@ -223,13 +223,13 @@ def study() -> str:
     return markdown(("variant", *head), rows, f"Mean feature: {start:.2f}°; chance 10 % and 50 %. {source(found)}")
 
 
-def findings() -> str:
-    """What ``results/loss_ablation.json`` answers, as a Markdown list."""
+def findings(design: str = "loss_ablation") -> str:
+    """What the record of a design answers, as a Markdown list."""
     from s2f_lib.studies.ablation import outcome
 
-    found = io.read_record("loss_ablation")
+    found = io.read_record(design)
     said = outcome.findings(found) if found else []
-    return "\n".join(f"- {sentence}" for sentence in said) or absent("loss_ablation", "s2f study ablation")
+    return "\n".join(f"- {sentence}" for sentence in said) or absent(design, f"s2f study ablation --design {design}")
 
 
 def scorecard() -> str:
