@@ -29,9 +29,8 @@ from s2f_lib.training import people_set, validate
 from tools.train_neighbours import DIRECTIONS
 
 WHOLE = {"regression, end to end": "l2", "contrastive, end to end": "contrastive"}  # and its only term
-RATES = (5e-4, 1e-3, 2e-3)
+RATES = (2e-3, 1e-3, 5e-4, 2.5e-4)  # of two that do as well, the higher one is taken
 CHOOSING = 100  # seed of the runs that choose a rate; never one of those that are tested
-PLACES = ("validation", "test")
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,8 @@ def answers(job: Job, folder: Path) -> dict[str, np.ndarray]:
     """v_s (N, D) of validation and test clips of six seconds, from the cache, or trained now on one core."""
     sources = {name: people_set.source(which, progress=False, as_magnitudes=True) for name, which in job.places.items()}
     source = people_set.source(job.train, progress=False, as_magnitudes=True)
-    made_from = [config.to_dict(job.config()), source.about, {name: s.about for name, s in sources.items()}]
+    heard = {name: [s.about, people_set.voices_key(job.places[name])] for name, s in sources.items()}
+    made_from = [config.to_dict(job.config()), source.about, people_set.voices_key(job.train), heard]
 
     def train() -> dict[str, np.ndarray]:
         torch.set_num_threads(1)
@@ -77,9 +77,13 @@ def all_answers(jobs: list[Job], options: argparse.Namespace) -> list[dict[str, 
     """Answers of every job, in order, several at a time."""
     with processes(options.workers) as pool:
         waiting = [pool.submit(answers, job, options.runs) for job in jobs]
-        for number, (job, future) in enumerate(zip(jobs, waiting), 1):
-            future.result()
-            print(f"{number} of {len(jobs)}: {job.method}, rate {job.rate:g}, seed {job.seed}", flush=True)
+        try:
+            for number, (job, future) in enumerate(zip(jobs, waiting), 1):
+                future.result()
+                print(f"{number} of {len(jobs)}: {job.method}, rate {job.rate:g}, seed {job.seed}", flush=True)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)  # or every training that waits would still be run
+            raise
         return [future.result() for future in waiting]
 
 
@@ -101,7 +105,7 @@ def run(options: argparse.Namespace) -> tuple[list[dict], dict]:
     train = people_set.PeopleSet(options.people, 1)
     validation = people_set.PeopleSet(400, 1, seed=people_set.VALIDATION_SEED, sentences="test")
     test = people_set.PeopleSet(options.test_people, 1, seed=config.SEEDS["test"], sentences="test")
-    recogniser, places = hub.load("synthetic-vgg"), dict(zip(PLACES, (validation, test)))
+    recogniser, places = hub.load("synthetic-vgg"), {"validation": validation, "test": test}
     seen = {}
     for which in (train, validation, test):  # made once, by both cores, before two trainings ask for it
         source = people_set.source(which, recogniser, options.workers, not options.quiet, as_magnitudes=True)
