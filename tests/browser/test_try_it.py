@@ -32,9 +32,12 @@ KEPT = """async () => [localStorage.length, sessionStorage.length, document.cook
 
 
 @pytest.fixture(scope="module")
-def weights() -> Path:
-    """The exported networks, made on first use (about a minute)."""
-    return web.export_web()
+def weights(tmp_path_factory) -> Path:
+    """The exported networks; what stands beside them comes from few people (from all of them, in a minute)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(web_page, "LEARNED_FROM", 40)
+        patch.setattr(web_page, "TRIED_ON", 180)
+        return web.export_web(out=tmp_path_factory.mktemp("web") / web.FILE)
 
 
 @pytest.fixture(scope="module")

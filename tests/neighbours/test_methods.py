@@ -90,13 +90,13 @@ def test_a_training_repeats_itself():
 
 
 def test_whole_networks_differ_in_the_loss_alone_and_are_trained_once(tmp_path, monkeypatch):
-    train, other = PeopleSet(32, 1), PeopleSet(8, 1, seed=VALIDATION_SEED, sentences="test")
+    train, other = PeopleSet(16, 1), PeopleSet(4, 1, seed=VALIDATION_SEED, sentences="test")
     jobs = [end_to_end.Job(name, 1e-3, 0, 2, train, {"test": other}) for name in end_to_end.WHOLE]
     losses = [job.config().loss.weights() for job in jobs]
     assert losses == [{"l2": 1.0}, {"contrastive": 1.0}]
     assert replace(jobs[0].config(), loss=jobs[1].config().loss) == jobs[1].config()
     found = [end_to_end.answers(job, tmp_path)["test"] for job in jobs]
-    assert found[0].shape == found[1].shape == (8, 4096)
+    assert found[0].shape == found[1].shape == (4, 4096)
     assert not np.allclose(found[0], found[1])
     monkeypatch.setattr(end_to_end.training, "run", None)  # what is finished is read
     assert np.array_equal(end_to_end.answers(jobs[1], tmp_path)["test"], found[1])

@@ -104,6 +104,7 @@ def test_both_parts_end_in_records_without_a_name_in_them(part, home, made_up, w
     }[part]
     write_tree(home / "data", part, names, empty=True)
     monkeypatch.setattr(contest, "ALPHAS", (1000.0,))  # the choice among many is tested with the heads
+    monkeypatch.setattr(contest, "STEPS", (10,))
     assert (
         main(["published", "measure", "--data", str(home / "data"), "--part", part, "--quiet", "--repeats", "1"]) == 0
     )

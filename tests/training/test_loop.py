@@ -2,6 +2,7 @@
 
 import json
 import math
+import runpy
 import subprocess
 import sys
 from dataclasses import replace
@@ -272,14 +273,14 @@ if PartialState().is_main_process:
 
 
 @pytest.mark.slow
-def test_two_processes_give_what_one_gives(tmp_path):
+def test_two_processes_give_what_one_gives(tmp_path, monkeypatch):
     (tmp_path / "job.py").write_text(TWO_PROCESSES)
-    one = [sys.executable, str(tmp_path / "job.py"), str(tmp_path / "1.pt")]
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     two = [sys.executable, *launcher, str(tmp_path / "job.py"), str(tmp_path / "2.pt")]
     root = Path(__file__).resolve().parents[2]
-    for command in (one, two):
-        subprocess.run(command, cwd=root, check=True, timeout=1000, env=_environment(root))
+    subprocess.run(two, cwd=root, check=True, timeout=1000, env=_environment(root))
+    monkeypatch.setattr(sys, "argv", ["job.py", str(tmp_path / "1.pt")])
+    runpy.run_path(str(tmp_path / "job.py"), run_name="__main__")
     (n_one, a), (n_two, b) = (torch.load(tmp_path / f"{n}.pt") for n in (1, 2))
     assert (n_one, n_two) == (1, 2)
     for key in a:  # batch norm is off: each process would take the statistics of its own half
