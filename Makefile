@@ -1,6 +1,7 @@
 # Two commands: `make test` and `make book`. Both make what they need first: a virtual environment with the exact pins.
 # Needs Python >= 3.11 and make; no compiler, no system library. Another place for the environment: make book VENV=/some/path.
-# JOBS is the number of pages, or of tests, that run at once. Paths may hold spaces.
+# JOBS is the number of pages that run at once; of tests there is one more, because many wait for hosts and children.
+# Paths may hold spaces.
 
 VENV ?= .venv
 JOBS ?= 2
@@ -53,7 +54,7 @@ book: $(INSTALLED)
 
 test: $(INSTALLED)
 	"$(BIN)/ruff" check .
-	$(PYTEST) -q -n $(JOBS) --dist worksteal tests --durations=10
+	$(PYTEST) -q -n $$(($(JOBS) + 1)) --dist worksteal tests --durations=10
 	$(PYTEST) -q --doctest-modules s2f_lib data_scripts
 	printf '%s\n' $(PAGES) | OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive xargs -n 1 -P $(JOBS) $(PYTEST) -q --nbval-lax --nbval-cell-timeout=7200
 
