@@ -32,7 +32,7 @@ CHAIN = ("synthetic-vgg", "decoder-synthetic-vgg", "voice-encoder-synthetic")  #
 READER = "attributes-synthetic"  # reads sex, group and age off the decoded faces
 MEASURED_WITH: dict[str, tuple[str, ...]] = {
     "face_pipeline": (*CHAIN[:2], "decoder-dlib", READER),
-    "loss_ablation": (*CHAIN[:2], READER),
+    **dict.fromkeys(("loss_ablation", "long_ablation"), (*CHAIN[:2], READER)),
     "published_ridge": CHAIN[2:],
     "voice_scaling": CHAIN,
     **dict.fromkeys(("voice_encoder", "evaluation_synthetic", "ethics", "neighbours"), (*CHAIN, READER)),

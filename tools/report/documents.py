@@ -33,6 +33,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "published": partial(tables.record_table, "published_avspeech"),
     "study": tables.study,
     "findings": tables.findings,
+    "long_study": partial(tables.study, "long_ablation"),
+    "long_findings": partial(tables.findings, "long_ablation"),
     **{made.__name__: made for made in (blocks.rules, blocks.contest, blocks.voices)},
     **{made.__name__: made for made in (blocks.errors, blocks.worlds, blocks.weights)},
 }
