@@ -54,7 +54,7 @@ book: $(INSTALLED)
 
 test: $(INSTALLED)
 	"$(BIN)/ruff" check .
-	$(PYTEST) -q -n $$(($(JOBS) + 1)) --dist worksteal tests --durations=10
+	$(PYTEST) -q -n $$(($(JOBS) + 1)) --dist loadfile tests --durations=10
 	$(PYTEST) -q --doctest-modules s2f_lib data_scripts
 	printf '%s\n' $(PAGES) | OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive xargs -n 1 -P $(JOBS) $(PYTEST) -q --nbval-lax --nbval-cell-timeout=7200
 

@@ -87,12 +87,12 @@ def hosted(tmp_path_factory, wheel) -> Path:
     return python
 
 
-def run(python: Path, code: str, folder: Path) -> str:
-    """Run code there, in another folder, with an empty cache."""
+def run(python: Path, code: str, folder: Path, told: str | None = None) -> str:
+    """Run code there, in another folder, with an empty cache; ``told`` is what it reads from its standard input."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "S2F_", "VIRTUAL"))}
     environment["S2F_HOME"] = str(python.parents[2] / "home")
     done = subprocess.run(
-        [python, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        [python, "-c", code], cwd=folder, env=environment, capture_output=True, text=True, check=False, input=told
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -168,9 +168,38 @@ def test_the_first_cell_installs_quietly_and_upgrades_nothing(page):
     exec(re.sub(r"%pip .+", "raise AssertionError('installs elsewhere, too')", source), names)  # anywhere else: nothing
 
 
-@by_stem
-def test_a_page_starts_without_a_clone(page, hosted, tmp_path):
-    """Parameters, imports and weights by name of each page, from a folder that it must leave as it was."""
+STARTS = """
+import json, os, sys, traceback
+import matplotlib.pyplot, pandas, sklearn, torch, torchvision  # once for all; a page has a process of its own
+for name, code in json.load(sys.stdin).items():
+    child = os.fork()
+    if not child:
+        try:
+            exec(code, {"__name__": "__main__"})
+        except BaseException:
+            print(json.dumps([name, traceback.format_exc()]), flush=True)
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        print(json.dumps([name, "the process crashed"]), flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, to import the packages of others once")
+def test_every_page_starts_without_a_clone(hosted, tmp_path):
+    """From a folder that it must leave as it was. A page that cannot start tells that this would be seen."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    folder.chmod(0o555)
+    starts = {page.stem: start_of(page) for page in PAGES} | {"lost": "import s2f_lib.nowhere"}
+    told = run(hosted, STARTS, folder, json.dumps(starts))
+    assert list(folder.iterdir()) == []  # the superuser may write anywhere; nothing was written
+    complaints = dict(json.loads(line) for line in told.splitlines() if line.startswith("["))
+    assert "No module named 's2f_lib.nowhere'" in complaints.pop("lost")
+    assert complaints == {}
+
+
+def start_of(page: Path) -> str:
+    """Parameters, imports and weights by name."""
     lines, weights = [], set()
     for source, tags in code_cells(page)[1:]:
         body = ast.parse("\n".join(line for line in source.splitlines() if not line.startswith("%"))).body
@@ -178,8 +207,4 @@ def test_a_page_starts_without_a_clone(page, hosted, tmp_path):
         lines += [ast.unparse(node) for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]
         weights |= set(re.findall(r'hub\.load\("([\w-]+)"\)', source))
     lines += [f"import s2f_lib.hub; s2f_lib.hub.load({name!r})" for name in sorted(weights)]
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
-    folder.chmod(0o555)
-    run(hosted, "\n".join(lines), folder)
-    assert list(folder.iterdir()) == []  # the superuser may write anywhere; nothing was written
+    return "\n".join(lines)

@@ -110,7 +110,7 @@ def test_a_clip_that_ends_in_silence_is_measured():
 
 def test_the_null_test_on_sound_finds_arrows_and_nothing_else():
     """Small here; the record has it for 2,016 people (`synthetic_people.py --null`)."""
-    found = io.Record(synthetic_voices.null_rows(seed=11, people=168, shuffles=200))
+    found = io.Record(synthetic_voices.null_rows(seed=11, people=112, shuffles=200))
     assert found.value("largest_r", world="null") < 1.3 * found.value("chance_r", world="null")
     assert found.value("p", world="null") > 0.01
     assert found.value("p", world="physiology") < 0.01

@@ -30,7 +30,7 @@ def pairs(n, known=True, seed=0):
 def test_a_head_finds_faces_of_new_people_and_none_in_a_null_world(method):
     found = {}
     for known in (True, False):
-        fitted, curve = heads.fit(replace(heads.METHODS[method], steps=200), *pairs(800, known))
+        fitted, curve = heads.fit(replace(heads.METHODS[method], steps=100), *pairs(500, known))
         voice, v_f = (torch.from_numpy(x).float() for x in pairs(300, known, seed=1))
         ranks = retrieval.rank(*(x.numpy() for x in fitted.compared(voice, v_f)))
         found[known] = ranks.match(2).mean()

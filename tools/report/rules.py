@@ -19,6 +19,7 @@ from s2f_lib.published.paper import RETRIEVAL
 VERDICTS = ("holds", "partly", "no", "void", "not tested")
 LATER = "not measured yet"
 EVALUATION, ETHICS, ABLATION, PICTURES = "evaluation_synthetic", "ethics", "loss_ablation", "published_avspeech"
+LONG = "long_ablation"
 VOICES = "voices"
 
 
@@ -314,6 +315,12 @@ def loss(r: Records) -> Judged:
         f"L1 ends at {ends[0]:.1f}°, the full loss at {ends[1]:.1f}°, with re-derived weights at {ends[2]:.1f}° (mean "
         f"feature {_mean_face(r):.1f}°)"
     )
+    if r.n(LONG):
+        of = {"experiment": "main", "seconds": 6}
+        l1, full = (r.row(LONG, "angle", variant=name, **of) for name in ("l1", "full_rederived"))
+        ours += (
+            f"; sixteen times as long: {l1['value']:.1f} ± {l1['sd']:.1f}° and {full['value']:.1f} ± {full['sd']:.1f}°"
+        )
     return Judged(ours, _graded(slower == 1 and unstable == 1, slower > 0 or unstable > 0))
 
 
